@@ -1,0 +1,69 @@
+# Everything the course can be asked to do. `make` alone lists it.
+# Targets that need the packages set up .venv first, once: tools/bootstrap.py.
+
+CHAPTER =# one chapter, such as 08
+DATASET =# voc_mini, voc2012, camvid, or a folder in VOC layout
+CROP    =# height x width, such as 160x224
+SCALE   =# a factor for the size of the images
+EPOCHS  =# a number of epochs
+ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade
+
+# Any Python from 3.6 starts the set-up, which then looks for a 3.11 or 3.10 (or takes PYTHON=...).
+ANY = $(or $(shell for p in python3 python3.11 python3.10 python "$(PYTHON)"; do \
+	"$$p" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null && echo "$$p" && break; \
+	done),$(error No Python was found. Install Python 3.11: see README.md, Installing))
+
+READY   = @"$(ANY)" tools/bootstrap.py --quiet
+COURSE  = .venv/bin/python tools/course.py
+UV_LOCK = "$(ANY)" tools/bootstrap.py uv pip compile --universal --generate-hashes \
+	--no-header --no-emit-index-url --no-annotate --no-python-downloads --quiet $(ARGS)
+option  = $(if $(2),--$(1) "$(2)")
+
+.DEFAULT_GOAL := help
+.PHONY: help course test lab setup check refresh exercises clean distclean lock
+.NOTPARALLEL:
+
+help:
+	@echo "make TARGET, where TARGET is one of"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+course: ## run the chapters; CHAPTER=08 runs one; DATASET= CROP= SCALE= EPOCHS= change the data
+	$(READY)
+	@$(COURSE) run $(call option,chapter,$(CHAPTER)) $(call option,dataset,$(DATASET)) \
+		$(call option,crop,$(CROP)) $(call option,scale,$(SCALE)) $(call option,epochs,$(EPOCHS))
+
+lab: ## open the chapters in JupyterLab
+	$(READY)
+	@cd chapters && JUPYTER_PREFER_ENV_PATH=1 ../.venv/bin/python -m jupyterlab $(ARGS)
+
+test: ## run the tests
+	$(READY)
+	@.venv/bin/python tools/run_tests.py $(ARGS)
+
+check: ## look at this machine and at the set-up, change nothing, and say what to repair
+	@"$(ANY)" utils/tools/check.py
+
+setup: ## set up .venv (the targets above do so by themselves); PYTHON= names the Python to use
+	@"$(ANY)" tools/bootstrap.py
+
+exercises: ## write the exercises without their solutions to build/exercises
+	$(READY)
+	@$(COURSE) exercises
+
+refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=08 does one
+	$(READY)
+	@$(COURSE) refresh $(call option,chapter,$(CHAPTER))
+
+lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer ones
+	@$(UV_LOCK) pyproject.toml --extra cpu --extra course --extra test --python-version 3.10 \
+		-o locks/cpu.txt
+	@echo uv | $(UV_LOCK) --no-config - -o locks/bootstrap.txt
+
+clean: ## remove build/ and caches; .venv stays
+	rm -rf build .pytest_cache .ruff_cache .hypothesis
+	@find . \( -name .venv -o -name .bootstrap -o -name .git \) -prune -o -type d \
+		\( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +
+	@echo "To remove the set-up too (.venv and .bootstrap): make distclean"
+
+distclean: clean ## remove .venv and .bootstrap too: the next target sets up anew
+	rm -rf .venv .bootstrap *.egg-info

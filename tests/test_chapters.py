@@ -1,0 +1,193 @@
+"""Every committed chapter and exercise notebook: skeleton, executed, clean, small. nbval executes them."""
+
+import pathlib
+import re
+import sys
+
+import nbformat
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import course
+
+CHAPTERS = course.find()
+EXERCISES = course.find(folder=course.CHAPTERS / "exercises")
+BOTH = pytest.mark.parametrize("path", [*CHAPTERS, *EXERCISES], ids=lambda path: path.stem)
+EACH_CHAPTER = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+EACH_EXERCISE = pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
+MACHINE_PATH = re.compile(r"(?<![\w./])/(root|home|Users|work|tmp|mnt|opt|usr)/\w|[A-Z]:\\\\\w")
+
+
+def _code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _text(notebook):
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def test_the_chapters_and_their_exercises_are_there():
+    assert [path.name[:2] for path in CHAPTERS] == [path.name[:2] for path in EXERCISES]
+    assert {"00", "01", "02", "03", "08"} <= {path.name[:2] for path in CHAPTERS}
+
+
+@BOTH
+def test_executed_in_one_go_from_the_top(path):
+    counts = [cell.execution_count for cell in _code(nbformat.read(path, 4))]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@BOTH
+def test_no_path_no_warning_no_stray_output(path):
+    text = path.read_text(encoding="utf-8")
+    assert not MACHINE_PATH.search(text)
+    for cell in _code(nbformat.read(path, 4)):
+        for output in cell.outputs:
+            assert output.get("name") != "stderr", f"stderr: {output.text[:200]}"
+            assert output.output_type != "error", output.get("evalue")
+            shown = output.get("text", "") + output.get("data", {}).get("text/plain", "")
+            assert "Warning" not in shown and "object at 0x" not in shown, shown
+            assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+
+
+@BOTH
+def test_small(path):
+    assert path.stat().st_size < 500_000
+    assert max(len(cell.source.splitlines()) for cell in _code(nbformat.read(path, 4))) <= 35
+
+
+@BOTH
+def test_utils_comes_before_mxnet(path):
+    code = "\n".join(cell.source for cell in _code(nbformat.read(path, 4)))
+    assert code.index("import utils") < (code.find("mxnet") if "mxnet" in code else len(code))
+
+
+@BOTH
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)\)", _text(nbformat.read(path, 4))):
+        assert target.startswith("http") or (path.parent / target).exists(), target
+
+
+@EACH_CHAPTER
+def test_skeleton(path):
+    notebook = nbformat.read(path, 4)
+    head, text = notebook.cells[0].source, _text(notebook)
+    assert head.startswith(f"# {path.name[:2]} ") and "\nAfter this chapter you can " in head
+    assert course.TIME_LINE.search(head) and "**Data:**" in head and "**You need:**" in head
+    for part in "## What went wrong", "## Summary", "**Exercises:**", "**Further reading:**":
+        assert part in text, part
+    assert text.index("## Summary") < text.index("**Exercises:**") < text.index("**Further reading:**")
+
+
+@EACH_CHAPTER
+def test_parameters_stand_in_one_cell(path):
+    cells = [c for c in _code(nbformat.read(path, 4)) if "parameters" in c.metadata.get("tags", [])]
+    assert len(cells) == (0 if path.name.startswith("00") else 1)
+    for cell in cells:
+        assert cell.source.startswith('dataset = "voc_mini"')
+
+
+@EACH_CHAPTER
+def test_figures_are_there_and_numbers_are_asserted(path):
+    notebook = nbformat.read(path, 4)
+    pictures = [o for c in _code(notebook) for o in c.outputs if "image/png" in o.get("data", {})]
+    assert pictures and all(len(o.data["image/png"]) > 2000 for o in pictures)
+    assert sum("assert " in cell.source for cell in _code(notebook)) >= 3
+
+
+@EACH_CHAPTER
+def test_readme_quotes_the_chapters_time(path):
+    row = re.search(rf"(?m)^\| \[{path.name[:2]} .*$", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert row and row.group().endswith(f"| {course.measured(path)} s |")
+
+
+@EACH_EXERCISE
+def test_exercises_have_questions_solutions_and_checks(path):
+    notebook = nbformat.read(path, 4)
+    questions = re.findall(r"(?m)^## \d", _text(notebook))
+    solved = [i for i, cell in enumerate(notebook.cells) if "### BEGIN SOLUTION" in cell.source]
+    assert 3 <= len(questions) <= 5 and len(solved) >= len(questions)
+    for i in solved:
+        source = notebook.cells[i].source
+        assert source.count("### BEGIN SOLUTION") == source.count("### END SOLUTION") == 1
+        assert "assert " in notebook.cells[i + 1].source or "### BEGIN SOLUTION" in notebook.cells[i + 1].source
+
+
+@EACH_EXERCISE
+def test_students_copy_holds_no_solution(path):
+    notebook = course.without_solutions(nbformat.read(path, 4))
+    for cell in _code(notebook):
+        assert "SOLUTION" not in cell.source and not cell.outputs
+        compile(cell.source, path.name, "exec")
+    assert sum("raise NotImplementedError" in cell.source for cell in _code(notebook)) >= 3
+
+
+def test_students_copies_are_never_overwritten(monkeypatch, tmp_path):
+    monkeypatch.setattr(course, "ROOT", tmp_path)
+    course.exercises("01")
+    copy = next((tmp_path / "my_exercises").iterdir())
+    copy.write_text("my own work")
+    course.exercises("01")
+    assert copy.read_text() == "my own work"
+
+
+def _chapter(folder, number, *cells):
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell(f"# {number} Test\n\n**Time:** about 5 s on two processor cores"),
+            *(nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, *tags in cells),
+        ],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(notebook, pathlib.Path(folder) / f"{number}_test.ipynb")
+
+
+@pytest.fixture
+def three_chapters(monkeypatch, tmp_path):
+    """01 passes and reports, 02 fails, 03 passes; made in a folder of their own."""
+    chapters = tmp_path / "chapters"
+    (chapters / "exercises").mkdir(parents=True)
+    _chapter(chapters, "01", ["dataset = 'voc_mini'", "parameters"], ["print('data', dataset)", "result"])
+    _chapter(chapters, "02", ["1 / 0"])
+    _chapter(chapters, "03", ["print('third')"])
+    for name, value in ("ROOT", tmp_path), ("CHAPTERS", chapters), ("BUILD", tmp_path / "build"):
+        monkeypatch.setattr(course, name, value)
+    monkeypatch.setattr(course.find, "__defaults__", (None, chapters))
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_failing_chapter_stops_no_other_and_is_shown(three_chapters, capfd):
+    assert not course.run(None, {"dataset": "mine", "num_epochs": 3})
+    out, err = capfd.readouterr()
+    assert "2 of 3 chapters executed" in out and "Failed: 02 Test" in out and "ZeroDivisionError" in err
+    page = (three_chapters / "build" / "index.html").read_text()
+    assert "data mine" in page and page.count("executed</td>") == 2 and "ZeroDivisionError" in page
+    for number in "01", "02", "03":
+        html = (three_chapters / "build" / f"{number}_test.html").read_text()
+        assert not re.search(r"""(src|href)=["']https?://[^"']*\.(js|css)""", html)
+    assert "third" in html
+
+
+@pytest.mark.filterwarnings("default")
+def test_refresh_leaves_a_failing_chapter_as_it_was(three_chapters):
+    (three_chapters / "README.md").write_text("| [01 Test](x) | a | ? |\n| [02 Test](x) | a | ? |\n")
+    before = (three_chapters / "chapters" / "02_test.ipynb").read_bytes()
+    for number in "01", "02":
+        (three_chapters / "chapters/exercises" / f"{number}_test.ipynb").write_bytes(
+            (three_chapters / "chapters/01_test.ipynb").read_bytes()
+        )
+    assert course.refresh("01") and not course.refresh("02")
+    assert (three_chapters / "chapters" / "02_test.ipynb").read_bytes() == before
+    done = nbformat.read(three_chapters / "chapters" / "01_test.ipynb", 4)
+    assert [cell.execution_count for cell in done.cells[1:]] == [1, 2] and done.metadata.keys() <= {
+        "kernelspec",
+        "language_info",
+    }
+    assert (three_chapters / "README.md").read_text().startswith("| [01 Test](x) | a | 5 s |\n")
+
+
+def test_an_unknown_chapter_is_said():
+    with pytest.raises(SystemExit, match="no chapter 77: there are 00, 01"):
+        course.find("77")

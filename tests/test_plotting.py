@@ -1,0 +1,44 @@
+import utils
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from mxnet import nd
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def test_grid_of_images_and_labels():
+    image = nd.zeros((4, 6, 3), dtype=np.uint8)
+    label = nd.array([[0, 1], [255, 1]])
+    axes = utils.show_images([image, label, label], 2, 2, titles=["a", "b"])
+    assert axes.shape == (2, 2) and axes[0, 1].get_title() == "b"
+    shown = axes[0, 1].images[0].get_array()
+    np.testing.assert_array_equal(shown[0, 1], utils.VOC_COLORMAP[1])
+    legend = axes[0, 0].figure.legends[0]
+    assert [t.get_text() for t in legend.get_texts()] == ["background", "aeroplane", "void"]
+    assert not axes[1, 1].images
+
+
+def test_too_many_images_are_refused():
+    with pytest.raises(ValueError, match="3 images for a grid of 1 × 2"):
+        utils.show_images([np.zeros((2, 2))] * 3, 1, 2)
+
+
+def test_overlay_paints_objects_only():
+    image = np.full((1, 3, 3), 100, np.uint8)
+    out = utils.overlay(image, np.array([[0, 1, 255]]), opacity=0.5)
+    np.testing.assert_array_equal(out[0], [[100] * 3, [114, 50, 50], [100] * 3])
+
+
+def test_curve_shows_every_number_of_the_history():
+    row = {"epoch": 1, "loss": 1.0, "train_acc": 0.5, "test_acc": 0.6, "mean_iou": 0.1, "images_per_s": 9.0}
+    figure = utils.LiveCurve(3, baseline=(0.7, 0.05)).draw([row, {**row, "epoch": 2, "loss": 0.5}])
+    loss, scores = figure.axes
+    assert loss.lines[0].get_ydata().tolist() == [1.0, 0.5]
+    assert [line.get_ydata()[0] for line in scores.lines[:5]] == [0.5, 0.6, 0.1, 0.7, 0.05]
+    assert "one class everywhere" in [t.get_text() for t in scores.get_legend().get_texts()]

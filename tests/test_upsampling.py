@@ -1,0 +1,71 @@
+import utils
+
+import cv2
+import numpy as np
+import pytest
+from mxnet import gluon, init, nd
+
+STRIDES = [2, 3, 4, 8, 16, 32]
+
+
+def _classic(stride):
+    """Kernel and padding for an even and an odd stride (chapter 05)."""
+    return (2 * stride, stride // 2) if stride % 2 == 0 else (2 * stride - 1, (stride - 1) // 2)
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_kernel_resizes_like_opencv_in_the_interior(stride):
+    kernel_size, padding = _classic(stride)
+    image = np.random.RandomState(0).rand(7, 9).astype(np.float32)
+    out = nd.Deconvolution(
+        nd.array(image[None, None]),
+        utils.bilinear_kernel(1, 1, kernel_size),
+        kernel=(kernel_size,) * 2,
+        stride=(stride,) * 2,
+        pad=(padding,) * 2,
+        num_filter=1,
+        no_bias=True,
+    )[0, 0].asnumpy()
+    expected = cv2.resize(image, None, fx=stride, fy=stride, interpolation=cv2.INTER_LINEAR)
+    assert out.shape == expected.shape
+    inner = slice(stride, -stride)
+    np.testing.assert_allclose(out[inner, inner], expected[inner, inner], atol=1e-5)
+
+
+def test_kernel_is_diagonal_over_channels_and_grouped_is_the_same():
+    kernel = utils.bilinear_kernel(3, 3, 4).asnumpy()
+    assert kernel.shape == (3, 3, 4, 4) and kernel.dtype == np.float32
+    np.testing.assert_allclose(kernel[0, 0, 1], np.array([0.25, 0.75, 0.75, 0.25]) * 0.75)
+    assert (kernel[~np.eye(3, dtype=bool)] == 0).all()
+    x = nd.random.normal(shape=(2, 3, 5, 6))
+    dense = gluon.nn.Conv2DTranspose(3, 4, strides=2, padding=1, use_bias=False, in_channels=3)
+    grouped = gluon.nn.Conv2DTranspose(3, 4, strides=2, padding=1, groups=3, use_bias=False, in_channels=3)
+    dense.initialize(init.Zero())
+    grouped.initialize(init.Zero())
+    dense.weight.set_data(utils.bilinear_kernel(3, 3, 4))
+    grouped.weight.set_data(utils.bilinear_kernel(3, 1, 4))
+    np.testing.assert_allclose(dense(x).asnumpy(), grouped(x).asnumpy(), atol=1e-6)
+
+
+def test_kernel_of_two_different_channel_counts_is_refused():
+    with pytest.raises(ValueError, match="3 channels to 2"):
+        utils.bilinear_kernel(3, 2, 4)
+
+
+@pytest.mark.parametrize("stride", [2, 8, 32])
+def test_aligned_enlargement_against_numpys_interpolation(stride):
+    """Pixel p takes the value at position p / stride of the row, the last cell's beyond it."""
+    row = np.random.RandomState(0).rand(5).astype(np.float32)
+    layer = utils.BilinearUpsampling(1, stride)
+    layer.initialize()
+    out = layer(nd.array(np.tile(row, (4, 1))[None, None]))[0, 0].asnumpy()
+    expected = np.interp(np.arange(5 * stride) / stride, np.arange(5), row)
+    for line in out[: 4 * stride, : 5 * stride]:
+        np.testing.assert_allclose(line, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("align", [True, False])
+def test_enlargement_learns_nothing_and_passes_gradients(align):
+    layer = utils.BilinearUpsampling(2, 4, align=align)
+    layer.initialize()
+    assert [p.grad_req for p in layer.collect_params().values()] == ["null"]

@@ -1,0 +1,235 @@
+"""Executes chapters: `make course`, `make refresh`, `make exercises` call this.
+
+run        chapters on any data set into build/: notebooks, HTML pages and an index of times and results
+refresh    the committed chapters, in place: outputs, and the measured time in each chapter and in the README
+exercises  the students' copies of the exercise notebooks, without solutions, into my_exercises/
+"""
+
+import argparse
+import html
+import os
+import pathlib
+import re
+import sys
+import time
+
+import nbformat
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CHAPTERS = ROOT / "chapters"
+BUILD = ROOT / "build"
+TIME_LINE = re.compile(r"(?m)^\*\*Time:\*\* .*$")
+
+
+def find(number=None, folder=CHAPTERS):
+    """The chapters' paths in order, or only the one whose number is given."""
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    chosen = [path for path in paths if number is None or path.name.startswith(f"{int(number):02d}_")]
+    if not chosen:
+        have = ", ".join(path.name[:2] for path in paths)
+        sys.exit(f"no chapter {number}: there are {have}")
+    return chosen
+
+
+def title(notebook):
+    """The heading of a chapter, without its number sign."""
+    return notebook.cells[0].source.splitlines()[0].lstrip("# ")
+
+
+def run(number, parameters):
+    """Execute chapters into build/ and write the index; a failing one stops no other. True if all passed."""
+    import papermill
+
+    BUILD.mkdir(exist_ok=True)
+    rows = []
+    for path in find(number):
+        name, start, error = title(nbformat.read(path, 4)), time.time(), None
+        print(f"\n{name}", flush=True)
+        known = papermill.inspect_notebook(str(path))
+        try:
+            papermill.execute_notebook(
+                str(path),
+                str(BUILD / path.name),
+                parameters={key: value for key, value in parameters.items() if key in known},
+                cwd=str(CHAPTERS),
+                kernel_name="python3",
+                progress_bar={"bar_format": "  cell {n} of {total} |{bar:30}| {elapsed}, about {remaining} left"},
+            )
+        except papermill.PapermillExecutionError as failure:
+            error = str(failure)
+            print(error, file=sys.stderr)
+        seconds = time.time() - start
+        print(f"  {'FAILED' if error else 'done'} in {seconds:.0f} s", flush=True)
+        done = nbformat.read(BUILD / path.name, 4)
+        write_page(done, BUILD / f"{path.stem}.html")
+        rows.append((path.stem, name, seconds, error, results(done)))
+    write_index(rows, parameters)
+    failed = [name for _, name, _, error, _ in rows if error]
+    print(f"\n{len(rows) - len(failed)} of {len(rows)} chapters executed in {sum(row[2] for row in rows):.0f} s.")
+    if failed:
+        print(f"Failed: {'; '.join(failed)}")
+    print(f"Read them in a browser: open {os.path.relpath(BUILD / 'index.html')}")
+    return not failed
+
+
+def results(notebook):
+    """What the cells tagged `result` printed."""
+    cells = [cell for cell in notebook.cells if "result" in cell.metadata.get("tags", [])]
+    return "".join(out.get("text", "") for cell in cells for out in cell.outputs)
+
+
+def write_page(notebook, path):
+    """One chapter as a page that loads nothing from a network."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", mermaid_js_url="", jquery_url="")
+    path.write_text(exporter.from_notebook_node(notebook)[0], encoding="utf-8")
+
+
+def write_index(rows, parameters):
+    """The page of times and results."""
+    body = ""
+    for stem, name, seconds, error, result in rows:
+        status = "<strong>failed</strong>" if error else "executed"
+        notes = html.escape(re.sub(r"\x1b\[[0-9;]*m", "", error)) if error else html.escape(result)
+        body += (
+            f'<tr><td><a href="{stem}.html">{html.escape(name)}</a> (<a href="{stem}.ipynb">notebook</a>)</td>'
+            f"<td>{status}</td><td>{seconds:.0f} s</td><td><pre>{notes}</pre></td></tr>\n"
+        )
+    settings = ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "the shipped data, voc_mini"
+    page = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Semantic segmentation: the executed course</title>
+<style>
+body {{ font: 16px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }}
+table {{ border-collapse: collapse; }}
+td, th {{ border-bottom: 1px solid #ccc; padding: .4em .8em; text-align: left; vertical-align: top; }}
+pre {{ margin: 0; white-space: pre-wrap; }}
+</style></head><body>
+<h1>Semantic segmentation: the executed course</h1>
+<p>Executed on {time.strftime("%Y-%m-%d at %H:%M")} with {html.escape(settings)},
+in {sum(row[2] for row in rows):.0f} s.</p>
+<table><tr><th>Chapter</th><th></th><th>Time</th><th>Result</th></tr>
+{body}</table></body></html>
+"""
+    (BUILD / "index.html").write_text(page, encoding="utf-8")
+
+
+def refresh(number):
+    """Execute the committed chapters and exercises anew and rewrite them; a failing one stays as it was."""
+    ok = True
+    exercises = [path for path in find(number, CHAPTERS / "exercises")]
+    for path in [*find(number), *exercises]:
+        notebook, start = nbformat.read(path, 4), time.time()
+        print(f"{path.relative_to(ROOT)} …", end=" ", flush=True)
+        error = execute(notebook, path.parent)
+        if error:
+            print(f"FAILED, left as it was\n{error}", flush=True)
+            ok = False
+            continue
+        seconds = time.time() - start
+        if path.parent == CHAPTERS:
+            line = f"**Time:** about {rounded(seconds)} s on two processor cores"
+            notebook.cells[0].source = TIME_LINE.sub(line, notebook.cells[0].source)
+        nbformat.write(notebook, path)
+        print(f"{seconds:.0f} s, {path.stat().st_size / 1000:.0f} kB", flush=True)
+    write_times(ROOT / "README.md")
+    return ok
+
+
+def execute(notebook, folder):
+    """Execute a notebook in place, in the folder where readers have it; the traceback if it fails."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
+    client = NotebookClient(notebook, timeout=900, record_timing=False, resources={"metadata": {"path": str(folder)}})
+    try:
+        client.execute()
+    except CellExecutionError as failure:
+        return str(failure)
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.language_info = {"name": "python"}
+    return None
+
+
+def rounded(seconds):
+    """To 5 s, so that a time is not new each time."""
+    return max(5, 5 * round(seconds / 5))
+
+
+def measured(path):
+    """The seconds that a chapter says it takes."""
+    line = TIME_LINE.search(nbformat.read(path, 4).cells[0].source)
+    return int(re.search(r"\d+", line.group()).group())
+
+
+def write_times(readme):
+    """Copy the chapters' times into the README's table, whose rows start with the chapter's number."""
+    text = readme.read_text(encoding="utf-8")
+    for path in find():
+        row = re.compile(rf"(?m)^(\| \[{path.name[:2]} .*\| )[^|]*( \|)$")
+        text = row.sub(rf"\g<1>{measured(path)} s\g<2>", text)
+    readme.write_text(text, encoding="utf-8")
+
+
+SOLUTION = re.compile(r"(?ms)^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION[ \t]*$")
+
+
+def without_solutions(notebook):
+    """The student's copy: what stands between the marks gives way to a place to write, outputs go."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = SOLUTION.sub(r"\1# your code here\n\1raise NotImplementedError", cell.source)
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def exercises(number):
+    """Write the students' copies; one that is already there is the student's own work and stays."""
+    folder = ROOT / "my_exercises"
+    folder.mkdir(exist_ok=True)
+    for path in find(number, CHAPTERS / "exercises"):
+        copy = folder / path.name
+        if copy.exists():
+            print(f"{copy.relative_to(ROOT)} is there already and stays: delete it to start again")
+        else:
+            nbformat.write(without_solutions(nbformat.read(path, 4)), copy)
+            print(f"{copy.relative_to(ROOT)} written")
+    return True
+
+
+def size(text):
+    """'160x224' → [160, 224]."""
+    match = re.fullmatch(r"(\d+)[x×](\d+)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected HEIGHTxWIDTH, such as 160x224")
+    return [int(n) for n in match.groups()]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=["run", "refresh", "exercises"])
+    parser.add_argument("--chapter", metavar="NN", help="only this one")
+    parser.add_argument("--dataset", help="voc_mini, voc2012, camvid or a folder in VOC layout")
+    parser.add_argument("--crop", type=size, metavar="HxW", help="size of training crops, multiples of 32")
+    parser.add_argument("--scale", type=float, help="reduce pictures by this first, such as 0.5")
+    parser.add_argument("--epochs", type=int, help="epochs of training")
+    args = parser.parse_args()
+    if args.command == "run":
+        dataset = args.dataset
+        if dataset and pathlib.Path(dataset).is_dir():
+            dataset = str(pathlib.Path(dataset).resolve())  # chapters run in their own folder
+        given = {"dataset": dataset, "crop_size": args.crop, "scale": args.scale, "num_epochs": args.epochs}
+        ok = run(args.chapter, {key: value for key, value in given.items() if value is not None})
+    else:
+        ok = {"refresh": refresh, "exercises": exercises}[args.command](args.chapter)
+    sys.exit(0 if ok else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""What the chapters share, in the order in which the course meets it."""
+
+from .device import physical_cores, try_all_gpus, try_gpu  # first: it sets MXNet's threads
+from .labelmap import VOC, VOC_CLASSES, VOC_COLORMAP, VOID, VOID_COLOR, LabelMap, image2label, label2image
+from .voc import data_classes, data_root, read_image, read_images, read_label, read_names, normalize, rand_crop
+from .voc import RGB_MEAN, RGB_STD
+from .dataset import VOCSegDataset, data_loader
+from .plotting import LiveCurve, add_legend, overlay, show_images
+from .upsampling import BilinearUpsampling, bilinear_kernel
+from .metrics import SegmentationMetric, confusion_matrix
+from .losses import SoftmaxCrossEntropyLoss
+from .fcn import FCN32s, fcn, fixed_batch_norm, resnet_features
+from .training import confusion, evaluate, train
+from .predicting import predict

@@ -1,0 +1,128 @@
+"""Training pairs of one size, lazily read, and batches of them (chapter 02)."""
+
+import numpy as np
+from mxnet import gluon, nd
+from PIL import Image
+
+from .labelmap import VOID
+from .voc import data_classes, data_root, image_path, normalize, rand_crop, read_names, read_pair, scaled_size
+
+
+class VOCSegDataset(gluon.data.Dataset):
+    """A split in VOC layout as pairs (3, H, W) float32 normalised image, (H, W) float32 label (chapter 02).
+
+    train: the split, and what is done to a pair: random crop and flip, or (False) the crop at the centre.
+    crop_size: (height, width), or None for whole pictures of any size (test split only).
+    root: folder of the data set, default voc_mini. scale: pictures are reduced by it first, 1 = as they are.
+    small: pictures smaller than the crop are padded ("pad": image with the mean, label with void) or left
+    out ("skip"). Items are read when asked for, so memory does not grow with the data.
+
+    `dataset[i]` draws its crop from `np.random`; `dataset[epoch, i]`, which `data_loader` uses, from
+    (seed, epoch, i) alone, so that it is the same in every process and on every run.
+    """
+
+    def __init__(self, train, crop_size, root=None, scale=1.0, small="pad", seed=0):
+        if small not in ("pad", "skip"):
+            raise ValueError(f"small={small!r}: expected 'pad' or 'skip'")
+        if not 0 < scale <= 1:
+            raise ValueError(f"scale={scale!r}: expected a number above 0, at most 1")
+        if crop_size is None and train:
+            raise ValueError("crop_size=None gives whole pictures, for testing: training needs (height, width)")
+        self.train, self.crop_size, self.scale, self.seed = train, crop_size, scale, seed
+        self.root = data_root() if root is None else data_root(root)
+        self.classes = data_classes(self.root)
+        self.names, self._small = read_names(self.root, train), []
+        if crop_size is not None:
+            self._small = [name for name in self.names if self._is_small(name)]
+        self._skipped = self._small if small == "skip" else []
+        self.names = [name for name in self.names if name not in set(self._skipped)]
+        if not self.names:
+            raise ValueError(
+                f"{self.root}: every picture is smaller than the crop {crop_size}: take a smaller crop_size"
+            )
+
+    def _is_small(self, name):
+        with Image.open(image_path(self.root, name)) as picture:  # reads the header only
+            height, width = scaled_size(picture.size[::-1], self.scale)
+        return height < self.crop_size[0] or width < self.crop_size[1]
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, key):
+        if isinstance(key, tuple):
+            epoch, index = key
+            rng = np.random.RandomState([self.seed, epoch, index])
+        else:
+            index, rng = key, np.random
+        image, label = read_pair(self.root, self.names[index], self.classes, self.scale)
+        image = normalize(image)
+        if self.crop_size is not None:
+            image, label = self._crop(*self._pad(image, label), rng)
+        if self.train and rng.randint(2):
+            image, label = image[:, ::-1], label[:, ::-1]
+        return nd.array(image.transpose(2, 0, 1)), nd.array(label, dtype=np.float32)
+
+    def _pad(self, image, label):
+        below, right = (max(0, want - have) for want, have in zip(self.crop_size, label.shape, strict=True))
+        return (
+            np.pad(image, ((0, below), (0, right), (0, 0))),  # 0 is the mean once normalised
+            np.pad(label, ((0, below), (0, right)), constant_values=VOID),
+        )
+
+    def _crop(self, image, label, rng):
+        height, width = self.crop_size
+        if self.train:
+            return rand_crop(image, label, height, width, rng)
+        top, left = (label.shape[0] - height) // 2, (label.shape[1] - width) // 2
+        return image[top : top + height, left : left + width], label[top : top + height, left : left + width]
+
+    def __repr__(self):
+        what = "whole pictures" if self.crop_size is None else "crops of {} × {}".format(*self.crop_size)
+        small = f", {len(self._small)} smaller than the crop" if self._small else ""
+        done = (" left out" if self._skipped else " padded") if self._small else ""
+        scale = "" if self.scale == 1 else f", scale {self.scale}"
+        return (
+            f"VOCSegDataset: {len(self)} {'train' if self.train else 'val'} pairs of {self.root.name}{scale}, "
+            f"{len(self.classes)} classes, {what}{small}{done}"
+        )
+
+
+class EpochSampler(gluon.data.Sampler):
+    """Yields (epoch, index) over all indices; the epoch counts how often the sampler was started.
+
+    Loader workers are forked once and never hear of a new epoch, so the keys themselves carry it.
+    """
+
+    def __init__(self, length, shuffle, seed=0):
+        self.length, self.shuffle, self.seed, self.epoch = length, shuffle, seed, -1
+
+    def __iter__(self):
+        self.epoch += 1
+        order = np.arange(self.length)
+        if self.shuffle:
+            order = np.random.RandomState([self.seed, self.epoch]).permutation(self.length)
+        return iter([(self.epoch, int(i)) for i in order])
+
+    def __len__(self):
+        return self.length
+
+
+def data_loader(dataset, batch_size, num_workers=0):
+    """`DataLoader` of a `VOCSegDataset`: batches (N, 3, H, W) and (N, H, W) float32 (chapter 02).
+
+    Train: new order and new crops in each epoch, an incomplete last batch left out. Test: in order, all of it.
+    The same for any number of worker processes. A batch larger than the training data is a ValueError.
+    """
+    if dataset.train and batch_size > len(dataset):
+        raise ValueError(f"batch_size {batch_size}, but {dataset!r}: take at most {len(dataset)}")
+    if dataset.crop_size is None and batch_size != 1:
+        raise ValueError(f"batch_size {batch_size}: whole pictures differ in size, take 1 or give a crop_size")
+    sampler = EpochSampler(len(dataset), shuffle=dataset.train, seed=dataset.seed)
+    return gluon.data.DataLoader(
+        dataset,
+        batch_size,
+        sampler=sampler,
+        last_batch="discard" if dataset.train else "keep",
+        num_workers=num_workers,
+    )

@@ -1,0 +1,30 @@
+"""Cross-entropy over pixels, void left out (chapter 08)."""
+
+from mxnet import gluon
+
+from .labelmap import VOID
+
+
+class SoftmaxCrossEntropyLoss(gluon.HybridBlock):
+    """Each image's mean cross-entropy over its own labelled pixels, 0 where it has none; natural logarithm.
+
+    Call with scores (N, C, H, W), classes on `axis`, and labels (N, H, W): (N,) losses come back, like those
+    of Gluon's own losses, so that `trainer.step(N)` follows. Pixels labelled `ignore_label` give no loss and no
+    gradient. A classifier's scores (N, C) and labels (N,) work the same way.
+    """
+
+    def __init__(self, axis=1, ignore_label=VOID, **kwargs):
+        super().__init__(**kwargs)
+        self._axis, self._ignore_label = axis, ignore_label
+
+    def hybrid_forward(self, F, scores, label):  # noqa: N803, the name that Gluon gives it
+        axis = self._axis
+        if axis == 1:  # classes last, as MXNet's softmax is several times slower over another axis
+            scores, label, axis = scores.reshape((0, 0, -1)).swapaxes(1, 2), label.reshape((0, -1)), -1
+        known = label != self._ignore_label
+        target = F.where(known, label, F.zeros_like(label))
+        # log_softmax, not log(softmax): a probability that underflows to 0 has no logarithm
+        loss = -F.pick(F.log_softmax(scores, axis=axis), target, axis=axis)
+        loss = F.where(known, loss, F.zeros_like(loss))
+        count = F.sum(known, axis=0, exclude=True)
+        return F.sum(loss, axis=0, exclude=True) / F.maximum(count, F.ones_like(count))

@@ -1,0 +1,83 @@
+"""Scores of a segmentation, all from one confusion matrix (chapter 06)."""
+
+import mxnet as mx
+import numpy as np
+
+from .labelmap import VOID
+
+
+def confusion_matrix(label, prediction, num_classes):
+    """(C, C) int64 counts of labelled pixels: row = true class, column = predicted class.
+
+    label, prediction: integer arrays of one shape; label 255 (void) is not counted. An index of no class
+    is a ValueError.
+    """
+    label, prediction = np.asarray(label), np.asarray(prediction)
+    if label.shape != prediction.shape:
+        raise ValueError(f"labels of shape {label.shape}, predictions of {prediction.shape}: expected one shape")
+    known = label != VOID
+    label, prediction = label[known].astype(np.int64), prediction[known].astype(np.int64)
+    for what, values in ("label", label), ("prediction", prediction):
+        if values.size and not (values.min() >= 0 and values.max() < num_classes):
+            bad = values.max() if values.max() >= num_classes else values.min()
+            raise ValueError(f"{what} {bad}: expected 0 to {num_classes - 1} (or {VOID}, void, in labels)")
+    return np.bincount(label * num_classes + prediction, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+class SegmentationMetric(mx.metric.EvalMetric):
+    """Pixel accuracy, mean accuracy, mean IoU and frequency-weighted IoU over a whole split.
+
+    `update(labels, preds)`: (N, H, W) labels with 255 = void, and (N, H, W) predicted labels or
+    (N, C, H, W) scores, as `NDArray` or lists of them; a classifier's (N,) labels and (N, C) scores count
+    as images of one pixel. `get()`: names and values, from one confusion matrix, each from 0 to 1. Means run over
+    the classes that occur in truth or prediction (mean accuracy: in truth); nan before the first labelled
+    pixel. The paper's section 5 defines all four (Long, Shelhamer and Darrell, CVPR 2015).
+    """
+
+    def __init__(self, num_classes, name="segmentation"):
+        self.num_classes = num_classes
+        super().__init__(name)
+
+    def reset(self):
+        """Forget all pixels counted so far."""
+        self.confusion = np.zeros((self.num_classes, self.num_classes), np.int64)
+
+    def update(self, labels, preds):
+        """Count the pixels of one batch, or of a list of batches."""
+        if not isinstance(labels, (list, tuple)):
+            labels, preds = [labels], [preds]
+        for label, pred in zip(labels, preds, strict=True):
+            if len(pred.shape) == len(label.shape) + 1:
+                pred = pred.argmax(axis=1)
+            label, pred = (a.asnumpy() if isinstance(a, mx.nd.NDArray) else a for a in (label, pred))
+            self.confusion += confusion_matrix(label, pred, self.num_classes)
+
+    @property
+    def iou(self):
+        """(C,) float64: intersection over union of each class, nan where it occurs in neither."""
+        right = np.diag(self.confusion)
+        return _ratio(right, self.confusion.sum(0) + self.confusion.sum(1) - right)
+
+    def get(self):
+        """(names, values) of pixel_acc, mean_acc, mean_iou and fw_iou."""
+        right, truth = np.diag(self.confusion), self.confusion.sum(1)
+        values = [
+            _ratio(right.sum(), truth.sum()),
+            _mean(_ratio(right, truth)),
+            _mean(self.iou),
+            np.nansum(truth * self.iou) / truth.sum() if truth.any() else np.nan,
+        ]
+        return ["pixel_acc", "mean_acc", "mean_iou", "fw_iou"], [float(v) for v in values]
+
+    def scores(self):
+        """The same as a dict."""
+        return dict(zip(*self.get(), strict=True))
+
+
+def _ratio(part, whole):
+    """part / whole, nan where whole is 0."""
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
+
+
+def _mean(values):
+    return np.nan if np.isnan(values).all() else np.nanmean(values)

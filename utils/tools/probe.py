@@ -1,0 +1,112 @@
+"""Runs inside .venv for check.py, and prints what it finds as lines of JSON, one a finding.
+
+Apart from check.py, as importing MXNet may end the whole process, and a line printed before stays.
+"""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+IMPORTS = ("mxnet", "gluoncv", "cv2", "matplotlib.pyplot")
+
+
+def tell(**finding):
+    sys.stdout.write("\n@" + json.dumps(finding) + "\n")
+    sys.stdout.flush()
+
+
+def packages():
+    """Each package that the lock wants for this Python: its version there and here."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        from pip._vendor.packaging.requirements import Requirement
+    with open(os.path.join(ROOT, "locks", "cpu.txt")) as file:
+        lines = [line.rstrip(" \\\n") for line in file if line[0] not in " #\n"]
+    for requirement in map(Requirement, lines):
+        if requirement.marker and not requirement.marker.evaluate():
+            continue
+        try:
+            found = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            found = None
+        tell(package=requirement.name, expected=str(requirement.specifier)[2:], found=found)
+    names = {dist.metadata["Name"] for dist in importlib.metadata.distributions()}
+    tell(opencv_python="opencv-python" in names)  # it shares its folder with the headless one
+
+
+class NotFound:
+    """Last in sys.meta_path, so asked for what nobody has: the names that gluoncv keeps silent."""
+
+    def __init__(self):
+        self.names = []
+
+    def find_spec(self, name, path=None, target=None):
+        self.names.append(name)
+
+
+def imports():
+    for name in IMPORTS:
+        sys.meta_path.append(NotFound())
+        tell(importing=name)
+        try:
+            importlib.import_module(name)
+            error, names = "", []
+        except Exception as problem:  # whatever it is, it is what the reader must see
+            error, names = f"{type(problem).__name__}: {problem}", sys.meta_path[-1].names
+        sys.meta_path.pop()
+        tell(imported=name, error=error, not_found=names)
+
+
+def kernel():
+    """The kernel that JupyterLab started from .venv takes for `python3`."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    spec = KernelSpecManager().get_kernel_spec("python3")
+    own = spec.argv[0] in ("python", "python3", "python{}.{}".format(*sys.version_info[:2]))
+    tell(kernel=sys.executable if own else spec.argv[0], folder=spec.resource_dir)
+
+
+def threads():
+    from utils.device import physical_cores
+
+    tell(cores=physical_cores())
+
+
+def draw(image, label, path):
+    """A picture of voc_mini beside its label; without data, a plain curve."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    if os.path.isfile(image) and os.path.isfile(label):
+        from PIL import Image
+
+        _, axes = plt.subplots(1, 2, figsize=(7, 3))
+        axes[0].imshow(Image.open(image))
+        axes[0].set_title("image")
+        axes[1].imshow(Image.open(label).convert("RGB"))
+        axes[1].set_title("label")
+        for axis in axes:
+            axis.set_axis_off()
+    else:
+        plt.plot([x * x for x in range(10)])
+        plt.title("matplotlib draws (data/voc_mini was not found)")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    plt.savefig(path, dpi=80)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        draw(*sys.argv[1:])
+    else:
+        sys.path.insert(0, ROOT)
+        for part in (packages, imports, kernel, threads):
+            try:
+                part()
+            except Exception as problem:
+                tell(failed=part.__name__, error=f"{type(problem).__name__}: {problem}")
