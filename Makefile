@@ -34,9 +34,9 @@ course: ## run the chapters; CHAPTER=08 runs one; DATASET= CROP= SCALE= EPOCHS= 
 
 lab: ## open the chapters in JupyterLab
 	$(READY)
-	@cd chapters && JUPYTER_PREFER_ENV_PATH=1 ../.venv/bin/python -m jupyterlab $(ARGS)
+	@JUPYTER_PREFER_ENV_PATH=1 .venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters $(ARGS)
 
-test: ## run the tests
+test: ## run the tests: lint, unit tests, every chapter and solution; ARGS=chapters runs one part
 	$(READY)
 	@.venv/bin/python tools/run_tests.py $(ARGS)
 
@@ -46,9 +46,9 @@ check: ## look at this machine and at the set-up, change nothing, and say what t
 setup: ## set up .venv (the targets above do so by themselves); PYTHON= names the Python to use
 	@"$(ANY)" tools/bootstrap.py
 
-exercises: ## write the exercises without their solutions to build/exercises
+exercises: ## write the exercises without their solutions to my_exercises/, where you solve them
 	$(READY)
-	@$(COURSE) exercises
+	@$(COURSE) exercises $(call option,chapter,$(CHAPTER))
 
 refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=08 does one
 	$(READY)

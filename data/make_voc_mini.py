@@ -35,32 +35,70 @@ SMALL = {"train": 6, "val": 3}  # scenes too small for a crop of 160 x 224
 FOLDERS = {"JPEGImages", "SegmentationClass", "ImageSets"}
 VOID = 255
 VOID_BAND = 1.5  # picture pixels on either side of a border
-NAMES = ["background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat",
-         "chair", "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant",
-         "sheep", "sofa", "train", "tvmonitor"]
+NAMES = [
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+]
 
 # For each class: size of its unit in picture pixels, and its extent left, up, right, down in units
-SIZES = {"aeroplane": ((86, 126), (1.0, .5, 1.0, .5)), "boat": ((60, 90), (.95, 1.1, 1.0, .1)),
-         "bottle": ((100, 146), (.22, 1.05, .22, .05)), "bus": ((72, 102), (1.0, .8, 1.0, .05)),
-         "car": ((58, 86), (1.0, .95, 1.0, .05)), "pottedplant": ((88, 124), (.42, 1.0, .42, .05)),
-         "sheep": ((70, 104), (.92, 1.1, .92, .05)), "tvmonitor": ((70, 100), (.72, 1.1, .72, .05))}
+SIZES = {
+    "aeroplane": ((86, 126), (1.0, 0.5, 1.0, 0.5)),
+    "boat": ((60, 90), (0.95, 1.1, 1.0, 0.1)),
+    "bottle": ((100, 146), (0.22, 1.05, 0.22, 0.05)),
+    "bus": ((72, 102), (1.0, 0.8, 1.0, 0.05)),
+    "car": ((58, 86), (1.0, 0.95, 1.0, 0.05)),
+    "pottedplant": ((88, 124), (0.42, 1.0, 0.42, 0.05)),
+    "sheep": ((70, 104), (0.92, 1.1, 0.92, 0.05)),
+    "tvmonitor": ((70, 100), (0.72, 1.1, 0.72, 0.05)),
+}
 # For each place: the classes that may stand in it, and how often beside another one
 PLACES = {
-    "open_sky": {"aeroplane": 2.4}, "airfield": {"aeroplane": 1, "car": .7, "bus": .7},
-    "open_sea": {"boat": 1, "aeroplane": .6}, "lake": {"boat": 1, "sheep": .9, "aeroplane": .4},
-    "meadow": {"sheep": 1, "aeroplane": .4}, "quay": {"boat": 1, "car": 1, "bus": .6,
-                                                     "pottedplant": .2},
-    "country_road": {"car": 1, "bus": 1, "sheep": 1, "aeroplane": .4},
-    "street": {"car": 1, "bus": 1, "aeroplane": .2},
-    "room": {"tvmonitor": 1, "pottedplant": .8, "bottle": .4},
-    "shelf": {"bottle": 1, "tvmonitor": .7, "pottedplant": .5},
-    "window_sill": {"bottle": 1, "pottedplant": .6, "tvmonitor": .3},
-    "terrace": {"pottedplant": 1, "bottle": .5, "sheep": .2}}
-SPOTS = {"aeroplane": "air", "boat": "water", "bus": "road", "car": "road", "sheep": "ground",
-         "pottedplant": "surface", "bottle": "surface", "tvmonitor": "surface"}
+    "open_sky": {"aeroplane": 2.4},
+    "airfield": {"aeroplane": 1, "car": 0.7, "bus": 0.7},
+    "open_sea": {"boat": 1, "aeroplane": 0.6},
+    "lake": {"boat": 1, "sheep": 0.9, "aeroplane": 0.4},
+    "meadow": {"sheep": 1, "aeroplane": 0.4},
+    "quay": {"boat": 1, "car": 1, "bus": 0.6, "pottedplant": 0.2},
+    "country_road": {"car": 1, "bus": 1, "sheep": 1, "aeroplane": 0.4},
+    "street": {"car": 1, "bus": 1, "aeroplane": 0.2},
+    "room": {"tvmonitor": 1, "pottedplant": 0.8, "bottle": 0.4},
+    "shelf": {"bottle": 1, "tvmonitor": 0.7, "pottedplant": 0.5},
+    "window_sill": {"bottle": 1, "pottedplant": 0.6, "tvmonitor": 0.3},
+    "terrace": {"pottedplant": 1, "bottle": 0.5, "sheep": 0.2},
+}
+SPOTS = {
+    "aeroplane": "air",
+    "boat": "water",
+    "bus": "road",
+    "car": "road",
+    "sheep": "ground",
+    "pottedplant": "surface",
+    "bottle": "surface",
+    "tvmonitor": "surface",
+}
 
 
 # --------------------------------------------------------------------------------------- the plan
+
 
 def plan():
     """What is in which scene: name to (number, split, place, classes, height, width)."""
@@ -78,8 +116,9 @@ def plan():
             place, classes = contents(rng, order[k % len(SIZES)], seen)
             scenes[len(scenes)] = (split, place, classes, *frame(rng, k in small))
     shuffled = rng.permutation(len(scenes))
-    return {f"2012_{number:06d}": (int(number), *scenes[int(key)])
-            for number, key in zip(numbers, shuffled, strict=True)}
+    return {
+        f"2012_{number:06d}": (int(number), *scenes[int(key)]) for number, key in zip(numbers, shuffled, strict=True)
+    }
 
 
 def contents(rng, first, seen):
@@ -102,27 +141,28 @@ def frame(rng, small):
     if small:
         return int(rng.randint(128, 150)), int(rng.randint(180, 214))
     height, width = int(rng.randint(170, 214)), int(rng.randint(228, 274))
-    return (width, height) if rng.rand() < .07 else (height, width)
+    return (width, height) if rng.rand() < 0.07 else (height, width)
 
 
 # --------------------------------------------------------------------------------------- a scene
+
 
 def draw_scene(number, place, classes, height, width):
     """One scene: picture (height, width, 3) and label (height, width), both 8-bit."""
     rng = np.random.RandomState([SEED, number])
     canvas = np.zeros((height * SCALE, width * SCALE, 3), np.uint8)
-    grain = noise_field(rng, *canvas.shape[:2], (2, 5, 16), (.8, .7, .8))
+    grain = noise_field(rng, *canvas.shape[:2], (2, 5, 16), (0.8, 0.7, 0.8))
     pen = Pen(canvas, grain)
     spots = getattr(places, place)(pen, rng, height, width)
     owner = np.zeros(canvas.shape[:2], np.uint8)
     names = [None]
-    if rng.rand() < .1:
+    if rng.rand() < 0.1:
         far_off(pen, rng, spots, owner, names)
     for name, x, y, size in arrange(rng, spots, classes, height, width):
         mask = draw_object(pen, rng, name, x, y, size, spots)
         names.append(name)
         owner[mask > 0] = len(names) - 1
-    if rng.rand() < .14:
+    if rng.rand() < 0.14:
         in_front(pen, rng, spots, owner, height, width)
     return finish(rng, canvas, height, width), label_of(owner, names)
 
@@ -134,27 +174,27 @@ def arrange(rng, spots, classes, height, width):
     for name in classes:
         (low, high), (left, up, right, down) = SIZES[name]
         kind = SPOTS[name]
-        if name == "aeroplane" and "runway" in spots and rng.rand() < .5:
+        if name == "aeroplane" and "runway" in spots and rng.rand() < 0.5:
             kind = "runway"
         for attempt in range(30):
             x0, y0, x1, y1 = pick(rng, spots[kind])
             depth = rng.rand()
             x, y = rng.uniform(x0, x1), y0 + depth * (y1 - y0)
             flat = kind in ("air", "surface")
-            size = rng.uniform(low, high) * scale * .985**attempt
-            size *= 1 if flat else .68 + .4 * depth
-            if kind == "surface" and y1 < height * .6:
-                size = min(size, .95 * y1 / up)
+            size = rng.uniform(low, high) * scale * 0.985**attempt
+            size *= 1 if flat else 0.68 + 0.4 * depth
+            if kind == "surface" and y1 < height * 0.6:
+                size = min(size, 0.95 * y1 / up)
             if kind == "air":  # above land, smaller the less sky there is
-                size = min(size * .9, (y1 - y0) * 2.2) if len(spots) > 1 else min(size, .45 * width)
-                x = np.clip(x, .75 * size, width - .75 * size)
-                y = np.clip(y, .3 * size, height - .6 * size)
+                size = min(size * 0.9, (y1 - y0) * 2.2) if len(spots) > 1 else min(size, 0.45 * width)
+                x = np.clip(x, 0.75 * size, width - 0.75 * size)
+                y = np.clip(y, 0.3 * size, height - 0.6 * size)
             if name == "bottle" and "shelf" not in spots:
-                size *= .85
+                size *= 0.85
             if name == "pottedplant" and "road" in spots:
-                size *= .7
-            if kind in ("ground", "road", "runway") and (name == "sheep" or rng.rand() > .15):
-                inside = 1.25 if name == "sheep" else .75
+                size *= 0.7
+            if kind in ("ground", "road", "runway") and (name == "sheep" or rng.rand() > 0.15):
+                inside = 1.25 if name == "sheep" else 0.75
                 x = np.clip(x, left * size * inside, width - right * size * inside)
             now = (x - left * size, y - up * size, x + right * size, y + down * size)
             if all(overlap(now, other) < allowed(name, who) for who, other in boxes):
@@ -168,8 +208,8 @@ def allowed(one, other):
     """How far objects of two classes may overlap: little where the telling part would be hidden."""
     pair = {one, other}
     if pair & {"sheep", "aeroplane"} or ("pottedplant" in pair and pair & {"car", "bus"}):
-        return .12
-    return .3
+        return 0.12
+    return 0.3
 
 
 def overlap(one, other):
@@ -183,21 +223,22 @@ def overlap(one, other):
 
 def draw_object(pen, rng, name, x, y, size, spots):
     """Draw one object with its reflection, in some pose; returns its mask on the canvas."""
-    mirror = rng.rand() < .5
+    mirror = rng.rand() < 0.5
     grounded = name == "aeroplane" and "runway" in spots and y > spots["air"][0][3] + 10
-    turn = {"aeroplane": rng.uniform(-24, 24), "boat": rng.uniform(-4, 4),
-            "bottle": rng.uniform(-2, 2)}.get(name, rng.uniform(-1.5, 1.5))
+    turn = {"aeroplane": rng.uniform(-24, 24), "boat": rng.uniform(-4, 4), "bottle": rng.uniform(-2, 2)}.get(
+        name, rng.uniform(-1.5, 1.5)
+    )
     if grounded:
-        turn, y = 0, y - .36 * size
-    squeeze, lean = rng.uniform(.92, 1.08), rng.uniform(-.04, .04)
+        turn, y = 0, y - 0.36 * size
+    squeeze, lean = rng.uniform(0.92, 1.08), rng.uniform(-0.04, 0.04)
     where = "ground" if grounded else "high" if len(spots) == 1 else "low"
     own = pen.on(placed(x, y, size, mirror, turn, squeeze, lean))
     if name == "aeroplane":
         objects.aeroplane(own, rng, where)
     else:
         objects.CLASSES[name](own, rng)
-    bright = rng.uniform(.86, 1.0)
-    own.light(*((1.06, bright) if rng.rand() < .5 else (bright, 1.06)))
+    bright = rng.uniform(0.86, 1.0)
+    own.light(*((1.06, bright) if rng.rand() < 0.5 else (bright, 1.06)))
     if name == "boat":
         shore = int(min(spots["water"][0][3] + 6, len(own.canvas) / SCALE) * SCALE)
         reflect(own, int(y * SCALE), shore, size)
@@ -206,7 +247,7 @@ def draw_object(pen, rng, name, x, y, size, spots):
 
 def reflect(pen, line, shore, size):
     """Mirror a boat in the water between the rows `line` and `shore`, rippled and dim."""
-    tall = min(int(size * .9 * SCALE), line, shore - line)
+    tall = min(int(size * 0.9 * SCALE), line, shore - line)
     if tall < 4:
         return
     above = slice(line - tall, line)
@@ -217,10 +258,10 @@ def reflect(pen, line, shore, size):
     shift = np.rint(np.sin(rows / 5.0) * (2 + rows / 14)).astype(int)
     columns = (np.arange(pen.canvas.shape[1])[None] + shift[:, None]) % pen.canvas.shape[1]
     picture, mask = picture[rows[:, None], columns], mask[rows[:, None], columns]
-    share = (mask / 255.0 * np.linspace(.5, 0, tall)[:, None])[:, :, None]
+    share = (mask / 255.0 * np.linspace(0.5, 0, tall)[:, None])[:, :, None]
     below = slice(line, line + tall)
     under = pen.canvas[below].astype(float)
-    new = np.clip(np.rint(under + (picture * .85 - under) * share), 0, 255)
+    new = np.clip(np.rint(under + (picture * 0.85 - under) * share), 0, 255)
     free = (pen.mask[below] == 0)[:, :, None]
     pen.canvas[below] = np.where(free, new, pen.canvas[below])
 
@@ -232,7 +273,7 @@ def far_off(pen, rng, spots, owner, names):
         return
     name = pick(rng, kinds)
     x0, y0, x1, _ = spots[SPOTS[name]][0]
-    own = pen.on(placed(rng.uniform(x0, x1), y0 - 4, rng.uniform(6, 9), rng.rand() < .5))
+    own = pen.on(placed(rng.uniform(x0, x1), y0 - 4, rng.uniform(6, 9), rng.rand() < 0.5))
     objects.CLASSES[name](own, rng)
     names.append("void")
     owner[own.mask > 0] = len(names) - 1
@@ -244,13 +285,20 @@ def in_front(pen, rng, spots, owner, height, width):
     if "ground" in spots:
         places.fence(own, rng, width, height + 4, rng.uniform(26, 38))
     elif "road" in spots:
-        places.lamp_post(own, rng, rng.uniform(.1, .9) * width, height + 3, height * .9)
+        places.lamp_post(own, rng, rng.uniform(0.1, 0.9) * width, height + 3, height * 0.9)
     elif "water" in spots:
-        own.fill(ellipse(rng.uniform(.1, .9) * width, height * .98, 9, 12),
-                 [(236, 110, 60), (120, 40, 30)], axis="x")
+        own.fill(
+            ellipse(rng.uniform(0.1, 0.9) * width, height * 0.98, 9, 12), [(236, 110, 60), (120, 40, 30)], axis="x"
+        )
     elif "surface" in spots:
-        places.curtain(own, rng, *pick(rng, [(-3, 16), (width - 16, width + 3)]), height + 2,
-                       pick(rng, [(190, 120, 100), (200, 196, 180), (110, 130, 150)]), True)
+        places.curtain(
+            own,
+            rng,
+            *pick(rng, [(-3, 16), (width - 16, width + 3)]),
+            height + 2,
+            pick(rng, [(190, 120, 100), (200, 196, 180), (110, 130, 150)]),
+            True,
+        )
     owner[own.mask > 0] = 0
 
 
@@ -258,16 +306,16 @@ def finish(rng, canvas, height, width):
     """Reduce the canvas by area averaging, then tone, vignette, softness and grain of a photo."""
     picture = canvas.reshape(height, SCALE, width, SCALE, 3).sum((1, 3), dtype=np.int64)
     picture = picture / float(SCALE**2)
-    picture *= rng.uniform(.97, 1.12) * rng.uniform(.965, 1.035, 3)
-    picture = 128 + (picture - 128) * rng.uniform(.98, 1.14)
+    picture *= rng.uniform(0.97, 1.12) * rng.uniform(0.965, 1.035, 3)
+    picture = 128 + (picture - 128) * rng.uniform(0.98, 1.14)
     rows = np.linspace(-1, 1, height)[:, None]
     columns = np.linspace(-1, 1, width)[None, :]
-    picture *= (1 - rng.uniform(.02, .11) * (rows**2 + columns**2))[:, :, None]
-    light = noise_field(rng, height, width, (90, 45), (1, .5))
-    picture *= (1 + .025 * light)[:, :, None]
-    picture = cv2.GaussianBlur(picture, (5, 5), rng.uniform(.32, .55))
+    picture *= (1 - rng.uniform(0.02, 0.11) * (rows**2 + columns**2))[:, :, None]
+    light = noise_field(rng, height, width, (90, 45), (1, 0.5))
+    picture *= (1 + 0.025 * light)[:, :, None]
+    picture = cv2.GaussianBlur(picture, (5, 5), rng.uniform(0.32, 0.55))
     shared = rng.normal(size=(height, width, 1)) * rng.uniform(1.0, 3.0)
-    picture += shared + rng.normal(size=picture.shape) * .8
+    picture += shared + rng.normal(size=picture.shape) * 0.8
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
@@ -277,8 +325,7 @@ def label_of(owner, names):
     edge[:, 1:] |= owner[:, 1:] != owner[:, :-1]
     edge[1:] |= owner[1:] != owner[:-1]
     middle = slice(SCALE // 2, None, SCALE)
-    index = np.array([0 if n is None else VOID if n == "void" else NAMES.index(n) for n in names],
-                     np.uint8)
+    index = np.array([0 if n is None else VOID if n == "void" else NAMES.index(n) for n in names], np.uint8)
     label = index[owner[middle, middle]]
     if edge.any():
         distance = cv2.distanceTransform((~edge).astype(np.uint8), cv2.DIST_L2, 5)
@@ -287,6 +334,7 @@ def label_of(owner, names):
 
 
 # ---------------------------------------------------------------------------------------- writing
+
 
 def palette():
     """VOC's colours: the bits of an index, dealt out to red, green and blue from the top bit on."""

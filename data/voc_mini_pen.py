@@ -186,9 +186,11 @@ class Pen:
         points = np.asarray(points, float)
         (left, top), (right, bottom) = points.min(0), points.max(0)
         middle = ((left + right) / 2, (top + bottom) / 2)
-        ends = {"y": [(middle[0], top), (middle[0], bottom)],
-                "x": [(left, middle[1]), (right, middle[1])],
-                "r": [(0.62 * left + 0.38 * right, 0.68 * top + 0.32 * bottom), (right, bottom)]}
+        ends = {
+            "y": [(middle[0], top), (middle[0], bottom)],
+            "x": [(left, middle[1]), (right, middle[1])],
+            "r": [(0.62 * left + 0.38 * right, 0.68 * top + 0.32 * bottom), (right, bottom)],
+        }
         first, last = self.to_canvas(ends[axis])
         rows = np.arange(area[0].start, area[0].stop)[:, None] + 0.5 - first[1]
         columns = np.arange(area[1].start, area[1].stop)[None, :] + 0.5 - first[0]

@@ -8,14 +8,14 @@ backbone as the model zoo has it, whose first BatchNorm never learns its statist
 cores. A run that is in the table already, with the same settings, is not repeated.
 """
 
+import utils
+
 import argparse
 import csv
 import pathlib
 import platform
 import random
 import time
-
-import utils
 
 import mxnet as mx
 import numpy as np

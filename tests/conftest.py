@@ -1,10 +1,10 @@
 """What the tests share: `utils` before MXNet (threads), seeds, and a small data set made on the spot."""
 
+import utils
+
 import os
 import pathlib
 import random
-
-import utils
 
 import mxnet as mx
 import numpy as np

@@ -1,9 +1,9 @@
+import utils
+from utils import device
+
 import os
 import subprocess
 import sys
-
-import utils
-from utils import device
 
 import mxnet as mx
 import psutil

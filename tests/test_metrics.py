@@ -66,7 +66,10 @@ def test_void_and_absent_classes_do_not_count():
 def test_bad_indices_and_shapes_are_named():
     with pytest.raises(ValueError, match="label 3: expected 0 to 2"):
         utils.confusion_matrix(np.array([3]), np.array([0]), 3)
-    with pytest.raises(ValueError, match="prediction -1: expected 0 to 2"):
+    with pytest.raises(ValueError, match="prediction -1: expected whole numbers"):
         utils.confusion_matrix(np.array([0]), np.array([-1]), 3)
+    with pytest.raises(ValueError, match="prediction 3: expected 0 to 2"):
+        utils.confusion_matrix(np.array([0]), np.array([3]), 3)
+    assert utils.confusion_matrix(np.array([255]), np.array([9]), 3).sum() == 0  # predicted where nobody knows
     with pytest.raises(ValueError, match=r"shape \(2,\), predictions of \(1,\)"):
         utils.confusion_matrix(np.array([0, 1]), np.array([0]), 3)

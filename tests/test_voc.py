@@ -1,7 +1,7 @@
-import io
-
 import utils
 from utils.voc import image_path, label_path, read_pair
+
+import io
 
 import gluoncv
 import mxnet as mx

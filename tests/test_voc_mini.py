@@ -1,10 +1,10 @@
 """The shipped drawings: what the chapters and results rely on. Frozen: these numbers do not change."""
 
-import subprocess
-import sys
-
 import utils
 from utils.voc import image_path, label_path, read_pair
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest

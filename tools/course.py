@@ -6,7 +6,9 @@ exercises  the students' copies of the exercise notebooks, without solutions, in
 """
 
 import argparse
+import base64
 import html
+import io
 import os
 import pathlib
 import re
@@ -14,6 +16,7 @@ import sys
 import time
 
 import nbformat
+from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
@@ -130,10 +133,19 @@ def refresh(number):
         if path.parent == CHAPTERS:
             line = f"**Time:** about {rounded(seconds)} s on two processor cores"
             notebook.cells[0].source = TIME_LINE.sub(line, notebook.cells[0].source)
+            save_readme_picture(notebook)
         nbformat.write(notebook, path)
         print(f"{seconds:.0f} s, {path.stat().st_size / 1000:.0f} kB", flush=True)
     write_times(ROOT / "README.md")
     return ok
+
+
+def save_readme_picture(notebook):
+    """The figure of the cell tagged `readme-picture`, if the chapter has one, is the README's."""
+    for cell in notebook.cells:
+        if "readme-picture" in cell.metadata.get("tags", []):
+            pictures = [out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", {})]
+            (ROOT / "docs" / "result.png").write_bytes(base64.b64decode(pictures[0]))
 
 
 def execute(notebook, folder):
@@ -152,9 +164,21 @@ def execute(notebook, folder):
         client.execute()
     except CellExecutionError as failure:
         return str(failure)
+    shrink_pictures(notebook)
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = {"name": "python"}
     return None
+
+
+def shrink_pictures(notebook):
+    """Figures with photographs in them to 256 colours: a third of the bytes in a committed notebook."""
+    for output in (out for cell in notebook.cells for out in cell.get("outputs", [])):
+        png = output.get("data", {}).get("image/png", "")
+        if len(png) > 40_000:
+            picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+            small = io.BytesIO()
+            picture.quantize(256).save(small, "PNG", optimize=True)
+            output.data["image/png"] = base64.b64encode(small.getvalue()).decode()
 
 
 def rounded(seconds):

@@ -1,6 +1,6 @@
 """`make test`: lint, unit tests, every chapter and every solution, with the time of each part.
 
-All parts run, whatever fails; the command fails if one of them did.
+All parts run, whatever fails; the command fails if one of them did. Parts named as arguments run alone.
 """
 
 import pathlib
@@ -27,8 +27,12 @@ def parts():
 
 
 def main():
-    rows = []
+    rows, wanted = [], sys.argv[1:]
+    if unknown := set(wanted) - {name for name, _ in parts()}:
+        sys.exit(f"no part {', '.join(unknown)}: there are {', '.join(name for name, _ in parts())}")
     for name, command in parts():
+        if wanted and name not in wanted:
+            continue
         print(f"\n=== {name}", flush=True)
         start = time.time()
         code = subprocess.run(command, cwd=ROOT).returncode

@@ -56,7 +56,7 @@ def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, ali
     net = FCN32s(resnet_features(backbone, pretrained), num_classes, align)
     if not pretrained:
         net.features.initialize(init.Xavier(), ctx=ctx)
-    net.score_fr.initialize(init.Zero(), ctx=ctx)  # as in the paper: the untrained net prefers no class
+    net.score_fr.initialize(init.Xavier(), ctx=ctx)
     net.upscore.initialize(ctx=ctx)
     net.collect_params().reset_ctx(ctx)
     return net

@@ -20,7 +20,8 @@ class SoftmaxCrossEntropyLoss(gluon.HybridBlock):
     def hybrid_forward(self, F, scores, label):  # noqa: N803, the name that Gluon gives it
         axis = self._axis
         if axis == 1:  # classes last, as MXNet's softmax is several times slower over another axis
-            scores, label, axis = scores.reshape((0, 0, -1)).swapaxes(1, 2), label.reshape((0, -1)), -1
+            scores = scores.reshape((0, 0, -1, 1)).transpose((0, 2, 3, 1))
+            label, axis = label.reshape((0, -1, 1)), -1
         known = label != self._ignore_label
         target = F.where(known, label, F.zeros_like(label))
         # log_softmax, not log(softmax): a probability that underflows to 0 has no logarithm

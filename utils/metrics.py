@@ -12,16 +12,25 @@ def confusion_matrix(label, prediction, num_classes):
     label, prediction: integer arrays of one shape; label 255 (void) is not counted. An index of no class
     is a ValueError.
     """
-    label, prediction = np.asarray(label), np.asarray(prediction)
+    label, prediction = _as_bytes("label", label), _as_bytes("prediction", prediction)
     if label.shape != prediction.shape:
         raise ValueError(f"labels of shape {label.shape}, predictions of {prediction.shape}: expected one shape")
-    known = label != VOID
-    label, prediction = label[known].astype(np.int64), prediction[known].astype(np.int64)
-    for what, values in ("label", label), ("prediction", prediction):
-        if values.size and not (values.min() >= 0 and values.max() < num_classes):
-            bad = values.max() if values.max() >= num_classes else values.min()
-            raise ValueError(f"{what} {bad}: expected 0 to {num_classes - 1} (or {VOID}, void, in labels)")
-    return np.bincount(label * num_classes + prediction, minlength=num_classes**2).reshape(num_classes, num_classes)
+    pairs = label.astype(np.uint16) * 256 + prediction  # one number for each pair of true and predicted class
+    counts = np.bincount(pairs.ravel(), minlength=256**2).reshape(256, 256)[:VOID]
+    for what, axis in ("label", 1), ("prediction", 0):
+        found = np.flatnonzero(counts.sum(axis))
+        if found.size and found[-1] >= num_classes:
+            raise ValueError(f"{what} {found[-1]}: expected 0 to {num_classes - 1} (or {VOID}, void, in labels)")
+    return counts[:num_classes, :num_classes]
+
+
+def _as_bytes(what, array):
+    array = np.asarray(array)
+    as_bytes = array.astype(np.uint8)
+    if not (as_bytes == array).all():
+        bad = array[as_bytes != array].flat[0]
+        raise ValueError(f"{what} {bad}: expected whole numbers from 0 to {VOID}")
+    return as_bytes
 
 
 class SegmentationMetric(mx.metric.EvalMetric):

@@ -9,6 +9,8 @@ from mxnet import nd
 
 from .labelmap import VOC, VOID, VOID_COLOR, label2image
 
+plt.rcParams["figure.dpi"] = 80  # three pictures of voc_mini side by side at about their own size: small notebooks
+
 
 def show_images(imgs, nrows, ncols, figsize=None, titles=None, classes=VOC, legend=True):
     """Draw a grid of images, label images (H, W, 3) and labels (H, W) mixed, row by row; return the axes.
