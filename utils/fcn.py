@@ -20,7 +20,7 @@ class FCN32s(gluon.HybridBlock):
             self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
             self.upscore = BilinearUpsampling(num_classes, stride=32, align=align)
 
-    def hybrid_forward(self, F, x):  # noqa: N803, the name that Gluon gives it
+    def hybrid_forward(self, F, x):
         scores = self.score_fr(self.features(x))  # 1/32
         return F.slice_like(self.upscore(scores), x, axes=(2, 3))
 

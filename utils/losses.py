@@ -17,7 +17,7 @@ class SoftmaxCrossEntropyLoss(gluon.HybridBlock):
         super().__init__(**kwargs)
         self._axis, self._ignore_label = axis, ignore_label
 
-    def hybrid_forward(self, F, scores, label):  # noqa: N803, the name that Gluon gives it
+    def hybrid_forward(self, F, scores, label):
         axis = self._axis
         if axis == 1:  # classes last, as MXNet's softmax is several times slower over another axis
             scores = scores.reshape((0, 0, -1, 1)).transpose((0, 2, 3, 1))

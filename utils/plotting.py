@@ -5,6 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from mxnet import nd
 
 from .labelmap import VOC, VOID, VOID_COLOR, label2image
@@ -88,7 +89,7 @@ class LiveCurve:
         """The figure for a history as `train` returns it."""
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
         epochs = [row["epoch"] for row in history]
-        left.plot(epochs, [row["loss"] for row in history], color="black", label="training loss")
+        left.plot(epochs, [row["loss"] for row in history], color="black", marker=".")
         left.set(title="Loss", ylabel="cross-entropy, mean over pixels", ylim=(0, None))
         for key, color, name in (
             ("train_acc", "#999999", "pixel accuracy, training"),
@@ -104,5 +105,6 @@ class LiveCurve:
         right.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
         for ax in left, right:
             ax.set(xlabel="epoch", xlim=(0.5, self.num_epochs + 0.5))
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.grid(alpha=0.3)
         return figure

@@ -51,7 +51,7 @@ class BilinearUpsampling(gluon.HybridBlock):
             )
         self.conv.weight.grad_req = "null"
 
-    def hybrid_forward(self, F, x):  # noqa: N803, the name that Gluon gives it
+    def hybrid_forward(self, F, x):
         if self._align:
             x = F.Pad(x, mode="edge", pad_width=(0, 0, 0, 0, 0, 1, 0, 1))
         return self.conv(x)

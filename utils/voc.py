@@ -56,10 +56,12 @@ def read_names(root, train=True):
 
 
 def image_path(root, name):
+    """Where the picture of a name lies."""
     return pathlib.Path(root) / "JPEGImages" / f"{name}.jpg"
 
 
 def label_path(root, name):
+    """Where the label of a name lies."""
     return pathlib.Path(root) / "SegmentationClass" / f"{name}.png"
 
 
@@ -131,6 +133,7 @@ def resize(array, scale):
 
 
 def scaled_size(size, scale):
+    """(height, width) of a picture once reduced by `scale`."""
     return tuple(max(1, round(n * scale)) for n in size)
 
 
