@@ -2,6 +2,7 @@ import utils
 from utils.voc import image_path, label_path, read_pair
 
 import io
+import zlib
 
 import gluoncv
 import mxnet as mx
@@ -96,6 +97,20 @@ def test_pair_of_two_sizes_is_refused(voc_folder):
     Image.new("RGB", (60, 41)).save(image_path(voc_folder, "a"))
     with pytest.raises(ValueError, match=r"a\.png: 40 × 60, but its picture is 41 × 60"):
         read_pair(voc_folder, "a")
+    with pytest.raises(ValueError, match=r"a\.png: 40 × 60, but its picture is 41 × 60"):
+        utils.read_images(voc_folder)
+
+
+def test_palette_shorter_than_its_pixels_is_refused(tmp_path):
+    write_palette_png(tmp_path / "label.png", np.array([[0, 1, 2]]), [(0, 0, 0), (128, 0, 0), (0, 128, 0)])
+    data = (tmp_path / "label.png").read_bytes()
+    start = data.index(b"PLTE") - 4
+    short = (6).to_bytes(4, "big") + b"PLTE" + data[start + 8 : start + 14]  # two colours for three values
+    short += zlib.crc32(short[4:]).to_bytes(4, "big")
+    length = int.from_bytes(data[start : start + 4], "big")
+    (tmp_path / "label.png").write_bytes(data[:start] + short + data[start + 12 + length :])
+    with pytest.raises(ValueError, match=r"label\.png: a pixel of value 2, but the palette has 2 colours only"):
+        utils.read_label(tmp_path / "label.png")
 
 
 def test_data_root_says_what_is_missing(tmp_path):

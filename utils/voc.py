@@ -94,8 +94,9 @@ def read_label(path, classes=VOC):
     try:
         if picture.mode == "P":
             palette = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
-            palette = np.pad(palette, ((0, 256 - len(palette)), (0, 0)))
             index = np.asarray(picture)
+            if index.max() >= len(palette):
+                raise ValueError(f"a pixel of value {index.max()}, but the palette has {len(palette)} colours only")
             label = classes.indices(palette)[index]
             check_known(label, lambda row, column: palette[index[row, column]])
         elif picture.mode == "RGB":
@@ -115,12 +116,16 @@ def read_pair(root, name, classes=VOC, scale=1.0):
     scale < 1 reduces both: the image by averaging, the label by nearest neighbour (chapter 02).
     """
     image, label = read_image(image_path(root, name)), read_label(label_path(root, name), classes)
-    if image.shape[:2] != label.shape:
-        raise ValueError(
-            f"{label_path(root, name)}: {label.shape[0]} × {label.shape[1]}, but its picture is "
-            f"{image.shape[0]} × {image.shape[1]} (height × width): the two don't belong together"
-        )
+    _check_sizes(image, label, label_path(root, name))
     return resize(image, scale), resize(label, scale)
+
+
+def _check_sizes(image, label, path):
+    if image.shape[:2] != label.shape[:2]:
+        raise ValueError(
+            f"{path}: {label.shape[0]} × {label.shape[1]}, but its picture is {image.shape[0]} × {image.shape[1]} "
+            "(height × width): the two don't belong together"
+        )
 
 
 def resize(array, scale):
@@ -145,8 +150,10 @@ def read_images(root=None, train=True):
     root = data_root() if root is None else pathlib.Path(root)
     images, labels = [], []
     for name in read_names(root, train):
-        images.append(nd.array(read_image(image_path(root, name)), dtype=np.uint8))
-        labels.append(nd.array(np.asarray(_open(label_path(root, name)).convert("RGB")), dtype=np.uint8))
+        image, label = read_image(image_path(root, name)), np.asarray(_open(label_path(root, name)).convert("RGB"))
+        _check_sizes(image, label, label_path(root, name))
+        images.append(nd.array(image, dtype=np.uint8))
+        labels.append(nd.array(label, dtype=np.uint8))
     return images, labels
 
 
