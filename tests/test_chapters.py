@@ -191,3 +191,11 @@ def test_refresh_leaves_a_failing_chapter_as_it_was(three_chapters):
 def test_an_unknown_chapter_is_said():
     with pytest.raises(SystemExit, match="no chapter 77: there are 00, 01"):
         course.find("77")
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("number", ["01", "02", "03"])
+def test_a_chapter_runs_on_real_photographs_with_other_classes(camvid, number, monkeypatch, tmp_path):
+    monkeypatch.setattr(course, "BUILD", tmp_path)
+    assert course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
+    assert "pole" in next(tmp_path.glob("*.ipynb")).read_text() or number == "02"
