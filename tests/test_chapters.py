@@ -135,7 +135,7 @@ def test_students_copies_are_never_overwritten(monkeypatch, tmp_path):
 def _chapter(folder, number, *cells):
     notebook = nbformat.v4.new_notebook(
         cells=[
-            nbformat.v4.new_markdown_cell(f"# {number} Test\n\n**Time:** about 5 s on two processor cores"),
+            nbformat.v4.new_markdown_cell(f"# {number} Test\n\n- **Time:** about 5 s on two processor cores"),
             *(nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, *tags in cells),
         ],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},

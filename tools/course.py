@@ -21,7 +21,7 @@ from PIL import Image
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
-TIME_LINE = re.compile(r"(?m)^\*\*Time:\*\* .*$")
+TIME_LINE = re.compile(r"(?m)^- \*\*Time:\*\* .*$")
 
 
 def find(number=None, folder=CHAPTERS):
@@ -64,6 +64,9 @@ def run(number, parameters):
         seconds = time.time() - start
         print(f"  {'FAILED' if error else 'done'} in {seconds:.0f} s", flush=True)
         done = nbformat.read(BUILD / path.name, 4)
+        for cell in done.cells:  # from build/ the exercises lie elsewhere
+            cell.source = cell.source.replace("](exercises/", "](../chapters/exercises/")
+        nbformat.write(done, BUILD / path.name)
         write_page(done, BUILD / f"{path.stem}.html")
         rows.append((path.stem, name, seconds, error, results(done)))
     write_index(rows, parameters)
@@ -131,7 +134,7 @@ def refresh(number):
             continue
         seconds = time.time() - start
         if path.parent == CHAPTERS:
-            line = f"**Time:** about {rounded(seconds)} s on two processor cores"
+            line = f"- **Time:** about {rounded(seconds)} s on two processor cores"
             notebook.cells[0].source = TIME_LINE.sub(line, notebook.cells[0].source)
             save_readme_picture(notebook)
         nbformat.write(notebook, path)
