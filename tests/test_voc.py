@@ -80,6 +80,24 @@ def test_label_of_another_kind_is_refused(tmp_path, mode):
         utils.read_label(tmp_path / "label.png")
 
 
+def test_names_with_spaces_windows_line_ends_and_names_of_data_sets(voc_folder):
+    path = voc_folder / "ImageSets/Segmentation/train.txt"
+    path.write_bytes(b"my photo 1\r\n\r\n b \r\n")
+    assert utils.read_names(voc_folder) == ["my photo 1", "b"]
+    assert len(utils.read_names("voc_mini")) == 160 and utils.data_classes("voc_mini") == utils.VOC
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        utils.data_classes(voc_folder / "nowhere")
+
+
+def test_a_turned_photo_is_too_small_as_it_will_be_read(voc_folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 60)).save(image_path(voc_folder, "a"), exif=exif)  # read as 40 × 60 (height × width)
+    assert "a" in utils.VOCSegDataset(True, (40, 60), voc_folder, small="skip").names
+    Image.new("RGB", (60, 40)).save(image_path(voc_folder, "a"), exif=exif)  # read as 60 × 40
+    assert "a" not in utils.VOCSegDataset(True, (40, 60), voc_folder, small="skip").names
+
+
 def test_missing_files_are_named(voc_folder):
     for folder, name in ("JPEGImages", "a.jpg"), ("SegmentationClass", "b.png"):
         (voc_folder / folder / name).unlink()

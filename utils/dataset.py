@@ -43,7 +43,9 @@ class VOCSegDataset(gluon.data.Dataset):
 
     def _is_small(self, name):
         with Image.open(image_path(self.root, name)) as picture:  # reads the header only
-            height, width = scaled_size(picture.size[::-1], self.scale)
+            turned = picture.getexif().get(0x0112) in (5, 6, 7, 8)  # read_image will turn it by 90°
+            size = picture.size if turned else picture.size[::-1]
+        height, width = scaled_size(size, self.scale)
         return height < self.crop_size[0] or width < self.crop_size[1]
 
     def __len__(self):

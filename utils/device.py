@@ -13,7 +13,7 @@ def physical_cores():
     """Number of physical processor cores that this process may use, at least 1.
 
     The smallest of three counts: cores of the machine (hyper-threads not counted), processors
-    that the process is bound to, and, in a container, its CPU quota.
+    that the process is bound to, and, in a container with cgroup v2, its CPU quota.
     """
     counts = [psutil.cpu_count(logical=False) or psutil.cpu_count() or 1]
     if hasattr(os, "sched_getaffinity"):  # Linux

@@ -10,7 +10,8 @@ class SoftmaxCrossEntropyLoss(gluon.HybridBlock):
 
     Call with scores (N, C, H, W), classes on `axis`, and labels (N, H, W): (N,) losses come back, like those
     of Gluon's own losses, so that `trainer.step(N)` follows. Pixels labelled `ignore_label` give no loss and no
-    gradient. A classifier's scores (N, C) and labels (N,) work the same way.
+    gradient. A classifier's scores (N, C) and labels (N,) work the same way. Labels may be of any type. An index of no
+    class is not noticed here (MXNet's `pick` clips it); `SegmentationMetric` notices it.
     """
 
     def __init__(self, axis=1, ignore_label=VOID, **kwargs):
@@ -18,7 +19,7 @@ class SoftmaxCrossEntropyLoss(gluon.HybridBlock):
         self._axis, self._ignore_label = axis, ignore_label
 
     def hybrid_forward(self, F, scores, label):
-        axis = self._axis
+        axis, label = self._axis, F.cast(label, "float32")
         if axis == 1:  # classes last, as MXNet's softmax is several times slower over another axis
             scores = scores.reshape((0, 0, -1, 1)).transpose((0, 2, 3, 1))
             label, axis = label.reshape((0, -1, 1)), -1

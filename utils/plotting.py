@@ -58,7 +58,10 @@ def add_legend(figure, indices, classes=VOC):
 
 
 def overlay(image, label, classes=VOC, opacity=0.6):
-    """(H, W, 3) uint8 NumPy image with its label (H, W) painted over it; background and void stay clear."""
+    """(H, W, 3) uint8 NumPy image with its label (H, W) painted over it.
+
+    Void and classes whose colour is black, such as VOC's background, stay clear. opacity: 0 to 1.
+    """
     image, label = (a.asnumpy() if isinstance(a, nd.NDArray) else np.asarray(a) for a in (image, label))
     colors = label2image(label, classes).asnumpy()
     clear = (colors == 0).all(axis=2) | (label == VOID)
@@ -90,7 +93,7 @@ class LiveCurve:
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
         epochs = [row["epoch"] for row in history]
         left.plot(epochs, [row["loss"] for row in history], color="black", marker=".")
-        left.set(title="Loss", ylabel="cross-entropy, mean over pixels", ylim=(0, None))
+        left.set(title="Loss", ylabel="cross-entropy, mean over images", ylim=(0, None))
         for key, color, name in (
             ("train_acc", "#999999", "pixel accuracy, training"),
             ("test_acc", "#0072B2", "pixel accuracy, test"),

@@ -8,7 +8,7 @@ from .metrics import SegmentationMetric
 from .progress import Log
 
 
-def train(train_data, test_data, net, loss, trainer, ctx, num_epochs=10, on_epoch=None):
+def train(train_data, test_data, net, loss, trainer, ctx, num_epochs=10, *, on_epoch=None):
     """Train a Gluon net, a segmenter or a classifier, and return its history.
 
     train_data: batches (images, labels), a `DataLoader`. test_data: what `evaluate` takes, or None.

@@ -40,16 +40,16 @@ def data_root(name="voc_mini"):
 
 def data_classes(root):
     """`LabelMap` of a data set: its `labelmap.txt`, or the 21 classes of Pascal VOC where it has none."""
-    path = pathlib.Path(root) / "labelmap.txt"
+    path = data_root(root) / "labelmap.txt"
     return LabelMap.read(path) if path.is_file() else VOC
 
 
 def read_names(root, train=True):
     """Names in the split file, `train.txt` or `val.txt`, in its order."""
-    path = pathlib.Path(root) / "ImageSets" / "Segmentation" / ("train.txt" if train else "val.txt")
+    path = data_root(root) / "ImageSets" / "Segmentation" / ("train.txt" if train else "val.txt")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; expected one picture's name a line, without .jpg")
-    names = path.read_text(encoding="utf-8-sig").split()
+    names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     if not names:
         raise ValueError(f"{path}: empty; expected one picture's name a line, without .jpg")
     return names
@@ -147,7 +147,7 @@ def read_images(root=None, train=True):
 
     The whole split in memory, as the classic tutorials do: 3 bytes a pixel, twice.
     """
-    root = data_root() if root is None else pathlib.Path(root)
+    root = data_root() if root is None else data_root(root)
     images, labels = [], []
     for name in read_names(root, train):
         image, label = read_image(image_path(root, name)), np.asarray(_open(label_path(root, name)).convert("RGB"))
