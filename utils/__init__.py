@@ -7,8 +7,10 @@ from .voc import RGB_MEAN, RGB_STD
 from .dataset import VOCSegDataset, data_loader
 from .plotting import LiveCurve, add_legend, overlay, show_images
 from .upsampling import BilinearUpsampling, bilinear_kernel
-from .metrics import SegmentationMetric, confusion_matrix
+from .metrics import SegmentationMetric, baseline, ceiling, confusion_matrix, trimap
 from .losses import SoftmaxCrossEntropyLoss
-from .fcn import FCN32s, fcn, fixed_batch_norm, resnet_features
-from .training import confusion, evaluate, train
+from .vgg16 import VGG16FCN
+from .fcn import FCN8s, FCN16s, FCN32s, fcn, fixed_batch_norm, resnet_features, start_from
+from .training import confusion, evaluate, seed, train
+from .keeping import train_or_load
 from .predicting import predict

@@ -1,9 +1,13 @@
-"""Fully convolutional networks (chapter 08; Long, Shelhamer and Darrell, CVPR 2015)."""
+"""Fully convolutional networks on a ResNet (chapters 08 and 09; Long, Shelhamer and Darrell, CVPR 2015)."""
+
+import pathlib
+import tempfile
 
 from mxnet import gluon, init
 from mxnet.gluon import nn
 
 from .upsampling import BilinearUpsampling
+from .vgg16 import VGG16FCN
 
 
 class FCN32s(gluon.HybridBlock):
@@ -25,15 +29,80 @@ class FCN32s(gluon.HybridBlock):
         return F.slice_like(self.upscore(scores), x, axes=(2, 3))
 
 
+class FCN16s(gluon.HybridBlock):
+    """`FCN32s` with a skip: scores of the map at stride 16 are added before the enlargement (chapter 09).
+
+    features: backbone with `maps`. score_pool4: 1 × 1 convolution, begun with zeros, so that at first it adds nothing.
+    The names are those of the paper's authors, for whom the map at stride 16 is VGG16's pool4.
+    """
+
+    def __init__(self, features, num_classes, align=True, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.features = features
+            self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
+            self.upscore2 = BilinearUpsampling(num_classes, stride=2, align=align)
+            self.score_pool4 = _zero_score(num_classes)
+            self.upscore16 = BilinearUpsampling(num_classes, stride=16, align=align)
+
+    def hybrid_forward(self, F, x):
+        _, pool4, last = self.features.maps(x)  # 1/16, 1/32
+        scores = _fuse(F, self.upscore2(self.score_fr(last)), self.score_pool4(pool4))  # 1/16
+        return F.slice_like(self.upscore16(scores), x, axes=(2, 3))
+
+
+class FCN8s(gluon.HybridBlock):
+    """`FCN16s` with a second skip, from the map at stride 8: score_pool3 (chapter 09)."""
+
+    def __init__(self, features, num_classes, align=True, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.features = features
+            self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
+            self.upscore2 = BilinearUpsampling(num_classes, stride=2, align=align)
+            self.score_pool4 = _zero_score(num_classes)
+            self.upscore_pool4 = BilinearUpsampling(num_classes, stride=2, align=align)
+            self.score_pool3 = _zero_score(num_classes)
+            self.upscore8 = BilinearUpsampling(num_classes, stride=8, align=align)
+
+    def hybrid_forward(self, F, x):
+        pool3, pool4, last = self.features.maps(x)  # 1/8, 1/16, 1/32
+        scores = _fuse(F, self.upscore2(self.score_fr(last)), self.score_pool4(pool4))  # 1/16
+        scores = _fuse(F, self.upscore_pool4(scores), self.score_pool3(pool3))  # 1/8
+        return F.slice_like(self.upscore8(scores), x, axes=(2, 3))
+
+
+def _zero_score(num_classes):
+    return nn.Conv2D(num_classes, kernel_size=1, weight_initializer=init.Zero())
+
+
+def _fuse(F, coarse, fine):
+    """Enlarged coarse scores, cut to the finer map's size, plus its scores."""
+    return F.slice_like(coarse, fine, axes=(2, 3)) + fine
+
+
+class ResNetFeatures(nn.HybridSequential):
+    """The layers of a `resnet…_v2` up to its last map: (N, 3, H, W) → (N, 512 or 2048, H/32, W/32), rounded up."""
+
+    def maps(self, x):
+        """The maps at strides 8, 16 and 32: the outputs of the second and third stage, and of the last layer."""
+        found = []
+        for i, layer in enumerate(self):
+            x = layer(x)
+            if i in (6, 7):  # BatchNorm, convolution, BatchNorm, ReLU, pooling, then the four stages
+                found.append(x)
+        return [*found, x]
+
+
 def resnet_features(backbone="resnet18_v2", pretrained=False):
-    """The convolutional part of one of Gluon's `resnet…_v2`: (N, 3, H, W) → (N, 512 or 2048, H/32, W/32).
+    """The convolutional part of one of Gluon's `resnet…_v2`, as `ResNetFeatures`.
 
     Its last two layers, global pooling and flattening, are left out. Its first, a BatchNorm of the image itself,
     has its statistics fixed: on a CPU MXNet updates them in a backward pass that this layer never gets, so that
     prediction would use statistics that were never learned (MXNet issue 18673, chapter 08).
     """
     layers = gluon.model_zoo.vision.get_model(backbone, pretrained=pretrained).features
-    features = nn.HybridSequential(prefix="")
+    features = ResNetFeatures(prefix="")
     features.add(fixed_batch_norm(layers[0]), *layers[1:-2])
     return features
 
@@ -49,17 +118,42 @@ def fixed_batch_norm(layer):
 def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, align=True, ctx=None):
     """An initialised, hybridizable FCN: (N, 3, H, W) normalised float32 → (N, num_classes, H, W) scores.
 
-    stride: 32, the only one until chapter 09. backbone: a `resnet…_v2` of Gluon's model zoo. pretrained: start
-    from its ImageNet weights (downloads them). align: see `BilinearUpsampling`. ctx: a context or a list of them.
+    stride: 32, 16 or 8, that of the finest map that is scored (chapter 09). backbone: a `resnet…_v2` of Gluon's model
+    zoo, or "vgg16" for the nets of the paper's authors (`VGG16FCN`). pretrained: start from its ImageNet weights
+    (downloads them). align: see `BilinearUpsampling`; the authors' nets are aligned by their crops, always.
+    ctx: a context or a list of them.
     """
-    if stride != 32:
-        raise ValueError(f"stride={stride!r}: expected 32")
+    nets = {32: FCN32s, 16: FCN16s, 8: FCN8s}
+    if stride not in nets:
+        raise ValueError(f"stride={stride!r}: expected 32, 16 or 8")
+    if backbone == "vgg16":
+        if not align:
+            raise ValueError("align=False with vgg16: that net has no other form, its crops align it; leave it out")
+        net = VGG16FCN(num_classes, stride)
+        net.initialize(init.Xavier(), ctx=ctx)
+        if pretrained:
+            net.copy_classifier(gluon.model_zoo.vision.vgg16(pretrained=True))
+        return net
     if not (backbone.startswith("resnet") and backbone.endswith("_v2")):
-        raise ValueError(f"backbone={backbone!r}: expected resnet18_v2, 34, 50, 101 or 152")
-    net = FCN32s(resnet_features(backbone, pretrained), num_classes, align)
+        raise ValueError(f"backbone={backbone!r}: expected resnet18_v2, 34, 50, 101 or 152, or vgg16")
+    net = nets[stride](resnet_features(backbone, pretrained), num_classes, align)
     if not pretrained:
         net.features.initialize(init.Xavier(), ctx=ctx)
-    net.score_fr.initialize(init.Xavier(), ctx=ctx)
-    net.upscore.initialize(ctx=ctx)
+    for name, layer in net._children.items():
+        if name != "features":
+            layer.initialize(init.Xavier(), ctx=ctx)
     net.collect_params().reset_ctx(ctx)
     return net
+
+
+def start_from(net, other):
+    """Copy every parameter of `other` into `net` that has one of the same name, such as `score_fr.weight`.
+
+    For staged training: FCN-16s begins with all of FCN-32s, and its new score layer stays as it was made (chapter 09).
+    A parameter of the same name and another shape is an error.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(pathlib.Path(folder) / "other.params")
+        other.save_parameters(path)
+        ctx = next(iter(net.collect_params().values())).list_ctx()
+        net.load_parameters(path, ctx=ctx, allow_missing=True, ignore_extra=True)

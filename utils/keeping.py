@@ -1,0 +1,106 @@
+"""Trainings kept, so that the same one is not done twice (chapters 08 and 09)."""
+
+import ast
+import datetime
+import hashlib
+import inspect
+import json
+import os
+import pathlib
+import time
+
+import mxnet as mx
+
+from .voc import image_path, label_path
+
+HERE = pathlib.Path(__file__).resolve().parent
+FOLDER = HERE.parent / "build" / "kept"
+NOT_TRAINING = {"__init__", "keeping", "plotting", "predicting", "progress"}
+
+
+def train_or_load(fit, net, train_set, **settings):
+    """Train a net by `fit(net, train_set, **settings)`, or load what the same training gave before; the history.
+
+    fit: a function that trains `net` in place and returns its history. train_set: a `VOCSegDataset`. settings:
+    numbers and texts, such as num_epochs. The same training: the same text of `fit` (what it calls outside `utils` is
+    not looked at), net and weights to start with, pictures, settings, code of `utils`, MXNet, device and threads.
+    A line says which happened. Kept in `build/kept/`; `make clean` or deleting it forgets all.
+    Seed before the net is made and in `fit`, or no start will be like another.
+    """
+    contexts = next(iter(net.collect_params().values())).list_ctx()
+    identity = {
+        "fit": inspect.getsource(fit),
+        "net": _net_digest(net),
+        "data": data_digest(train_set),
+        "settings": settings,
+        "code": code_digest(),
+        "mxnet": mx.__version__,
+        "device": [str(ctx) for ctx in contexts],
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+    }
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    weights, record = FOLDER / f"{fit.__name__}-{key}.params", FOLDER / f"{fit.__name__}-{key}.json"
+    if record.is_file():
+        kept = json.loads(record.read_text(encoding="utf-8"))
+        net.load_parameters(str(weights), ctx=contexts)
+        print(
+            f"not trained now: the same training ran on {kept['date']}, in {kept['seconds']:.0f} s, "
+            f"and its net was loaded from build/kept/{weights.name}"
+        )
+        return kept["history"]
+    start = time.time()
+    history = fit(net, train_set, **settings)
+    mx.nd.waitall()
+    kept = {"history": history, "seconds": time.time() - start, "date": str(datetime.date.today())}
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    _write_whole(weights, lambda path: net.save_parameters(str(path)))
+    _write_whole(record, lambda path: path.write_text(json.dumps(kept | identity), encoding="utf-8"))
+    print(f"trained now, in {kept['seconds']:.0f} s, and kept in build/kept/{weights.name}")
+    return history
+
+
+def _write_whole(path, write):
+    """Write beside and move into place, so that what bears the name is whole."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    write(beside)
+    os.replace(beside, path)
+
+
+def _net_digest(net):
+    """What a net is, and what its weights are as far as they are known yet."""
+    digest = hashlib.sha256(repr(net).encode())
+    for parameter in net.collect_params().values():
+        digest.update(f"{parameter.shape} {parameter.grad_req} {parameter.lr_mult} {parameter.wd_mult}".encode())
+        try:
+            digest.update(parameter.list_data()[0].asnumpy().tobytes())
+        except mx.gluon.parameter.DeferredInitializationError:  # drawn at the first batch
+            digest.update(b"to be drawn")
+    return digest.hexdigest()
+
+
+def data_digest(dataset):
+    """12 hexadecimal digits that stand for the pictures, labels and classes of a `VOCSegDataset`, and its settings."""
+    digest = hashlib.sha256(repr(dataset).encode())
+    digest.update(f"{dataset.classes.names} {dataset.classes.colors} {dataset.seed}".encode())
+    for name in dataset.names:
+        for path in image_path(dataset.root, name), label_path(dataset.root, name):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def code_digest():
+    """12 hexadecimal digits that stand for what `utils` does in a training: comments and docstrings don't count."""
+    digest = hashlib.sha256()
+    for path in sorted(HERE.glob("*.py")):
+        if path.stem not in NOT_TRAINING:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(tree):
+                body = getattr(node, "body", None)
+                if isinstance(body, list):  # a text that stands alone is a docstring
+                    node.body = [line for line in body if not _is_text(line)]
+            digest.update(ast.dump(tree).encode())
+    return digest.hexdigest()[:12]
+
+
+def _is_text(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
