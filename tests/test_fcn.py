@@ -2,16 +2,19 @@ import utils
 
 import numpy as np
 import pytest
-from mxnet import autograd, gluon, nd
+from mxnet import autograd, gluon, init, nd
+
+STRIDES = pytest.mark.parametrize("stride", [32, 16, 8])
 
 
+@STRIDES
 @pytest.mark.parametrize("align", [True, False])
 @pytest.mark.parametrize("hybrid", [True, False])
-def test_any_size_in_same_size_out(align, hybrid):
-    net = utils.fcn(5, align=align)
+def test_any_size_in_same_size_out(stride, align, hybrid):
+    net = utils.fcn(5, stride, align=align)
     if hybrid:
         net.hybridize()
-    for height, width in (1, 1), (2, 3), (31, 33), (64, 65), (97, 50):
+    for height, width in (1, 1), (1, 2), (2, 3), (7, 8), (9, 17), (31, 33), (64, 65), (97, 50):
         assert net(nd.zeros((1, 3, height, width))).shape == (1, 5, height, width)
 
 
@@ -89,22 +92,152 @@ def test_the_trap_is_really_there_without_the_cure():
     assert (layers[2].running_mean.data().asnumpy() != 0).any()
 
 
-@pytest.mark.parametrize("align, offset", [(True, 0), (False, 15.5)])
-def test_where_a_coarse_cell_puts_its_peak(align, offset):
-    layer = utils.BilinearUpsampling(1, 32, align=align)
+def _with_random_skips(stride, align=True):
+    """A net whose skips say something, and a picture with the backbone's maps of it."""
+    net = utils.fcn(4, stride, align=align)
+    x = nd.random.normal(shape=(2, 3, 75, 101))
+    net(x)
+    for layer in (getattr(net, name, None) for name in ("score_pool4", "score_pool3")):
+        if layer is not None:
+            layer.weight.set_data(nd.random.normal(shape=layer.weight.shape))
+    return net, x, net.features.maps(x)
+
+
+def _enlarged(scores, stride, like):
+    """Scores (N, C, h, w) at `stride`, cell i at pixel stride · i, interpolated by NumPy to the size of `like`."""
+    for axis in 2, 3:
+        at = np.arange(like.shape[axis]) / stride
+        cells = np.arange(scores.shape[axis])
+        scores = np.apply_along_axis(lambda row, at=at, cells=cells: np.interp(at, cells, row), axis, scores)
+    return scores
+
+
+def test_skips_against_numpys_interpolation():
+    net, x, (pool3, pool4, last) = _with_random_skips(8)
+    scores = _enlarged(net.score_fr(last).asnumpy(), 2, pool4) + net.score_pool4(pool4).asnumpy()
+    scores = _enlarged(scores, 2, pool3) + net.score_pool3(pool3).asnumpy()
+    np.testing.assert_allclose(net(x).asnumpy(), _enlarged(scores, 8, x), atol=1e-4)
+    net, x, (_, pool4, last) = _with_random_skips(16)
+    scores = _enlarged(net.score_fr(last).asnumpy(), 2, pool4) + net.score_pool4(pool4).asnumpy()
+    np.testing.assert_allclose(net(x).asnumpy(), _enlarged(scores, 16, x), atol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [16, 8])
+@pytest.mark.parametrize("align", [True, False])
+def test_a_zero_skip_changes_nothing_at_all(stride, align):
+    """The same net with the skips taken out gives the same numbers, to the last bit."""
+    net = utils.fcn(4, stride, align=align)
+    x = nd.random.normal(shape=(1, 3, 75, 101))
+    pool3, pool4, last = net.features.maps(x)
+    scores = nd.slice_like(net.upscore2(net.score_fr(last)), pool4, axes=(2, 3))
+    if stride == 8:
+        scores = nd.slice_like(net.upscore_pool4(scores), pool3, axes=(2, 3))
+    last_enlargement = net.upscore16 if stride == 16 else net.upscore8
+    without = nd.slice_like(last_enlargement(scores), x, axes=(2, 3))
+    np.testing.assert_array_equal(net(x).asnumpy(), without.asnumpy())
+
+
+@pytest.mark.parametrize("align", [True, False])
+def test_at_step_zero_the_aligned_net_is_the_coarse_one_and_the_classic_is_not(align):
+    coarse = utils.fcn(4, align=align)
+    x = nd.random.normal(shape=(1, 3, 75, 101))
+    expected = coarse(x).asnumpy()
+    for stride in 16, 8:
+        net = utils.fcn(4, stride, align=align)
+        utils.start_from(net, coarse)
+        difference = np.abs(net(x).asnumpy() - expected).max() / np.abs(expected).max()
+        assert difference < 1e-5 if align else difference > 1e-2
+
+
+def test_start_from_copies_what_both_have():
+    net16, net8 = utils.fcn(4, 16), utils.fcn(4, 8)
+    net16(nd.zeros((1, 3, 32, 32)))
+    net16.score_pool4.weight.set_data(nd.random.normal(shape=net16.score_pool4.weight.shape))
+    utils.start_from(net8, net16)
+    x = nd.random.normal(shape=(1, 3, 64, 64))
+    net8(x)
+    np.testing.assert_array_equal(net8.score_pool4.weight.data().asnumpy(), net16.score_pool4.weight.data().asnumpy())
+    np.testing.assert_array_equal(net8.features(x).asnumpy(), net16.features(x).asnumpy())
+    assert (net8.score_pool3.weight.data().asnumpy() == 0).all()
+    with pytest.raises(AssertionError, match="shape"):
+        utils.start_from(utils.fcn(5, 8), net16)
+
+
+def _centre(array):
+    """Centre of mass along the columns of (H, W)."""
+    return (array.sum(0) * np.arange(array.shape[1])).sum() / array.sum()
+
+
+def _fix_statistics(layer):
+    if isinstance(layer, gluon.nn.BatchNorm):
+        layer._kwargs["use_global_stats"] = True
+
+
+@pytest.mark.parametrize("which, stride", [(0, 8), (1, 16), (2, 32)])
+def test_cell_i_of_the_backbone_looks_at_pixel_stride_times_i(which, stride, monkeypatch):
+    """By gradient, with equal weights everywhere, so that what a cell looks at is a matter of geometry alone."""
+    monkeypatch.setattr(gluon.nn, "MaxPool2D", gluon.nn.AvgPool2D)  # where a maximum lies is chance
+    features = utils.resnet_features()
+    features.initialize(init.Xavier())
+    features(nd.zeros((1, 3, 64, 64)))
+    for parameter in features.collect_params(".*conv.*weight").values():
+        parameter.set_data(nd.ones(parameter.shape) / np.prod(parameter.shape[1:]))
+    # with statistics of the batch each pixel would depend on all others
+    features.apply(_fix_statistics)
+    x = nd.ones((1, 3, 480, 480))
+    cell = 240 // stride
+    x.attach_grad()
+    with autograd.record():
+        value = features.maps(x)[which][0, 0, cell, cell]
+    value.backward()
+    assert _centre(x.grad[0].asnumpy().sum(0, dtype=float)) == pytest.approx(stride * cell, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "align, stride, offset", [(True, 32, 0), (True, 16, 0), (True, 8, 0), (False, 32, 15.5), (False, 16, 7.5 + 8)]
+)
+def test_where_a_cell_of_the_last_map_puts_its_peak(align, stride, offset):
+    net = utils.fcn(1, stride, align=align)
+    x = nd.zeros((1, 3, 320, 320))
+    cells = nd.zeros((1, 1, 10, 10))
+    cells[0, 0, 4, 4] = 1
+    if stride == 32:
+        out = net.upscore(cells)
+    else:
+        scores = net.upscore2(cells)
+        out = net.upscore16(scores) if stride == 16 else net.upscore8(net.upscore_pool4(scores))
+    out = nd.slice_like(out, x, axes=(2, 3))[0, 0].asnumpy()
+    assert _centre(out) == pytest.approx(4 * 32 + offset, abs=1e-3)
+
+
+@pytest.mark.parametrize("stride, offset", [(32, 15.5), (16, 7.5), (8, 3.5)])
+def test_where_the_last_classic_enlargement_puts_its_cells(stride, offset):
+    """15.5, 7.5 and 3.5 pixels from where a ResNet's cells look."""
+    layer = utils.BilinearUpsampling(1, stride, align=False)
     layer.initialize()
     cells = nd.zeros((1, 1, 5, 5))
     cells[0, 0, 2, 2] = 1
-    out = layer(cells)[0, 0].asnumpy()
-    centre = (out.sum(0) * np.arange(out.shape[1])).sum() / out.sum()
-    assert centre == pytest.approx(2 * 32 + offset, abs=1e-3)
+    assert _centre(layer(cells)[0, 0].asnumpy()) == pytest.approx(2 * stride + offset, abs=1e-3)
+
+
+def test_concatenating_and_scoring_once_is_adding_scores():
+    coarse, fine = nd.random.normal(shape=(2, 6, 5, 7)), nd.random.normal(shape=(2, 3, 5, 7))
+    whole, part1, part2 = (gluon.nn.Conv2D(4, 1, use_bias=False, in_channels=n) for n in (9, 6, 3))
+    for layer in whole, part1, part2:
+        layer.initialize(init.Normal(1))
+    part1.weight.set_data(whole.weight.data()[:, :6])
+    part2.weight.set_data(whole.weight.data()[:, 6:])
+    together = whole(nd.concat(coarse, fine, dim=1)).asnumpy()
+    np.testing.assert_allclose(together, (part1(coarse) + part2(fine)).asnumpy(), atol=1e-5)
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(ValueError, match="stride=7: expected 32"):
+    with pytest.raises(ValueError, match="stride=7: expected 32, 16 or 8"):
         utils.fcn(stride=7)
     with pytest.raises(ValueError, match="backbone='alexnet': expected resnet18_v2"):
         utils.fcn(backbone="alexnet")
+    with pytest.raises(ValueError, match="align=False with vgg16"):
+        utils.fcn(backbone="vgg16", align=False)
 
 
 def test_parameters_are_saved_and_loaded(tmp_path):

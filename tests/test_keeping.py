@@ -1,0 +1,95 @@
+"""A training is repeated only where something that matters differs."""
+
+import utils
+from utils import keeping
+
+import json
+
+import numpy as np
+import pytest
+from mxnet import gluon, nd
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(keeping, "FOLDER", tmp_path / "kept")
+
+
+def fit(net, train_set, num_epochs, rate):
+    """A training of the net's bias."""
+    fit.calls += 1
+    for _ in range(num_epochs):
+        net.bias.set_data(net.bias.data() + rate)
+    return [{"epoch": num_epochs, "mean_iou": float("nan")}]
+
+
+fit.calls = 0
+
+
+def _net(value=0.0):
+    net = gluon.nn.Dense(2, in_units=3)
+    net.initialize()
+    net.weight.set_data(nd.full((2, 3), value))
+    return net
+
+
+@pytest.fixture
+def train_set(voc_folder):
+    return utils.VOCSegDataset(True, (32, 32), voc_folder)
+
+
+def _trained_again(net, train_set, **settings):
+    calls = fit.calls
+    utils.train_or_load(fit, net, train_set, **settings)
+    return fit.calls > calls
+
+
+def test_the_same_training_is_loaded_and_says_so(train_set, capsys):
+    net, again = _net(), _net()
+    history = utils.train_or_load(fit, net, train_set, num_epochs=3, rate=0.5)
+    assert capsys.readouterr().out.startswith("trained now, in ")
+    loaded = utils.train_or_load(fit, again, train_set, num_epochs=3, rate=0.5)
+    out = capsys.readouterr().out
+    assert out.startswith("not trained now: the same training ran on ") and "build/kept/fit-" in out
+    np.testing.assert_array_equal(again.bias.data().asnumpy(), net.bias.data().asnumpy())
+    assert loaded[0]["epoch"] == history[0]["epoch"] == 3 and np.isnan(loaded[0]["mean_iou"])
+
+
+def test_another_setting_start_or_picture_trains_again(train_set, voc_folder):
+    settings = {"num_epochs": 3, "rate": 0.5}
+    assert _trained_again(_net(), train_set, **settings)
+    assert not _trained_again(_net(), train_set, **settings)
+    assert _trained_again(_net(), train_set, num_epochs=2, rate=0.5)
+    assert _trained_again(_net(1.0), train_set, **settings)
+    assert _trained_again(_net(), utils.VOCSegDataset(True, (32, 48), voc_folder), **settings)
+    assert _trained_again(_net(), utils.VOCSegDataset(True, (32, 32), voc_folder, seed=1), **settings)
+    (voc_folder / "JPEGImages/a.jpg").write_bytes((voc_folder / "JPEGImages/b.jpg").read_bytes())
+    assert _trained_again(_net(), train_set, **settings)
+
+
+def test_other_code_trains_again_but_not_another_comment(train_set, monkeypatch, tmp_path):
+    code = tmp_path / "code"
+    code.mkdir()
+    monkeypatch.setattr(keeping, "HERE", code)
+    module = code / "fcn.py"
+    module.write_text('"""A docstring."""\n\n\ndef f(x):\n    """Another."""\n    return x + 1\n')
+    assert _trained_again(_net(), train_set, num_epochs=1, rate=1.0)
+    module.write_text('"""Said otherwise."""\n\n\ndef f(x):  # why\n    return x + 1\n')
+    assert not _trained_again(_net(), train_set, num_epochs=1, rate=1.0)
+    module.write_text("def f(x):\n    return x + 2\n")
+    assert _trained_again(_net(), train_set, num_epochs=1, rate=1.0)
+
+
+def test_a_training_that_fails_keeps_nothing(train_set):
+    def breaks(net, train_set):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        utils.train_or_load(breaks, _net(), train_set)
+    assert not keeping.FOLDER.exists()
+
+
+def test_what_is_kept_can_be_read_by_people(train_set):
+    utils.train_or_load(fit, _net(), train_set, num_epochs=1, rate=1.0)
+    record = json.loads(next(keeping.FOLDER.glob("*.json")).read_text())
+    assert record["settings"] == {"num_epochs": 1, "rate": 1.0} and "A training of the net's bias" in record["fit"]
