@@ -6,6 +6,7 @@ DATASET =# voc_mini, voc2012, camvid, or a folder in VOC layout
 CROP    =# height x width, such as 160x224
 SCALE   =# a factor for the size of the images
 EPOCHS  =# a number of epochs
+CAMVID  =# for make results: CamVid in VOC layout
 ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade
 
 # Any Python from 3.6 starts the set-up, which then looks for a 3.11 or 3.10 (or takes PYTHON=...).
@@ -20,7 +21,7 @@ UV_LOCK = "$(ANY)" tools/bootstrap.py uv pip compile --universal --generate-hash
 option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab setup check refresh exercises clean distclean lock
+.PHONY: help course test lab setup check refresh exercises results clean distclean lock
 .NOTPARALLEL:
 
 help:
@@ -53,6 +54,10 @@ exercises: ## write the exercises without their solutions to my_exercises/, wher
 refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=08 does one
 	$(READY)
 	@$(COURSE) refresh $(call option,chapter,$(CHAPTER))
+
+results: ## make the tables in results/ that chapters load, where code, data or settings changed; CAMVID=FOLDER
+	$(READY)
+	@for table in fcn32s skips; do .venv/bin/python results/$$table.py $(if $(CAMVID),"$(CAMVID)") || exit 1; done
 
 lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer ones
 	@$(UV_LOCK) pyproject.toml --extra cpu --extra course --extra test --python-version 3.10 \

@@ -8,6 +8,7 @@ without it, its rows stay as they are. Each run sees the same number of pictures
 at once   the whole net from random weights (skips from zeros)
 staged    FCN-32s first, then FCN-16s from it, then FCN-8s, each for an equal share of the epochs
 classic   at once, with the offsets of `align=False`
+ceiling   no net: the truth itself, reduced by the stride and enlarged again (`utils.ceiling`)
 
 Each run starts anew: the first stage of one is not the last of another. About 70 minutes on two cores.
 """
@@ -27,6 +28,9 @@ RUNS = [
     (8, "staged"),
     (32, "classic"),
     (8, "classic"),
+    (32, "ceiling"),
+    (16, "ceiling"),
+    (8, "ceiling"),
 ]
 STAGES = {(16, "staged"): [32, 16], (8, "staged"): [32, 16, 8]}
 
@@ -42,15 +46,18 @@ def jobs(data, root, seeds):
     same = {"settings": common.settings(data, rate)} | common.provenance(data, root)
     for stride, way in RUNS:
         stages = "+".join(map(str, shares(epochs, len(STAGES.get((stride, way), [stride])))))
-        for seed in range(seeds):
-            row = {"data": data, "net": f"{stride}s", "way": way, "seed": str(seed), "epochs": stages}
-            yield row | same, str(root)
+        for seed in range(1 if way == "ceiling" else seeds):
+            row = {"data": data, "net": f"{stride}s", "way": way, "seed": str(seed)}
+            yield row | {"epochs": "0" if way == "ceiling" else stages} | same, str(root)
 
 
 def one_run(job, root):
     """Train and score once; one row of the table."""
     stride, way = int(job["net"][:-1]), job["way"]
     train_set, test_set = common.datasets(job["data"], root, int(job["seed"]))
+    if way == "ceiling":
+        scores = common.scores(lambda x, y: utils.ceiling(y, stride, len(test_set.classes))[None], test_set)
+        return job | scores | common.circumstances(0)
     utils.seed(int(job["seed"]))
     net, seconds = None, 0
     for stage, epochs in zip(STAGES.get((stride, way), [stride]), job["epochs"].split("+"), strict=True):
@@ -58,7 +65,7 @@ def one_run(job, root):
         if before is not None:
             utils.start_from(net, before)
         seconds += common.train(net, train_set, int(epochs), PLAN[job["data"]]["rate"])
-    return job | common.scores(net, test_set) | common.circumstances(seconds)
+    return job | common.scores(common.by(net), test_set) | common.circumstances(seconds)
 
 
 def main():

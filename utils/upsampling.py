@@ -30,17 +30,21 @@ class BilinearUpsampling(gluon.HybridBlock):
 
     align=True puts cell i at pixel s·i, where a backbone of stride-2 convolutions padded by 1 has its centre,
     and repeats the last cell beyond the border; align=False is the classic transposed convolution with kernel
-    2s and padding s/2, which puts it at s·i + (s − 1)/2 and fades to 0 at the border (chapter 09); align=None is
-    kernel 2s without padding, at s·i + s − 1/2, for a net that cuts by itself (`VGG16FCN`). Cut the result
-    to size with `slice_like`. Nothing in it is learned.
+    2s and padding s/2 (2s − 1 and (s − 1)/2 for odd s), which puts it at s·i + (s − 1)/2 and fades to 0 at the border
+    (chapters 05 and 09); align=None is kernel 2s without padding, at s·i + s − 1/2, for a net that cuts by itself
+    (`VGG16FCN`). Cut the result to size with `slice_like`. Nothing in it is learned.
     """
 
     def __init__(self, channels, stride, align=True, **kwargs):
         super().__init__(**kwargs)
         self._align = align
-        kernel_size, padding = (2 * stride - 1, stride - 1) if align else (2 * stride, stride // 2)
-        if align is None:
-            padding = 0
+        if align:
+            kernel_size, padding = 2 * stride - 1, stride - 1
+        elif align is None:
+            kernel_size, padding = 2 * stride, 0
+        else:
+            kernel_size = 2 * stride - stride % 2
+            padding = (kernel_size - stride) // 2
         with self.name_scope():
             self.conv = gluon.nn.Conv2DTranspose(
                 channels,
