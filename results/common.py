@@ -8,6 +8,7 @@ in sum, than one run after the other on all cores. With a GPU they run one after
 import utils
 from utils.keeping import code_digest, data_digest
 
+import argparse
 import concurrent.futures
 import csv
 import multiprocessing
@@ -94,21 +95,21 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def make(path, jobs, one_run, key):
+def make(path, jobs, one_run, key, adopt=False):
     """Bring a table up to date: keep the rows that match, make the others; rows of other jobs stay as they are.
 
-    jobs: dicts of what a row begins with, in the table's order. one_run(job, root): a whole row. key: the columns that
-    tell one job from another. Written after each run, so that a stop loses only the runs under way.
+    jobs: pairs of what a row begins with, a dict, and its folder, in the table's order. one_run(job, root): a whole
+    row. key: the columns that tell one job from another, seed last. adopt: see `adopted`. Written after each run, so
+    that a stop loses only the runs under way.
     """
     rows = {tuple(row[k] for k in key): row for row in read(path)}
+    if adopt:
+        rows = adopted(path, rows, jobs, one_run, key)
     names = [tuple(job[k] for k in key) for job, _ in jobs]
     todo = [(name, *job) for name, job in zip(names, jobs, strict=True) if not matches(rows.get(name), job[0])]
     print(f"{path.name}: {len(jobs) - len(todo)} runs kept, {len(todo)} to make", flush=True)
-    workers = 1 if utils.try_gpu() != mx.cpu() else utils.physical_cores()
-    if workers > 1:
-        os.environ["OMP_NUM_THREADS"] = "1"
     todo.sort(key=lambda run: run[1]["seed"])  # seed by seed, so that a stop leaves whole sets
-    with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with _pool() as pool:
         running = {pool.submit(one_run, job, root): name for name, job, root in todo}
         for done in concurrent.futures.as_completed(running):
             rows[running[done]] = done.result()
@@ -117,9 +118,59 @@ def make(path, jobs, one_run, key):
             print(f"{path.name}: {', '.join(running[done])}: mean IoU {done.result()['mean_iou']}", flush=True)
 
 
+def adopted(path, rows, jobs, one_run, key):
+    """Rows that differ in nothing but the code that made them, taken over if that code gives the same.
+
+    For a change of `utils` that should not touch training: of each kind of run on the first data set, one is repeated
+    with the first seed. If all give the same scores to the last digit, every such row is marked as made by the code as
+    it is now; if one doesn't, none is.
+    """
+    old = {tuple(job[k] for k in key): (job, root) for job, root in jobs}
+    old = {name: run for name, run in old.items() if _only_code_differs(rows.get(name), run[0])}
+    first = min((run[0]["data"] for run in old.values()), key=[job["data"] for job, _ in jobs].index, default=None)
+    tries = {name: run for name, run in old.items() if run[0]["data"] == first and run[0]["seed"] == "0"}
+    with _pool() as pool:
+        done = dict(zip(tries, pool.map(one_run, *zip(*tries.values(), strict=True)), strict=True)) if tries else {}
+    passing = {"seconds", "machine", "code"}
+    for name, row in done.items():
+        if changed := [k for k in row if k not in passing and row[k] != rows[name][k]]:
+            print(
+                f"{path.name}: {', '.join(name)}: {', '.join(changed)} changed with the code, so no row is taken over"
+            )
+            return rows
+    print(f"{path.name}: {len(done)} runs repeated, all the same: {len(old)} rows taken over", flush=True)
+    rows |= {name: rows[name] | {"code": run[0]["code"]} for name, run in old.items()}
+    if old:
+        write(path, list(rows.values()))
+    return rows
+
+
+def _only_code_differs(row, job):
+    return row is not None and not matches(row, job) and matches(row | {"code": job["code"]}, job)
+
+
+def _pool():
+    """Worker processes: one a core, with one thread each; a single one where there is a GPU."""
+    workers = 1 if utils.try_gpu() != mx.cpu() else utils.physical_cores()
+    if workers > 1:
+        os.environ["OMP_NUM_THREADS"] = "1"
+    return concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+
+
 def matches(row, job):
     """Whether a row of the table is what a job would make."""
     return row is not None and all(row.get(key) == value for key, value in job.items())
+
+
+def command(doc, table, jobs_of, one_run, key):
+    """The command line that the scripts share."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
+    parser.add_argument("--adopt", action="store_true", help="take over rows of older code where a repeat is the same")
+    args = parser.parse_args()
+    roots = {"voc_mini": utils.data_root()} | ({"camvid": args.camvid} if args.camvid else {})
+    jobs = [job for data, root in roots.items() for job in jobs_of(data, root)]
+    make(HERE / table, jobs, one_run, key, args.adopt)
 
 
 def write(path, rows):

@@ -13,8 +13,6 @@ voc_mini                   the backbone was trained on voc_mini before, from not
 
 import utils
 
-import argparse
-
 import common
 from mxnet import gluon, init
 from mxnet.gluon import nn
@@ -26,11 +24,11 @@ RUNS = {
 }
 
 
-def jobs(data, root, seeds):
+def jobs(data, root):
     """What each row begins with, and the folder of its pictures."""
     same = {"epochs": str(EPOCHS[data]), "settings": common.settings(data, RATE)} | common.provenance(data, root)
     for start in RUNS[data]:
-        for seed in range(seeds):
+        for seed in range(3):
             yield {"data": data, "start": start, "seed": str(seed)} | same, str(root)
 
 
@@ -62,16 +60,5 @@ def one_run(job, root):
     return job | common.scores(common.by(net), test_set) | common.circumstances(seconds)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
-    parser.add_argument("--seeds", type=int, default=3)
-    args = parser.parse_args()
-    wanted = list(jobs("voc_mini", utils.data_root(), args.seeds))
-    if args.camvid:
-        wanted += jobs("camvid", args.camvid, args.seeds)
-    common.make(common.HERE / "fcn32s.csv", wanted, one_run, key=("data", "start", "seed"))
-
-
 if __name__ == "__main__":
-    main()
+    common.command(__doc__, "fcn32s.csv", jobs, one_run, key=("data", "start", "seed"))

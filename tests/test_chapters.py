@@ -29,7 +29,7 @@ def _text(notebook):
 
 def test_the_chapters_and_their_exercises_are_there():
     assert [path.name[:2] for path in CHAPTERS] == [path.name[:2] for path in EXERCISES]
-    assert {"00", "01", "02", "03", "08"} <= {path.name[:2] for path in CHAPTERS}
+    assert {"00", "01", "02", "03", "04", "05", "06", "08", "09"} <= {path.name[:2] for path in CHAPTERS}
 
 
 @BOTH
@@ -188,13 +188,30 @@ def test_refresh_leaves_a_failing_chapter_as_it_was(three_chapters):
     assert (three_chapters / "README.md").read_text().startswith("| [01 Test](x) | a | 5 s |\n")
 
 
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("way", ["run", "execute"])
+def test_sliders_leave_no_trace_in_what_is_written(three_chapters, way):
+    chapters = three_chapters / "chapters"
+    _chapter(chapters, "01", ["import ipywidgets\nprint('kept')\n_ = ipywidgets.interact(lambda x: x, x=(0, 9))"])
+    if way == "run":
+        assert course.run("01", {})
+        done = nbformat.read(three_chapters / "build" / "01_test.ipynb", 4)
+        page = (three_chapters / "build" / "01_test.html").read_text()
+        assert "kept" in page and "widget-view" not in page and not re.search(r"""(src|href)=["']https?://""", page)
+    else:
+        done = nbformat.read(chapters / "01_test.ipynb", 4)
+        assert course.execute(done, chapters) is None
+    (cell,) = [cell for cell in done.cells if "ipywidgets" in cell.source]
+    assert [out.text for out in cell.outputs] == ["kept\n"] and "widgets" not in done.metadata
+
+
 def test_an_unknown_chapter_is_said():
     with pytest.raises(SystemExit, match="no chapter 77: there are 00, 01"):
         course.find("77")
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("number", ["01", "02", "03"])
+@pytest.mark.parametrize("number", ["01", "02", "03", "05", "06"])
 def test_a_chapter_runs_on_real_photographs_with_other_classes(camvid, number, monkeypatch, tmp_path):
     monkeypatch.setattr(course, "BUILD", tmp_path)
     assert course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})

@@ -159,8 +159,14 @@ def test_start_from_copies_what_both_have():
     np.testing.assert_array_equal(net8.score_pool4.weight.data().asnumpy(), net16.score_pool4.weight.data().asnumpy())
     np.testing.assert_array_equal(net8.features(x).asnumpy(), net16.features(x).asnumpy())
     assert (net8.score_pool3.weight.data().asnumpy() == 0).all()
-    with pytest.raises(AssertionError, match="shape"):
+    with pytest.raises(
+        ValueError, match=r"score_fr.weight: shape \(4, 512, 1, 1\) cannot be copied into \(5, 0, 1, 1\)"
+    ):
         utils.start_from(utils.fcn(5, 8), net16)
+    classic = utils.fcn(4, 8, align=False)
+    utils.start_from(classic, net8)  # the same weights, another enlargement
+    np.testing.assert_array_equal(classic.features(x).asnumpy(), net8.features(x).asnumpy())
+    assert classic.upscore8.conv.weight.shape == (4, 1, 16, 16)
 
 
 def _centre(array):

@@ -50,7 +50,7 @@ def test_the_same_training_is_loaded_and_says_so(train_set, capsys):
     assert capsys.readouterr().out.startswith("trained now, in ")
     loaded = utils.train_or_load(fit, again, train_set, num_epochs=3, rate=0.5)
     out = capsys.readouterr().out
-    assert out.startswith("not trained now: the same training ran on ") and "build/kept/fit-" in out
+    assert out.startswith("not trained now: the same training ran on ") and "its net was kept: fit-" in out
     np.testing.assert_array_equal(again.bias.data().asnumpy(), net.bias.data().asnumpy())
     assert loaded[0]["epoch"] == history[0]["epoch"] == 3 and np.isnan(loaded[0]["mean_iou"])
 

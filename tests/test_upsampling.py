@@ -13,11 +13,10 @@ def _classic(stride):
     return (2 * stride, stride // 2) if stride % 2 == 0 else (2 * stride - 1, (stride - 1) // 2)
 
 
-@pytest.mark.parametrize("stride", STRIDES)
-def test_kernel_resizes_like_opencv_in_the_interior(stride):
+def _enlarge(image, stride):
+    """(h, w) array → (s·h, s·w) array by a transposed convolution of the classic settings."""
     kernel_size, padding = _classic(stride)
-    image = np.random.RandomState(0).rand(7, 9).astype(np.float32)
-    out = nd.Deconvolution(
+    return nd.Deconvolution(
         nd.array(image[None, None]),
         utils.bilinear_kernel(1, 1, kernel_size),
         kernel=(kernel_size,) * 2,
@@ -26,9 +25,15 @@ def test_kernel_resizes_like_opencv_in_the_interior(stride):
         num_filter=1,
         no_bias=True,
     )[0, 0].asnumpy()
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_kernel_resizes_like_opencv_in_the_interior(stride):
+    image = np.random.RandomState(0).rand(7, 9).astype(np.float32)
+    out = _enlarge(image, stride)
     expected = cv2.resize(image, None, fx=stride, fy=stride, interpolation=cv2.INTER_LINEAR)
     assert out.shape == expected.shape
-    inner = slice(stride, -stride)
+    inner = slice(stride // 2, -(stride // 2))  # from the first cell's centre to the last's
     np.testing.assert_allclose(out[inner, inner], expected[inner, inner], atol=1e-5)
 
 
@@ -69,3 +74,41 @@ def test_enlargement_learns_nothing_and_passes_gradients(align):
     layer = utils.BilinearUpsampling(2, 4, align=align)
     layer.initialize()
     assert [p.grad_req for p in layer.collect_params().values()] == ["null"]
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_kernel_is_mxnets_resize_times_what_it_makes_of_ones(stride):
+    """The border fades by a window that depends on the place alone, so no label changes (chapter 05)."""
+    image = np.random.RandomState(0).rand(7, 9).astype(np.float32)
+    resized = nd.contrib.BilinearResize2D(
+        nd.array(image[None, None]), height=7 * stride, width=9 * stride, align_corners=False
+    )[0, 0].asnumpy()
+    window = _enlarge(np.ones_like(image), stride)
+    inner = slice(stride // 2, -(stride // 2))
+    np.testing.assert_allclose(window[inner, inner], 1, atol=1e-6)
+    np.testing.assert_allclose(window[0, 0], ((stride + 1) / (2 * stride)) ** 2, atol=1e-6)
+    np.testing.assert_allclose(_enlarge(image, stride), resized * window, atol=1e-5)
+
+
+@pytest.mark.parametrize("align", [True, False])
+def test_twice_is_once_only_with_cells_at_multiples_of_the_stride(align):
+    """×2 then ×16 against ×32: equal when aligned; a single cell keeps (3/4)² in the classic form."""
+    impulse = np.zeros((1, 1, 5, 5), np.float32)
+    impulse[..., 2, 2] = 1
+    layers = {stride: utils.BilinearUpsampling(1, stride, align=align) for stride in (2, 16, 32)}
+    for layer in layers.values():
+        layer.initialize()
+    once = layers[32](nd.array(impulse))
+    twice = nd.slice_like(layers[16](layers[2](nd.array(impulse))), once, axes=(2, 3))
+    gap = nd.abs(once - twice).max().asscalar()
+    np.testing.assert_allclose(gap, 0 if align else (63 / 64) ** 2 - (3 / 4) ** 2, atol=1e-6)
+
+
+def test_mxnets_initialiser_fills_every_pair_of_channels():
+    """Why the course has a kernel of its own: right for grouped layers and the classic sizes only (chapter 05)."""
+    dense, grouped, aligned = nd.zeros((3, 3, 8, 8)), nd.zeros((3, 1, 8, 8)), nd.zeros((1, 1, 3, 3))
+    for weight in dense, grouped, aligned:
+        init.Bilinear()._init_weight("", weight)
+    assert (dense.asnumpy() > 0).all()
+    np.testing.assert_allclose(grouped.asnumpy(), utils.bilinear_kernel(3, 1, 8).asnumpy(), atol=1e-6)
+    assert np.abs(aligned.asnumpy() - utils.bilinear_kernel(1, 1, 3).asnumpy()).max() > 0.4

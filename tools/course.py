@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import sys
+import tempfile
 import time
 
 import nbformat
@@ -66,6 +67,7 @@ def run(number, parameters):
         done = nbformat.read(BUILD / path.name, 4)
         for cell in done.cells:  # from build/ the exercises lie elsewhere
             cell.source = cell.source.replace("](exercises/", "](../chapters/exercises/")
+        drop_widgets(done)
         nbformat.write(done, BUILD / path.name)
         write_page(done, BUILD / f"{path.stem}.html")
         rows.append((path.stem, name, seconds, error, results(done)))
@@ -163,14 +165,24 @@ def execute(notebook, folder):
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
     client = NotebookClient(notebook, timeout=900, record_timing=False, resources={"metadata": {"path": str(folder)}})
-    try:
-        client.execute()
-    except CellExecutionError as failure:
-        return str(failure)
+    with tempfile.TemporaryDirectory() as kept:  # alone and from nothing: what was trained before doesn't count
+        try:
+            client.execute(env=os.environ | {"COURSE_KEPT": kept})
+        except CellExecutionError as failure:
+            return str(failure)
     shrink_pictures(notebook)
-    notebook.metadata.pop("widgets", None)
+    drop_widgets(notebook)
     notebook.metadata.language_info = {"name": "python"}
     return None
+
+
+def drop_widgets(notebook):
+    """Sliders live in a running notebook only: their views leave the outputs, their state the metadata."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            view = "application/vnd.jupyter.widget-view+json"
+            cell.outputs = [out for out in cell.outputs if view not in out.get("data", {})]
+    notebook.metadata.pop("widgets", None)
 
 
 def shrink_pictures(notebook):

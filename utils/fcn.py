@@ -1,8 +1,5 @@
 """Fully convolutional networks on a ResNet (chapters 08 and 09; Long, Shelhamer and Darrell, CVPR 2015)."""
 
-import pathlib
-import tempfile
-
 from mxnet import gluon, init
 from mxnet.gluon import nn
 
@@ -147,13 +144,20 @@ def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, ali
 
 
 def start_from(net, other):
-    """Copy every parameter of `other` into `net` that has one of the same name, such as `score_fr.weight`.
+    """Copy into `net` every parameter of `other` of the same name, such as `score_fr.weight`.
 
     For staged training: FCN-16s begins with all of FCN-32s, and its new score layer stays as it was made (chapter 09).
-    A parameter of the same name and another shape is an error.
+    Enlargements (`upscore…`) are fixed and stay as they are. The same name with another shape is a ValueError.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(pathlib.Path(folder) / "other.params")
-        other.save_parameters(path)
-        ctx = next(iter(net.collect_params().values())).list_ctx()
-        net.load_parameters(path, ctx=ctx, allow_missing=True, ignore_extra=True)
+    theirs = other._collect_params_with_prefix()
+    for name, parameter in net._collect_params_with_prefix().items():
+        if name not in theirs or name.startswith("upscore"):
+            continue
+        source = theirs[name].data(theirs[name].list_ctx()[0])
+        if any(have not in (0, give) for have, give in zip(parameter.shape, source.shape, strict=True)):
+            raise ValueError(
+                f"{name}: shape {source.shape} cannot be copied into {parameter.shape}; do both nets have the same "
+                "classes and backbone?"
+            )
+        parameter.shape = source.shape
+        parameter.set_data(source)

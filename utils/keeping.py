@@ -14,7 +14,7 @@ import mxnet as mx
 from .voc import image_path, label_path
 
 HERE = pathlib.Path(__file__).resolve().parent
-FOLDER = HERE.parent / "build" / "kept"
+FOLDER = pathlib.Path(os.environ.get("COURSE_KEPT", HERE.parent / "build" / "kept"))
 NOT_TRAINING = {"__init__", "keeping", "plotting", "predicting", "progress"}
 
 
@@ -24,7 +24,8 @@ def train_or_load(fit, net, train_set, **settings):
     fit: a function that trains `net` in place and returns its history. train_set: a `VOCSegDataset`. settings:
     numbers and texts, such as num_epochs. The same training: the same text of `fit` (what it calls outside `utils` is
     not looked at), net and weights to start with, pictures, settings, code of `utils`, MXNet, device and threads.
-    A line says which happened. Kept in `build/kept/`; `make clean` or deleting it forgets all.
+    A line says which happened. Kept in `build/kept/`, or in the folder that the variable COURSE_KEPT names; deleting it
+    or `make clean` forgets all.
     Seed before the net is made and in `fit`, or no start will be like another.
     """
     contexts = next(iter(net.collect_params().values())).list_ctx()
@@ -45,7 +46,7 @@ def train_or_load(fit, net, train_set, **settings):
         net.load_parameters(str(weights), ctx=contexts)
         print(
             f"not trained now: the same training ran on {kept['date']}, in {kept['seconds']:.0f} s, "
-            f"and its net was loaded from build/kept/{weights.name}"
+            f"and its net was kept: {weights.name}"
         )
         return kept["history"]
     start = time.time()
@@ -55,7 +56,7 @@ def train_or_load(fit, net, train_set, **settings):
     FOLDER.mkdir(parents=True, exist_ok=True)
     _write_whole(weights, lambda path: net.save_parameters(str(path)))
     _write_whole(record, lambda path: path.write_text(json.dumps(kept | identity), encoding="utf-8"))
-    print(f"trained now, in {kept['seconds']:.0f} s, and kept in build/kept/{weights.name}")
+    print(f"trained now, in {kept['seconds']:.0f} s, and kept: {weights.name}")
     return history
 
 
