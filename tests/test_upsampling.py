@@ -3,7 +3,7 @@ import utils
 import cv2
 import numpy as np
 import pytest
-from mxnet import gluon, init, nd
+from mxnet import autograd, gluon, init, nd
 
 STRIDES = [2, 3, 4, 8, 16, 32]
 
@@ -57,7 +57,7 @@ def test_kernel_of_two_different_channel_counts_is_refused():
         utils.bilinear_kernel(3, 2, 4)
 
 
-@pytest.mark.parametrize("stride", [2, 8, 32])
+@pytest.mark.parametrize("stride", [2, 3, 5, 8, 32])
 def test_aligned_enlargement_against_numpys_interpolation(stride):
     """Pixel p takes the value at position p / stride of the row, the last cell's beyond it."""
     row = np.random.RandomState(0).rand(5).astype(np.float32)
@@ -74,6 +74,24 @@ def test_enlargement_learns_nothing_and_passes_gradients(align):
     layer = utils.BilinearUpsampling(2, 4, align=align)
     layer.initialize()
     assert [p.grad_req for p in layer.collect_params().values()] == ["null"]
+    x = nd.ones((1, 2, 3, 3))
+    x.attach_grad()
+    with autograd.record():
+        y = layer(x).sum()
+    y.backward()
+    assert (x.grad.asnumpy() > 0).all()
+
+
+@pytest.mark.parametrize("stride", STRIDES + [5])
+def test_classic_enlargement_resizes_like_opencv_in_the_interior(stride):
+    layer = utils.BilinearUpsampling(1, stride, align=False)
+    layer.initialize()
+    image = np.random.RandomState(0).rand(6, 7).astype(np.float32)
+    out = layer(nd.array(image[None, None]))[0, 0].asnumpy()
+    expected = cv2.resize(image, None, fx=stride, fy=stride, interpolation=cv2.INTER_LINEAR)
+    assert out.shape == expected.shape
+    inner = slice(stride // 2, -(stride // 2))
+    np.testing.assert_allclose(out[inner, inner], expected[inner, inner], atol=1e-5)
 
 
 @pytest.mark.parametrize("stride", STRIDES)

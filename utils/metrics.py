@@ -144,7 +144,7 @@ def _down_and_up(size, stride):
 
 
 def baseline(train_set, test_set):
-    """(index, scores): the commonest class of the training labels, and how well it does everywhere (chapter 06).
+    """(index, scores): the commonest class of the training labels, and the scores of naming it everywhere (chapter 06).
 
     train_set, test_set: `VOCSegDataset`. Training labels are counted whole, not as random crops, at the data set's
     scale, void left out. scores: what `SegmentationMetric.scores` says of naming this one class at each pixel of

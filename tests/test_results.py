@@ -1,0 +1,89 @@
+"""Tables of long runs: whole, and made anew only where something that matters differs."""
+
+import concurrent.futures
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "results"))
+import common
+import skips
+
+KEY = ("data", "net", "seed")
+
+
+def _jobs(code="a", settings="x", seeds=2):
+    for net in "32s", "8s":
+        for seed in range(seeds):
+            yield {"data": "mini", "net": net, "seed": str(seed), "settings": settings, "code": code}, "folder"
+
+
+class Runs:
+    """Stands for a training: the score depends on the job, and on `bug`."""
+
+    def __init__(self, bug=0):
+        self.made, self.bug = [], bug
+
+    def __call__(self, job, root):
+        self.made.append((job["net"], job["seed"]))
+        return job | {"mean_iou": f"{len(job['net']) + int(job['seed']) + self.bug}", "seconds": f"{len(self.made)}"}
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "_pool", lambda: concurrent.futures.ThreadPoolExecutor(1))
+    return tmp_path / "table.csv"
+
+
+def _make(table, jobs, **options):
+    runs = Runs(options.pop("bug", 0))
+    common.make(table, list(jobs), runs, KEY, **options)
+    return runs.made
+
+
+def test_what_is_there_is_not_made_again(table):
+    assert len(_make(table, _jobs())) == 4
+    before = table.read_text()
+    assert _make(table, _jobs()) == [] and table.read_text() == before
+    assert _make(table, _jobs(seeds=3)) == [("32s", "2"), ("8s", "2")]
+    assert [(row["net"], row["seed"]) for row in common.read(table)] == [(n, s) for n in ("32s", "8s") for s in "012"]
+
+
+def test_other_settings_or_other_code_are_made_anew_and_other_rows_stay(table):
+    _make(table, _jobs())
+    assert len(_make(table, [job for job in _jobs(settings="y") if job[0]["net"] == "8s"])) == 2
+    assert [row["settings"] for row in common.read(table) if row["net"] == "32s"] == ["x", "x"]
+    assert len(_make(table, _jobs(code="b", settings="y"))) == 4
+
+
+def test_older_code_is_taken_over_where_a_repeat_gives_the_same(table, capsys):
+    _make(table, _jobs())
+    assert _make(table, _jobs(code="b"), adopt=True) == [("32s", "0"), ("8s", "0")]
+    assert "4 rows taken over" in capsys.readouterr().out
+    assert {row["code"] for row in common.read(table)} == {"b"}
+
+
+def test_and_made_anew_where_it_does_not(table, capsys):
+    _make(table, _jobs())
+    assert len(_make(table, _jobs(code="b"), adopt=True, bug=1)) == 2 + 4
+    assert "mean_iou changed with the code" in capsys.readouterr().out
+
+
+def test_epochs_are_shared_out():
+    assert [skips.shares(7, parts) for parts in (1, 2, 3)] == [[7], [4, 3], [3, 2, 2]]
+
+
+def test_the_table_of_chapter_09_is_whole():
+    """Each net and way with three seeds on both data sets, the same number of epochs within each."""
+    rows = common.read(ROOT / "results" / "skips.csv")
+    for data in "voc_mini", "camvid":
+        mine = [row for row in rows if row["data"] == data and row["way"] != "long"]
+        for stride, way in skips.RUNS:
+            if way == "long":
+                continue
+            seeds = [row["seed"] for row in mine if (row["net"], row["way"]) == (f"{stride}s", way)]
+            assert seeds == (["0"] if way == "ceiling" else ["0", "1", "2"]), (data, stride, way)
+        epochs = {sum(map(int, row["epochs"].split("+"))) for row in mine if row["way"] != "ceiling"}
+        assert epochs == {skips.PLAN[data]["epochs"]} and len({row["pictures"] for row in mine}) == 1
+        assert all(0 < float(row["mean_iou"]) < 1 and 0 < float(row["trimap_iou"]) < 1 for row in mine)
