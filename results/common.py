@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import pathlib
 import platform
+import sys
 import time
 
 import mxnet as mx
@@ -111,24 +112,33 @@ def make(path, jobs, one_run, key, adopt=False):
     todo.sort(key=lambda run: run[1]["seed"])  # seed by seed, so that a stop leaves whole sets
     with _pool() as pool:
         running = {pool.submit(one_run, job, root): name for name, job, root in todo}
-        for done in concurrent.futures.as_completed(running):
-            rows[running[done]] = done.result()
-            order = [name for name in names if name in rows] + [name for name in rows if name not in names]
-            write(path, [rows[name] for name in order])
-            print(f"{path.name}: {', '.join(running[done])}: mean IoU {done.result()['mean_iou']}", flush=True)
+        try:
+            for done in concurrent.futures.as_completed(running):
+                rows[running[done]] = done.result()
+                order = [name for name in names if name in rows] + [name for name in rows if name not in names]
+                write(path, [rows[name] for name in order])
+                print(f"{path.name}: {', '.join(running[done])}: mean IoU {done.result()['mean_iou']}", flush=True)
+        except BaseException:  # one failed, or Ctrl-C: the table holds what was done before
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def adopted(path, rows, jobs, one_run, key):
     """Rows that differ in nothing but the code that made them, taken over if that code gives the same.
 
-    For a change of `utils` that should not touch training: of each kind of run on the first data set, one is repeated
-    with the first seed. If all give the same scores to the last digit, every such row is marked as made by the code as
+    For a change of code that should not touch training: of each kind of run on the first data set, one is repeated. If
+    all give the same scores to the last digit, every such row is marked as made by the code as
     it is now; if one doesn't, none is.
     """
     old = {tuple(job[k] for k in key): (job, root) for job, root in jobs}
     old = {name: run for name, run in old.items() if _only_code_differs(rows.get(name), run[0])}
     first = min((run[0]["data"] for run in old.values()), key=[job["data"] for job, _ in jobs].index, default=None)
-    tries = {name: run for name, run in old.items() if run[0]["data"] == first and run[0]["seed"] == "0"}
+    tries = {}
+    for name, run in old.items():
+        if run[0]["data"] == first:
+            tries.setdefault(name[1:-1], (name, run))  # the kind: all but the data set and the seed
+    old = {name: run for name, run in old.items() if name[1:-1] in tries}
+    tries = dict(tries.values())
     with _pool() as pool:
         done = dict(zip(tries, pool.map(one_run, *zip(*tries.values(), strict=True)), strict=True)) if tries else {}
     passing = {"seconds", "machine", "code"}
@@ -177,12 +187,15 @@ def write(path, rows):
     """Write a table beside and move it into place."""
     beside = path.with_suffix(".new")
     with beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     os.replace(beside, path)
 
 
 def provenance(data, root):
-    """Digests of the pictures trained and tested on, and of the code, for a job."""
-    return {"pictures": " ".join(map(data_digest, datasets(data, root, 0))), "code": code_digest()}
+    """Digests of the pictures trained and tested on, and of the code of `utils` and of the script, for a job."""
+    scripts = [pathlib.Path(__file__), pathlib.Path(sys.argv[0])]
+    code = f"{code_digest()} {code_digest([path for path in scripts if path.suffix == '.py'])}"
+    return {"pictures": " ".join(map(data_digest, datasets(data, root, 0))), "code": code}

@@ -88,6 +88,15 @@ def test_parameters_stand_in_one_cell(path):
         assert cell.source.startswith('dataset = "voc_mini"')
 
 
+def test_chapter_09_finds_the_net_that_chapter_08_trained():
+    """Both must call the same text of `fit` on the same start, or the same training is done twice."""
+    fits = []
+    for number in "08", "09":
+        cells = [cell.source for cell in _code(nbformat.read(course.find(number)[0], 4))]
+        fits.append(next(source for source in cells if source.startswith("def fit(")))
+    assert fits[0] == fits[1]
+
+
 @EACH_CHAPTER
 def test_figures_are_there_and_numbers_are_asserted(path):
     notebook = nbformat.read(path, 4)

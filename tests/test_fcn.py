@@ -163,6 +163,8 @@ def test_start_from_copies_what_both_have():
         ValueError, match=r"score_fr.weight: shape \(4, 512, 1, 1\) cannot be copied into \(5, 0, 1, 1\)"
     ):
         utils.start_from(utils.fcn(5, 8), net16)
+    with pytest.raises(ValueError, match="has no weights yet: run it once"):
+        utils.start_from(net8, utils.fcn(4, 16))
     classic = utils.fcn(4, 8, align=False)
     utils.start_from(classic, net8)  # the same weights, another enlargement
     np.testing.assert_array_equal(classic.features(x).asnumpy(), net8.features(x).asnumpy())
@@ -174,11 +176,6 @@ def _centre(array):
     return (array.sum(0) * np.arange(array.shape[1])).sum() / array.sum()
 
 
-def _fix_statistics(layer):
-    if isinstance(layer, gluon.nn.BatchNorm):
-        layer._kwargs["use_global_stats"] = True
-
-
 @pytest.mark.parametrize("which, stride", [(0, 8), (1, 16), (2, 32)])
 def test_cell_i_of_the_backbone_looks_at_pixel_stride_times_i(which, stride, monkeypatch):
     """By gradient, with equal weights everywhere, so that what a cell looks at is a matter of geometry alone."""
@@ -188,19 +185,18 @@ def test_cell_i_of_the_backbone_looks_at_pixel_stride_times_i(which, stride, mon
     features(nd.zeros((1, 3, 64, 64)))
     for parameter in features.collect_params(".*conv.*weight").values():
         parameter.set_data(nd.ones(parameter.shape) / np.prod(parameter.shape[1:]))
-    # with statistics of the batch each pixel would depend on all others
-    features.apply(_fix_statistics)
     x = nd.ones((1, 3, 480, 480))
     cell = 240 // stride
     x.attach_grad()
-    with autograd.record():
+    with autograd.record(train_mode=False):  # or BatchNorm would make each pixel depend on all others
         value = features.maps(x)[which][0, 0, cell, cell]
-    value.backward()
+    value.backward(train_mode=False)
     assert _centre(x.grad[0].asnumpy().sum(0, dtype=float)) == pytest.approx(stride * cell, abs=0.02)
 
 
 @pytest.mark.parametrize(
-    "align, stride, offset", [(True, 32, 0), (True, 16, 0), (True, 8, 0), (False, 32, 15.5), (False, 16, 7.5 + 8)]
+    "align, stride, offset",
+    [(True, 32, 0), (True, 16, 0), (True, 8, 0), (False, 32, 15.5), (False, 16, 8 + 7.5), (False, 8, 8 + 4 + 3.5)],
 )
 def test_where_a_cell_of_the_last_map_puts_its_peak(align, stride, offset):
     net = utils.fcn(1, stride, align=align)

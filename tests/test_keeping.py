@@ -67,6 +67,24 @@ def test_another_setting_start_or_picture_trains_again(train_set, voc_folder):
     assert _trained_again(_net(), train_set, **settings)
 
 
+def test_how_a_weight_will_be_drawn_is_part_of_the_start(train_set):
+    def lazy(initializer):
+        net = gluon.nn.Dense(2, weight_initializer=initializer)
+        net.initialize()
+        return net
+
+    def from_weights(value):
+        net = lazy("zeros")
+        net.weight.shape = (2, 3)
+        net.weight.set_data(nd.full((2, 3), value))
+        return net
+
+    digests = [keeping._net_digest(net) for net in map(lazy, ["zeros", "ones", "zeros"])]
+    assert digests[0] == digests[2] != digests[1]
+    digests = [keeping._net_digest(net) for net in map(from_weights, [1, 2, 1])]
+    assert digests[0] == digests[2] != digests[1]
+
+
 def test_other_code_trains_again_but_not_another_comment(train_set, monkeypatch, tmp_path):
     code = tmp_path / "code"
     code.mkdir()

@@ -43,8 +43,21 @@ def test_layers_kernels_and_rates(stride):
         bias = parameters[f"{name}.bias"]
         assert (bias.lr_mult, bias.wd_mult) == (2, 0)
         assert (parameters[f"{name}.weight"].lr_mult, parameters[f"{name}.weight"].wd_mult) == (1, 1)
-    assert net.conv1_1._kwargs["pad"] == (100, 100) and net.conv1_2._kwargs["pad"] == (1, 1)
-    assert net.pool1._kwargs["pooling_convention"] == "full" and net.pool1._kwargs["kernel"] == (2, 2)
+    for name in CONVOLUTIONS.split():
+        assert getattr(net, name)._kwargs["pad"] == ((100, 100) if name == "conv1_1" else (1, 1))
+    for block in range(1, 6):
+        pool = getattr(net, f"pool{block}")._kwargs
+        assert (pool["pooling_convention"], pool["kernel"], pool["stride"]) == ("full", (2, 2), (2, 2))
+
+
+@STRIDES
+def test_enlargements_are_bilinear(thin, stride):
+    net = utils.VGG16FCN(5, stride)
+    net.initialize(init.Xavier())
+    for name in NETS[stride]:
+        if name in UPSCORES:
+            weight = getattr(net, name).conv.weight.data().asnumpy()
+            np.testing.assert_array_equal(weight, utils.bilinear_kernel(5, 1, UPSCORES[name]).asnumpy())
 
 
 def test_parameter_counts():
@@ -77,7 +90,7 @@ def test_each_pixel_looks_at_itself(thin, stride, monkeypatch):
     x.attach_grad()
     with autograd.record(train_mode=False):
         block = net(x)[0, 0, 224:256, 224:256].sum()
-    block.backward()
+    block.backward(train_mode=False)
     gradient = x.grad[0].asnumpy().sum(axis=(0, 1), dtype=float)
     centre = (gradient * np.arange(480)).sum() / gradient.sum()
     assert centre == pytest.approx(239.5, abs=0.02)

@@ -150,6 +150,8 @@ def start_from(net, other):
     Enlargements (`upscore…`) are fixed and stay as they are. The same name with another shape is a ValueError.
     """
     theirs = other._collect_params_with_prefix()
+    if any(0 in parameter.shape for parameter in theirs.values()):
+        raise ValueError("the net to start from has no weights yet: run it once on a picture, or train it")
     for name, parameter in net._collect_params_with_prefix().items():
         if name not in theirs or name.startswith("upscore"):
             continue

@@ -22,8 +22,9 @@ def train_or_load(fit, net, train_set, **settings):
     """Train a net by `fit(net, train_set, **settings)`, or load what the same training gave before; the history.
 
     fit: a function that trains `net` in place and returns its history. train_set: a `VOCSegDataset`. settings:
-    numbers and texts, such as num_epochs. The same training: the same text of `fit` (what it calls outside `utils` is
-    not looked at), net and weights to start with, pictures, settings, code of `utils`, MXNet, device and threads.
+    numbers and texts, such as num_epochs. The same training: the same text of `fit`, net and weights to start with,
+    pictures, settings, code of `utils`, MXNet, device and threads. What `fit` takes from outside (a loss, a class of
+    the notebook, test pictures) is not seen: name it by a setting, such as loss="weighted".
     A line says which happened. Kept in `build/kept/`, or in the folder that the variable COURSE_KEPT names; deleting it
     or `make clean` forgets all.
     Seed before the net is made and in `fit`, or no start will be like another.
@@ -74,9 +75,14 @@ def _net_digest(net):
         digest.update(f"{parameter.shape} {parameter.grad_req} {parameter.lr_mult} {parameter.wd_mult}".encode())
         try:
             digest.update(parameter.list_data()[0].asnumpy().tobytes())
-        except mx.gluon.parameter.DeferredInitializationError:  # drawn at the first batch
-            digest.update(b"to be drawn")
+        except mx.gluon.parameter.DeferredInitializationError:  # made at the first batch: from what?
+            own, _, default, data = parameter._deferred_init
+            digest.update(f"{_name(own)} {_name(default)}".encode() if data is None else data.asnumpy().tobytes())
     return digest.hexdigest()
+
+
+def _name(initializer):
+    return initializer.dumps() if isinstance(initializer, mx.init.Initializer) else repr(initializer)
 
 
 def data_digest(dataset):
@@ -89,11 +95,14 @@ def data_digest(dataset):
     return digest.hexdigest()[:12]
 
 
-def code_digest():
-    """12 hexadecimal digits that stand for what `utils` does in a training: comments and docstrings don't count."""
+def code_digest(paths=None):
+    """12 hexadecimal digits that stand for what code does, comments and docstrings aside.
+
+    paths: files; default: those of `utils` that a training runs through.
+    """
     digest = hashlib.sha256()
-    for path in sorted(HERE.glob("*.py")):
-        if path.stem not in NOT_TRAINING:
+    for path in paths or sorted(HERE.glob("*.py")):
+        if paths or path.stem not in NOT_TRAINING:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for node in ast.walk(tree):
                 body = getattr(node, "body", None)
