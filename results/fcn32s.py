@@ -39,9 +39,10 @@ def make_net(start, classes, seed):
     if start == "nothing, score zeros":
         net.score_fr.initialize(init.Zero(), ctx=ctx, force_reinit=True)
     elif start == "nothing, without the cure":
-        net.features = nn.HybridSequential()
-        net.features.add(*gluon.model_zoo.vision.resnet18_v2().features[:-2])
-        net.features.initialize(init.Xavier(), ctx=ctx)
+        backbone = nn.HybridSequential()
+        backbone.add(*gluon.model_zoo.vision.resnet18_v2().features[:-2])
+        net = utils.FCN32s(backbone, classes)
+        net.initialize(init.Xavier(), ctx=ctx)
     elif start == "voc_mini":
         train_set, _ = common.datasets("voc_mini", utils.data_root(), seed)
         drawn = utils.fcn(len(train_set.classes), ctx=ctx)
