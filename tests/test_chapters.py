@@ -224,4 +224,5 @@ def test_an_unknown_chapter_is_said():
 def test_a_chapter_runs_on_real_photographs_with_other_classes(camvid, number, monkeypatch, tmp_path):
     monkeypatch.setattr(course, "BUILD", tmp_path)
     assert course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
-    assert "pole" in next(tmp_path.glob("*.ipynb")).read_text() or number == "02"
+    if number in ("01", "03"):  # these print class names
+        assert "pole" in next(tmp_path.glob("*.ipynb")).read_text()
