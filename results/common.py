@@ -1,8 +1,8 @@
 """What the scripts in this folder share: training as chapters 08 and 09 do it, a row of scores, a table of rows.
 
-A row is kept while its settings, its data and the code of `utils` that trained it are the same; otherwise the run is
-made anew. Runs are shared out to one process for each processor core, with one thread each: on a CPU that is faster,
-in sum, than one run after the other on all cores. With a GPU they run one after the other.
+A row is kept while its settings, its data and the code that made it, of `utils` and of the script, are the same;
+otherwise the run is made anew. Runs are shared out to one process for each processor core, with one thread each: on a
+CPU that is faster, in sum, than one run after the other on all cores. With a GPU they run one after the other.
 """
 
 import utils
@@ -79,7 +79,7 @@ def by(net):
 
 
 def circumstances(seconds):
-    """Seconds of training, threads, machine, versions and code, for a row."""
+    """Seconds of training, threads, machine and versions, for a row."""
     threads = os.environ["OMP_NUM_THREADS"]
     return {
         "seconds": f"{seconds:.0f}",
@@ -127,8 +127,8 @@ def adopted(path, rows, jobs, one_run, key):
     """Rows that differ in nothing but the code that made them, taken over if that code gives the same.
 
     For a change of code that should not touch training: of each kind of run on the first data set, one is repeated. If
-    all give the same scores to the last digit, every such row is marked as made by the code as
-    it is now; if one doesn't, none is.
+    all give the same scores to the last digit, the rows of these kinds are marked as made by the code as it is now; if
+    one doesn't, none is.
     """
     old = {tuple(job[k] for k in key): (job, root) for job, root in jobs}
     old = {name: run for name, run in old.items() if _only_code_differs(rows.get(name), run[0])}
