@@ -18,6 +18,7 @@ READY   = @"$(ANY)" tools/bootstrap.py --quiet
 COURSE  = .venv/bin/python tools/course.py
 UV_LOCK = "$(ANY)" tools/bootstrap.py uv pip compile --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-annotate --no-python-downloads --quiet $(ARGS)
+PACKAGES = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
@@ -60,8 +61,8 @@ results: ## make the tables in results/ that chapters load, where code, data or 
 	@for table in fcn32s skips; do .venv/bin/python results/$$table.py $(if $(CAMVID),"$(CAMVID)") || exit 1; done
 
 lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer ones
-	@$(UV_LOCK) pyproject.toml --extra cpu --extra course --extra test --python-version 3.10 \
-		-o locks/cpu.txt
+	@$(UV_LOCK) $(PACKAGES) --extra cpu -o locks/cpu.txt
+	@$(UV_LOCK) $(PACKAGES) --extra gpu -o locks/gpu.txt --project locks/gpu -c locks/cpu.txt
 	@echo uv | $(UV_LOCK) --no-config - -o locks/bootstrap.txt
 
 clean: ## remove build/ and caches; .venv stays
