@@ -1,4 +1,4 @@
-"""Sets up .venv: finds a Python, installs locks/cpu.txt and the course. `make setup` runs this.
+"""Sets up .venv: finds a Python, installs locks/cpu.txt or locks/gpu.txt and the course. `make setup` runs this.
 
 Any Python from 3.6 runs this file; it finds a 3.11 or 3.10 itself, or lets uv bring one.
 
@@ -20,6 +20,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "utils", "tools"))  # not `utils`: that imports MXNet
+import gpu  # noqa: E402
 import machine  # noqa: E402
 
 BOOTSTRAP = os.path.join(ROOT, ".bootstrap")  # uv, and the Python that uv brings
@@ -40,7 +41,7 @@ HOW_TO_GET_PYTHON = """Install one, then run `make setup` again:
 
 # What pip's log says, and what may help then.
 HINTS = (
-    ("No space left", f"The disk is full: free {machine.SETUP_GB:.1f} GB."),
+    ("No space left", "The disk is full: free {cpu} GB, or {gpu} GB for a GPU.".format(**machine.SETUP_GB)),
     ("onnection", "The network: is it up? A proxy needs HTTPS_PROXY=http://host:port."),
     ("timed out", "The network is slow: run it again; what was downloaded is kept."),
     ("SSL", "A proxy replaces certificates: PIP_CERT=/path/to/its/certificate.pem"),
@@ -139,6 +140,16 @@ def choose_python():
 # ---- The packages ----
 
 
+def choose_device():
+    """ "cpu" or "gpu": DEVICE where it is set, else what the machine can use."""
+    try:
+        device, why = gpu.choose(os.environ.get("DEVICE", ""))
+    except ValueError as error:
+        raise SetupError(str(error)) from None
+    say(f"For the {device.upper()}: {why}.")
+    return device
+
+
 class Counter:
     """The line `[ 37/130] jupyterlab 4.6.6`, drawn from what pip writes into its log."""
 
@@ -224,17 +235,22 @@ def pip(arguments, counter=None):
         )
 
 
-def install(version):
-    say("Installing the packages of locks/cpu.txt (log: .venv/setup.log) ...")
+def install(version, device):
+    lock = machine.lock(device)
+    say(f"Installing the packages of locks/{device}.txt (log: .venv/setup.log) ...")
     python = machine.venv_python()
     if machine.run([python, "-m", "pip", "--version"])[0] != 0:  # a venv made by uv has no pip
         machine.run([python, "-m", "ensurepip"], timeout=300)
-    with open(machine.LOCK) as file:
+    with open(lock) as file:
         counter = Counter(len(re.findall(r"^\S+==", file.read(), re.M)))
-    pip(["--require-hashes", "-r", machine.LOCK], counter)
+    pip(["--require-hashes", "-r", lock], counter)
     say("Installing the course itself ...")
     pip(["--no-build-isolation", "-e", ROOT])  # apart: pip hashes nothing editable
-    machine.write_stamp(version)
+    if device == "gpu":
+        code, _, error = machine.run([python, os.path.join(ROOT, "utils", "cuda.py")])
+        if code != 0:
+            raise SetupError(machine.last_line(error))
+    machine.write_stamp(version, device)
 
 
 # ---- The set-up ----
@@ -273,8 +289,10 @@ def set_up(quiet=False):
             return
         if state == "refuse":
             raise SetupError(f"{reason}. Remove it with `make distclean`, then `make setup`.")
-        start, needed = time.time(), machine.SETUP_GB if state == "build" else 0.5
+        start = time.time()
         say(f"Setting up .venv: {reason}.")
+        device = (state == "complete" and machine.venv_device()) or choose_device()
+        needed = machine.SETUP_GB[device] if state == "build" else 0.5
         if state == "build":
             python = choose_python()
         if machine.free_gb() < needed:
@@ -290,7 +308,7 @@ def set_up(quiet=False):
         with open(machine.started_path(), "w"):
             pass
         try:
-            install(version)
+            install(version, device)
         except SetupError:
             if state == "complete":  # pip gave up by itself, so what was there is still whole
                 os.remove(machine.started_path())

@@ -37,7 +37,12 @@ if "OMP_NUM_THREADS" not in os.environ:
         )
     os.environ["OMP_NUM_THREADS"] = str(physical_cores())
 
-import mxnet as mx  # noqa: E402
+try:
+    import mxnet as mx
+except OSError as error:  # a library that it needs is missing or damaged
+    from .cuda import explain
+
+    raise ImportError(explain(error)) from None
 
 
 def try_gpu(i=0):

@@ -17,7 +17,13 @@ import system  # noqa: E402
 from system import fix, note, ok  # noqa: E402
 
 OPENCV = "opencv-python-headless"
-MODULES = {"mxnet": "mxnet", "gluoncv": "gluoncv", "matplotlib": "matplotlib.pyplot", OPENCV: "cv2"}
+MODULES = {
+    "mxnet": "mxnet",
+    "mxnet-cu112": "mxnet",
+    "gluoncv": "gluoncv",
+    "matplotlib": "matplotlib.pyplot",
+    OPENCV: "cv2",
+}
 REDO = "make distclean, then make setup"
 
 # ---- The Python and its set-up ----
@@ -49,8 +55,8 @@ def check_python():
 
 def probe():
     """What probe.py found inside .venv, in one dictionary; empty where it could not run."""
-    found = {"packages": {}, "imports": {}, "opencv_python": False, "cores": None, "kernel": None}
-    found["failed"] = {}
+    found = {"packages": {}, "imports": {}, "opencv_python": False, "cores": None, "gpus": None}
+    found.update(kernel=None, failed={})
     if machine.setup_state()[0] in ("build", "refuse"):
         return found
     settings = dict(os.environ)
@@ -68,7 +74,7 @@ def probe():
             found["imports"][finding["imported"]] = finding["error"], finding["not_found"]
         elif "failed" in finding:
             found["failed"][finding["failed"]] = finding["error"]
-        found.update((k, finding[k]) for k in ("cores", "kernel", "opencv_python") if k in finding)
+        found.update((k, finding[k]) for k in ("cores", "gpus", "kernel", "opencv_python") if k in finding)
     if importing:  # told before the import, and nothing after: the process died of it
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         reason = f"it ends Python ({how}): {machine.last_line(err)}"
@@ -163,7 +169,7 @@ def rows():
     found = probe()
     checks = [system.check_platform, system.check_folder, system.check_disk, system.check_memory]
     checks += [lambda: system.check_libraries(found), lambda: system.check_threads(found)]
-    checks += [system.check_gpu, system.check_data]  # the causes come before what they cause
+    checks += [lambda: system.check_gpu(found), system.check_data]  # the causes come before what they cause
     checks += [check_python, lambda: check_packages(found), lambda: check_kernel(found)]
     for check in checks:
         try:

@@ -16,10 +16,9 @@ from collections import namedtuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VENV = os.path.join(ROOT, ".venv")
-LOCK = os.path.join(ROOT, "locks", "cpu.txt")
 PYPROJECT = os.path.join(ROOT, "pyproject.toml")
 WANTED = ("3.11", "3.10")  # NumPy 1.23.5, which MXNet 1.9.1 needs, has no wheel for 3.12
-SETUP_GB = 2.5  # measured: 1.1 in .venv; pip's downloads lie in its cache and in /tmp besides
+SETUP_GB = {"cpu": 2.5, "gpu": 10}  # measured: 1.1 and 4.9 in .venv; pip's downloads lie in its cache and /tmp besides
 
 
 def run(command, timeout=30, **options):
@@ -164,10 +163,15 @@ def started_path():
     return os.path.join(VENV, "course-setup-started")
 
 
-def fingerprint():
+def lock(device):
+    """The locked packages for "cpu" or "gpu"."""
+    return os.path.join(ROOT, "locks", device + ".txt")
+
+
+def fingerprint(device):
     """Changes with the locked packages and with the project's own packaging."""
     digest = hashlib.sha256()
-    for path in (LOCK, PYPROJECT):
+    for path in (lock(device), PYPROJECT):
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
@@ -180,6 +184,24 @@ def installed():
     return sorted(name for name in names if not name.startswith("pip-"))
 
 
+def read_stamp():
+    """What write_stamp wrote, or None."""
+    try:
+        with open(stamp_path()) as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def venv_device():
+    """Which lock .venv was set up by, "cpu" or "gpu"; None where it has no MXNet."""
+    stamp = read_stamp()
+    if stamp:
+        return stamp.get("device", "cpu")
+    names = [name.split("-")[0] for name in installed()]
+    return "gpu" if "mxnet_cu112" in names else "cpu" if "mxnet" in names else None
+
+
 def setup_state():
     """("ok" | "build" anew | "complete" by installing over it | "refuse", the reason)."""
     if not os.path.isdir(VENV):
@@ -190,28 +212,27 @@ def setup_state():
         return "build", "the Python of .venv does not run any more"
     if os.path.exists(started_path()):
         return "build", "the last set-up did not end"
-    try:
-        with open(stamp_path()) as file:
-            stamp = json.load(file)
-    except (OSError, ValueError):
-        stamp = None
+    stamp, device, asked = read_stamp(), venv_device(), os.environ.get("DEVICE")
+    if device and asked and asked != device:  # the two own the same folder: never one over the other
+        return "build" if stamp else "refuse", f".venv has locks/{device}.txt, DEVICE={asked}"
     if stamp is None and version not in WANTED:
         return "refuse", ".venv has Python {}, expected {}".format(version, " or ".join(WANTED))
     if stamp is None:
         return "complete", ".venv was not made by `make setup`"
     if stamp["root"] != ROOT or stamp["python"] != version:
         return "build", ".venv was moved, or its Python replaced"
-    if stamp["fingerprint"] != fingerprint():
-        return "complete", "locks/cpu.txt or pyproject.toml changed"
+    if stamp["fingerprint"] != fingerprint(device):
+        return "complete", f"locks/{device}.txt or pyproject.toml changed"
     gone = sorted(set(stamp["packages"]) - set(installed()))
     if gone:
         return "complete", "gone or changed: " + ", ".join(gone)
     return "ok", ""
 
 
-def write_stamp(version):
+def write_stamp(version, device):
     """Mark the set-up as whole: beside first, then renamed, so that half a stamp never exists."""
-    stamp = {"root": ROOT, "python": version, "fingerprint": fingerprint(), "packages": installed()}
+    stamp = {"root": ROOT, "python": version, "device": device, "fingerprint": fingerprint(device)}
+    stamp["packages"] = installed()
     with open(stamp_path() + ".new", "w") as file:
         json.dump(stamp, file, indent=1)
     os.replace(stamp_path() + ".new", stamp_path())

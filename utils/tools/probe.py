@@ -9,7 +9,8 @@ import json
 import os
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import machine
+
 IMPORTS = ("mxnet", "gluoncv", "cv2", "matplotlib.pyplot")
 
 
@@ -24,7 +25,7 @@ def packages():
         from packaging.requirements import Requirement
     except ImportError:
         from pip._vendor.packaging.requirements import Requirement
-    with open(os.path.join(ROOT, "locks", "cpu.txt")) as file:
+    with open(machine.lock(machine.venv_device() or "cpu")) as file:
         lines = [line.rstrip(" \\\n") for line in file if line[0] not in " #\n"]
     for requirement in map(Requirement, lines):
         if requirement.marker and not requirement.marker.evaluate():
@@ -70,10 +71,13 @@ def kernel():
     tell(kernel=sys.executable if own else spec.argv[0], folder=spec.resource_dir)
 
 
-def threads():
+def devices():
     from utils.device import physical_cores
 
+    import mxnet as mx
+
     tell(cores=physical_cores())
+    tell(gpus=mx.context.num_gpus())  # fails where the driver is out of order
 
 
 def draw(image, label, path):
@@ -104,8 +108,8 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         draw(*sys.argv[1:])
     else:
-        sys.path.insert(0, ROOT)
-        for part in (packages, imports, kernel, threads):
+        sys.path.insert(0, machine.ROOT)
+        for part in (packages, imports, kernel, devices):
             try:
                 part()
             except Exception as problem:

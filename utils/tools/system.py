@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import namedtuple
 
+import gpu
 import machine
 
 MEMORY_GB = 4  # what a chapter's training and JupyterLab take at most, with some room
@@ -97,19 +98,20 @@ def about_cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_gpu():
-    query = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
-    code, out, _ = machine.run(query)
-    if code != 0 or not out.strip():
-        return [ok("GPU", "none: the course runs on the CPU")]
-    rows = []
-    for line in out.strip().splitlines():
-        name, _, capability = [part.strip() for part in line.rpartition(",")]
-        todo = "mxnet-cu112 has no code for it: use the CPU"
-        if re.match(r"[5-8]\.\d$", capability):
-            todo = "environment.yml sets it up"
-        rows.append(note("GPU", f"{name}, compute capability {capability}", todo))
-    return rows
+def check_gpu(findings):
+    """What the driver shows, which lock .venv has or would get, and whether MXNet sees the GPUs."""
+    gpus, problem = gpu.look()
+    device, seen = machine.venv_device(), "; ".join(gpus) or "none"
+    failed = findings["failed"].get("devices") or (findings["gpus"] == 0 and "MXNet sees none")
+    if device == "gpu" and (problem or failed):
+        found = f"{seen}, and .venv has locks/gpu.txt: {machine.last_line(problem or failed)}"
+        return [fix("GPU", found, "repair the driver, or go without: make setup DEVICE=cpu")]
+    if problem:
+        found = f"{seen}: the course runs on the CPU, as {problem}"
+        return [note("GPU", found, "locks/cpu.txt is the right one") if gpus else ok("GPU", found)]
+    if device == "cpu":
+        return [note("GPU", f"{seen}, not used: .venv has locks/cpu.txt", "make setup DEVICE=gpu")]
+    return [ok("GPU", f"{seen}, used by locks/gpu.txt" + ("" if device else " after make setup"))]
 
 
 def check_data():
@@ -162,7 +164,8 @@ def check_memory():
 
 
 def check_disk():
-    needed = 0.5 if machine.setup_state()[0] == "ok" else machine.SETUP_GB
+    device = machine.venv_device() or ("cpu" if gpu.look()[1] else "gpu")
+    needed = 0.5 if machine.setup_state()[0] == "ok" else machine.SETUP_GB[device]
     found = f"{machine.free_gb():.1f} GB free"
     if machine.free_gb() >= needed:
         return [ok("disk", found)]
