@@ -1,6 +1,7 @@
 # Everything the course can be asked to do. `make` alone lists it.
 # Targets that need the packages set up .venv first, once: tools/bootstrap.py.
 
+DEVICE ?=# cpu or gpu: the packages that .venv gets; without it, what the machine can use
 CHAPTER =# one chapter, such as 08
 DATASET =# voc_mini, voc2012, camvid, or a folder in VOC layout
 CROP    =# height x width, such as 160x224
@@ -18,7 +19,7 @@ READY   = @"$(ANY)" tools/bootstrap.py --quiet
 COURSE  = .venv/bin/python tools/course.py
 UV_LOCK = "$(ANY)" tools/bootstrap.py uv pip compile --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-annotate --no-python-downloads --quiet $(ARGS)
-PACKAGES = pyproject.toml --extra course --extra test --python-version 3.10
+LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
@@ -45,7 +46,7 @@ test: ## run the tests: lint, unit tests, every chapter and solution; ARGS=chapt
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
 	@"$(ANY)" utils/tools/check.py
 
-setup: ## set up .venv (the targets above do so by themselves); PYTHON= names the Python to use
+setup: ## set up .venv (the targets above do so by themselves); PYTHON= names the Python, DEVICE=cpu or gpu the packages
 	@"$(ANY)" tools/bootstrap.py
 
 exercises: ## write the exercises without their solutions to my_exercises/, where you solve them
@@ -61,8 +62,8 @@ results: ## make the tables in results/ that chapters load, where code, data or 
 	@for table in fcn32s skips; do .venv/bin/python results/$$table.py $(if $(CAMVID),"$(CAMVID)") || exit 1; done
 
 lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer ones
-	@$(UV_LOCK) $(PACKAGES) --extra cpu -o locks/cpu.txt
-	@$(UV_LOCK) $(PACKAGES) --extra gpu -o locks/gpu.txt --project locks/gpu -c locks/cpu.txt
+	@$(UV_LOCK) $(LOCKED) --extra cpu -o locks/cpu.txt
+	@$(UV_LOCK) $(LOCKED) --extra gpu -o locks/gpu.txt --project locks/gpu -c locks/cpu.txt
 	@echo uv | $(UV_LOCK) --no-config - -o locks/bootstrap.txt
 
 clean: ## remove build/ and caches; .venv stays

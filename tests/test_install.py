@@ -41,13 +41,15 @@ def course(tmp_path, monkeypatch):
     (root / ".venv/bin").mkdir()
     (root / ".venv/bin/python").write_text("#!/bin/sh\necho 3.11\n")
     (root / ".venv/bin/python").chmod(0o755)
-    (root / "cpu.txt").write_text("numpy==1.23.5\n")
+    (root / "locks").mkdir()
+    for device in "cpu", "gpu":
+        (root / f"locks/{device}.txt").write_text("numpy==1.23.5\n")
     (root / "pyproject.toml").write_text("[project]\n")
     monkeypatch.setattr(machine, "ROOT", str(root))
     monkeypatch.setattr(machine, "VENV", str(root / ".venv"))
-    monkeypatch.setattr(machine, "LOCK", str(root / "cpu.txt"))
     monkeypatch.setattr(machine, "PYPROJECT", str(root / "pyproject.toml"))
-    machine.write_stamp("3.11")
+    monkeypatch.delenv("DEVICE", raising=False)
+    machine.write_stamp("3.11", "cpu")
     return root
 
 
@@ -191,13 +193,28 @@ def expect(state, words):
 
 
 def test_changed_lock(course):
-    (course / "cpu.txt").write_text("numpy==1.24\n")
-    expect("complete", "changed")
+    (course / "locks/gpu.txt").write_text("numpy==1.24\n")  # the other one
+    assert machine.setup_state() == ("ok", "")
+    (course / "locks/cpu.txt").write_text("numpy==1.24\n")
+    expect("complete", "locks/cpu.txt or pyproject.toml changed")
 
 
 def test_removed_package(course):
     (course / ".venv/lib/python3.11/site-packages/numpy-1.23.5.dist-info").rmdir()
     expect("complete", "numpy-1.23.5")
+
+
+def test_device_is_kept_until_another_is_named(course, monkeypatch):
+    machine.write_stamp("3.11", "gpu")
+    assert machine.setup_state() == ("ok", "")
+    monkeypatch.setenv("DEVICE", "gpu")
+    assert machine.setup_state() == ("ok", "")
+    monkeypatch.setenv("DEVICE", "cpu")
+    expect("build", ".venv has locks/gpu.txt, DEVICE=cpu")
+    pathlib.Path(machine.stamp_path()).unlink()  # by hand: the CPU's mxnet
+    expect("complete", "not made by")
+    monkeypatch.setenv("DEVICE", "gpu")
+    expect("refuse", ".venv has locks/cpu.txt, DEVICE=gpu")
 
 
 def test_made_by_hand(course):
@@ -291,7 +308,7 @@ def test_failure_shows_the_log_and_what_may_help(course, log, hint):
 
 
 @pytest.mark.parametrize(
-    "path", ["tools/bootstrap.py"] + [f"utils/tools/{n}.py" for n in ("machine", "system", "check")]
+    "path", ["tools/bootstrap.py"] + [f"utils/tools/{n}.py" for n in ("machine", "gpu", "system", "check")]
 )
 def test_files_that_run_before_the_set_up_parse_on_python_3_6(path):
     ast.parse((ROOT / path).read_text(), feature_version=(3, 6))
@@ -305,17 +322,19 @@ def pins(name):
 
 @pytest.mark.parametrize("name", ["environment.yml", "environment-cpu.yml"])
 def test_environment_files_have_the_lock_s_versions(name):
-    lock = (ROOT / "locks/cpu.txt").read_text()
+    lock = "cpu.txt" if "cpu" in name else "gpu.txt"
     for package, version in pins(name).items():
-        found = re.findall(rf"^{package.replace('-cu112', '')}==(\S+)", lock, re.M)
-        assert version in found, f"{name}: {package}=={version}, locks/cpu.txt has {found}"
+        found = re.findall(rf"^{package}(?:-headless)?==(\S+)", (ROOT / "locks" / lock).read_text(), re.M)
+        assert version in found, f"{name}: {package}=={version}, locks/{lock} has {found}"
 
 
 def test_environment_files_have_all_direct_packages():
     import check
 
     wanted = {name.replace("-headless", "") for name in check.direct_packages()}
-    assert wanted == set(pins("environment-cpu.yml"))
+    for_gpus = {name for name in wanted if name.startswith(("mxnet-", "nvidia-"))}
+    assert wanted - for_gpus == set(pins("environment-cpu.yml"))
+    assert wanted - {"mxnet"} == set(pins("environment.yml"))
 
 
 def test_environment_twins_differ_in_device_lines_only():

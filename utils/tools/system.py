@@ -15,6 +15,7 @@ from collections import namedtuple
 import gpu
 import machine
 
+REPAIR_GPU = "repair NVIDIA's driver, or go without: make setup DEVICE=cpu"
 MEMORY_GB = 4  # what a chapter's training and JupyterLab take at most, with some room
 
 # library: package for apt, dnf, conda-forge
@@ -46,6 +47,8 @@ def check_platform():
 
 
 def remedy(library):
+    if library not in LIBRARIES:
+        return REPAIR_GPU
     apt, dnf, conda = LIBRARIES[library]
     if os.environ.get("CONDA_PREFIX"):
         return "conda install -c conda-forge " + conda
@@ -105,7 +108,7 @@ def check_gpu(findings):
     failed = findings["failed"].get("devices") or (findings["gpus"] == 0 and "MXNet sees none")
     if device == "gpu" and (problem or failed):
         found = f"{seen}, and .venv has locks/gpu.txt: {machine.last_line(problem or failed)}"
-        return [fix("GPU", found, "repair the driver, or go without: make setup DEVICE=cpu")]
+        return [fix("GPU", found, REPAIR_GPU)]
     if problem:
         found = f"{seen}: the course runs on the CPU, as {problem}"
         return [note("GPU", found, "locks/cpu.txt is the right one") if gpus else ok("GPU", found)]
