@@ -74,6 +74,8 @@ def test_import_that_lacks_a_library(found, monkeypatch):
     found["imports"]["mxnet"] = "OSError: libgomp.so.1: cannot open shared object file", []
     [(what, reason, todo)] = fixes(check.check_packages(found))
     assert what == "mxnet" and "libgomp" in reason and todo == "sudo apt install libgomp1"
+    found["imports"]["mxnet"] = "OSError: libcuda.so.1: cannot open shared object file", []
+    assert fixes(check.check_packages(found))[0][2] == system.REPAIR_GPU
 
 
 def test_import_that_ends_python(root, monkeypatch):
@@ -162,6 +164,7 @@ def test_no_data(root):
 
 def test_disk_and_memory(monkeypatch):
     monkeypatch.setattr(machine, "setup_state", lambda: ("build", "there is none yet"))
+    monkeypatch.setattr(machine, "venv_device", lambda: "cpu")
     monkeypatch.setattr(machine, "free_gb", lambda folder=None: 1.0)
     monkeypatch.setattr(system, "available_gb", lambda: 1.5)
     assert fixes(system.check_disk())[0][1] == "1.0 GB free, expected 2.5 GB"

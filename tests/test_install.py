@@ -175,6 +175,7 @@ def test_apple_silicon_stops_before_anything_is_installed(tmp_path, monkeypatch,
 
 def test_whole_set_up_is_left_alone(course, capsys, monkeypatch):
     monkeypatch.delenv("PYTHON", raising=False)
+    monkeypatch.setattr(bootstrap.gpu, "look", lambda: 1 / 0)  # not even the driver is asked
     assert machine.setup_state() == ("ok", "")
     assert bootstrap.main(["--quiet"]) == 0
     assert capsys.readouterr().out == ""
@@ -252,6 +253,7 @@ def test_moved(course):
 def test_full_disk_stops_before_anything_is_installed(course, capsys, monkeypatch):
     (course / ".venv/bin/python").unlink()
     monkeypatch.setenv("PYTHON", sys.executable)
+    monkeypatch.setenv("DEVICE", "cpu")
     monkeypatch.setattr(machine, "free_gb", lambda folder=None: 0.3)
     assert bootstrap.main([]) == 1
     assert "found 0.3 GB free, the set-up needs 2.5 GB" in capsys.readouterr().out
