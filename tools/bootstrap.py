@@ -141,7 +141,7 @@ def choose_python():
 
 
 def choose_device():
-    """ "cpu" or "gpu": DEVICE where it is set, else what the machine can use."""
+    """DEVICE, "cpu" or "gpu", where it is set; else what the machine can use."""
     try:
         device, why = gpu.choose(os.environ.get("DEVICE", ""))
     except ValueError as error:

@@ -45,10 +45,12 @@ def number(text):
 def look():
     """The GPUs, each as "8.6 NVIDIA RTX A4000", and why MXNet cannot use them ("" if it can)."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        return [], "mxnet-cu112 has a wheel for Linux on x86-64 alone"
+        return [], "GPUs are used on Linux on x86-64 alone (mxnet-cu112 has no other wheel)"
     code, out, error = machine.run([sys.executable, "-c", ASK])
+    if code is None:
+        return [], "NVIDIA's driver gives " + error  # no answer within 30 s
     if code != 0:
-        return [], machine.last_line(error)
+        return [], machine.last_line(error or f"NVIDIA's driver ends a program that asks it (exit code {code})")
     version, gpus = int(out.splitlines()[0]), out.splitlines()[1:]
     known = version // 1000, version % 1000 // 10
     fit = [i for i, gpu in enumerate(gpus) if OLDEST <= number(gpu) <= NEWEST]
