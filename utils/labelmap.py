@@ -41,19 +41,25 @@ class LabelMap:
     def read(cls, path):
         """Read a `labelmap.txt` as CVAT and Datumaro write it: `name:r,g,b:parts:actions` a line.
 
-        The order of the lines gives the indices; `#` starts a comment. A line whose name is void,
-        ignore or ignored, or whose colour is VOC's void colour, is void and no class.
+        The order of the lines gives the indices; `#` starts a comment. Where no line has a colour (`name:::`),
+        they are VOC's, in order. A line whose name is void, ignore or ignored, or whose colour is VOC's void
+        colour, is void and no class.
         """
-        path, names, colors, void_colors = pathlib.Path(path), [], [], []
+        path, rows, names, colors, void_colors = pathlib.Path(path), [], [], [], []
         for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
             line = line.strip()
             if not line or line.startswith("#"):
                 continue
             try:
                 name, color = line.split(":")[:2]
-                color = tuple(int(v) for v in color.split(","))
+                rows.append((name, tuple(int(v) for v in color.split(",")) if color.strip() else None))
             except ValueError:
                 raise ValueError(f"{path}, line {number}: {line!r} is not name:r,g,b:parts:actions") from None
+        bare = [name for name, color in rows if color is None]
+        if bare and len(bare) < len(rows):
+            raise ValueError(f"{path}: no colour for {', '.join(bare)}: give r,g,b in each line or in none")
+        for index, (name, color) in enumerate(rows):
+            color = color or _voc_color(index)
             if name.lower() in ("void", "ignore", "ignored") or color == VOID_COLOR:
                 void_colors.append(color)
             else:
@@ -80,6 +86,11 @@ class LabelMap:
             self._table[_code(np.array(self.void_colors))] = VOID
             self._table[_code(np.array(self.colors))] = np.arange(len(self))
         return self._table[_code(rgb)]
+
+
+def _voc_color(index):
+    """The colour of an index in VOC's palette: its bits in turn to red, green and blue, highest places first."""
+    return tuple(sum((index >> 3 * i + channel & 1) << 7 - i for i in range(3)) for channel in range(3))
 
 
 def _code(rgb):
