@@ -1,7 +1,7 @@
 """Made the folders beside this file: drawings labelled on the spot, written by Datumaro (see README.md).
 
-    python -m venv elsewhere && elsewhere/bin/pip install datumaro==1.13.12
-    elsewhere/bin/python tests/exports/make_exports.py
+python -m venv elsewhere && elsewhere/bin/pip install datumaro==1.13.12
+elsewhere/bin/python tests/exports/make_exports.py
 """
 
 import pathlib

@@ -1,0 +1,25 @@
+"""`python -m utils COMMAND`: what can be asked for outside a notebook. Each command lives in a module of tools/."""
+
+import argparse
+import sys
+
+from .tools import data
+
+COMMANDS = {"data": data}
+
+
+def main(words=None):
+    """Run one command; words: the command line without the program's name. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m utils", description="Semantic segmentation: a hands-on course")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, module in COMMANDS.items():
+        module.add_arguments(commands.add_parser(name, help=module.HELP))
+    args = parser.parse_args(words)
+    try:
+        return COMMANDS[args.command].run(args)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

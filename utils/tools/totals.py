@@ -1,0 +1,183 @@
+"""Problems of a data set that no single pair shows: lists, files in no list, doubles, colours, classes."""
+
+import collections
+
+from ..labelmap import VOID_COLOR
+from ..voc import image_path, read_names
+from .folder import SUFFIXES, Problem
+
+TRAIN_LEAST, VAL_LEAST = 8, 1  # one batch of the chapters, one picture to test on
+SOURCES = "default", "trainval"  # lists that a split is made from; where there is none, every label
+SPLITS = "train", "val"
+
+
+def read_lists(root):
+    """The names to look at, {"train": …, "val": …}, or of one list if there is no split; and the lists' problems."""
+    folder, lists, problems = root / "ImageSets" / "Segmentation", {}, []
+    if not any((folder / f"{split}.txt").is_file() for split in SPLITS):
+        source = next((source for source in SOURCES if (folder / f"{source}.txt").is_file()), None)
+        names = _read(folder / f"{source}.txt") if source else _names(root, "SegmentationClass", ".png")
+        found, where = "no such files", f"{source}.txt" if source else "the labels that are there"
+        remedy = f"--split makes both from {where} ({len(names)} names)"
+        expected = "one picture's name a line, without .jpg"
+        file = "ImageSets/Segmentation/train.txt and val.txt"
+        return {source or "all labels": names}, [Problem(True, "lists", file, found, expected, remedy)]
+    for split, other in zip(SPLITS, SPLITS[::-1], strict=True):
+        path = folder / f"{split}.txt"
+        try:
+            lists[split] = _read(path)
+            read_names(root, split == "train")  # as the course will read it
+        except (OSError, ValueError) as error:
+            lists.setdefault(split, [])
+            remedy = ""
+            if not path.is_file():
+                remedy = f"write it, or rename {other}.txt to default.txt and add --split to this command"
+            file, found = path.relative_to(root).as_posix(), str(error).removeprefix(f"{path}: ")
+            problems.append(Problem(True, "lists", file, found, "", remedy))
+    return lists, problems
+
+
+def find(report):
+    """The problems of the whole, for a `Report` whose lists and pairs are filled in."""
+    problems = _numbers(report) + _twice(report) + _doubles(report) + _unlisted(report)
+    if report.classes:
+        problems += _colors(report) + _rare(report)
+    return problems
+
+
+def _read(path):
+    """Names of a list as they stand; `read_names` knows two lists only, and may refuse what is to be told here."""
+    return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+
+
+def _names(root, folder, suffix):
+    """Names of the files of a folder and of folders in it, as a list would give them."""
+    files = (root / folder).rglob(f"*{suffix}")
+    return sorted(path.relative_to(root / folder).as_posix()[: -len(suffix)] for path in files)
+
+
+def _file(split):
+    return f"ImageSets/Segmentation/{split}.txt"
+
+
+def _numbers(report):
+    """Too few pictures for a batch or a test."""
+    problems = []
+    for split, least in zip(SPLITS, (TRAIN_LEAST, VAL_LEAST), strict=True):
+        found = len(report.lists.get(split, ()))
+        if 0 < found < least:
+            remedy = "label more pictures, or move some here from the other list"
+            problems.append(Problem(True, "lists", _file(split), f"{found} names", f"{least} or more", remedy))
+    return problems
+
+
+def _twice(report):
+    """Names twice in a list or in both."""
+    problems = []
+    for split, names in report.lists.items():
+        for name, times in collections.Counter(names).items():
+            if times > 1:
+                problems.append(
+                    Problem(True, "lists", _file(split), f"{name}, {times} times", "once", "take the others out")
+                )
+    for name in dict.fromkeys(report.lists.get("train", [])):
+        if name in set(report.lists.get("val", [])):
+            remedy = "take it out of one: a net must not be tested on what it was trained on"
+            problems.append(
+                Problem(True, "in both lists", _file("val"), f"{name} is in train.txt too", "in one", remedy)
+            )
+    return problems
+
+
+def _doubles(report):
+    """The same pixels under two names: an error where one trains and the other tests."""
+    groups, problems = collections.defaultdict(list), []
+    for pair in report.pairs.values():
+        if pair.digest:
+            groups[pair.digest].append(pair.name)
+    train, val = (set(report.lists.get(split, ())) for split in SPLITS)
+    for first, *others in groups.values():
+        for other in others:
+            across = (first in train and other in val) or (first in val and other in train)
+            kind = "the same picture in train and val" if across else "the same picture twice"
+            where = f" ({'train' if first in train else 'val'}.txt)" if across else ""
+            found = f"the same pixels as {image_path('', first).as_posix()}{where}"
+            problems.append(
+                Problem(across, kind, image_path("", other).as_posix(), found, "", "leave one out of the lists")
+            )
+    return problems
+
+
+def _unlisted(report):
+    """Files that the course will never read, as no list names them."""
+    root, folder = report.root, report.root / "ImageSets" / "Segmentation"
+    listed = {name for path in folder.glob("*.txt") for name in _read(path)}.union(*report.lists.values())
+    pictures, labels = set(_names(root, "JPEGImages", ".jpg")), set(_names(root, "SegmentationClass", ".png"))
+    problems = []
+    for name in sorted((pictures & labels) - listed):
+        file, found = f"SegmentationClass/{name}.png", "with its picture, but in no list"
+        problems.append(Problem(False, "in no list", file, found, "", "write its name into train.txt or val.txt"))
+    for name in sorted(labels - pictures - listed):
+        problems.append(Problem(False, "in no list", f"SegmentationClass/{name}.png", "no picture, and in no list"))
+    if alone := pictures - labels - listed:  # most of VOC2012's: one line
+        found = f"{len(alone)} pictures without a label and in no list, such as {min(alone)}.jpg"
+        problems.append(Problem(False, "in no list", "JPEGImages", found, "", "they are left out"))
+    for path in sorted((root / "JPEGImages").rglob("*")):
+        name = path.relative_to(root / "JPEGImages").with_suffix("").as_posix()
+        if path.suffix.lower() in SUFFIXES and path.suffix != ".jpg" and name not in listed | pictures:
+            found = f"in no list, and ends in {path.suffix}"
+            problems.append(
+                Problem(False, "in no list", path.relative_to(root).as_posix(), found, ".jpg", "save it as JPEG")
+            )
+    return problems
+
+
+def _colors(report):
+    """Unknown colours of large areas: a class that labelmap.txt lacks, or another palette."""
+    pixels, files = collections.Counter(), collections.defaultdict(list)
+    for pair in report.pairs.values():
+        for color, count in pair.unknown.items():
+            pixels[color] += count
+            files[color].append(pair.name)
+    labelmap = (
+        "labelmap.txt" if (report.root / "labelmap.txt").is_file() else "labelmap.txt (none here: VOC's 21 classes)"
+    )
+    problems = []
+    for color, count in pixels.most_common():
+        names, color = files[color], ",".join(map(str, color))
+        where = f"{len(names)} labels, such as {names[0]}.png" if len(names) > 1 else f"{names[0]}.png"
+        found = f"colour {color} is not in {labelmap}: {count:,} pixels in {where}"
+        expected = f"a class's colour, or {','.join(map(str, VOID_COLOR))} for void"
+        remedy = f"a class or another palette: write the line NAME:{color}:: if you know what it is, or export anew"
+        problems.append(Problem(True, "unknown colours", "SegmentationClass", found, expected, remedy))
+    return problems
+
+
+def _rare(report):
+    """Classes that don't occur where they should, and much void."""
+    problems, occurs = [], {}
+    for split in report.lists:
+        pixels, occurs[split] = report.frequencies(split)
+        if pixels.sum() and pixels[-1] > pixels.sum() / 2:
+            found = f"{pixels[-1] / pixels.sum():.0%} of the pixels are void"
+            problems.append(
+                Problem(False, "classes", _file(split), found, "", "nothing is learnt from them, or tested on them")
+            )
+    names = report.classes.names
+    nowhere = [name for i, name in enumerate(names) if not any(pictures[i] for pictures in occurs.values())]
+    if nowhere:
+        remedy = "leave them out of labelmap.txt if they are never to come"
+        if not (report.root / "labelmap.txt").is_file():
+            remedy = "write a labelmap.txt of your own classes if these 21 of VOC are not yours"
+        found = "no pixel of " + ", ".join(nowhere)
+        problems.append(Problem(False, "classes", "labelmap.txt", found, "a class in train and in val", remedy))
+    if set(occurs) == set(SPLITS):
+        for here, there, why in ("train", "val", "cannot be learnt"), ("val", "train", "cannot be tested"):
+            lacks = [name for i, name in enumerate(names) if not occurs[here][i] and occurs[there][i]]
+            if lacks:
+                found = (
+                    f"no pixel of {', '.join(lacks)}, which {'are' if len(lacks) > 1 else 'is'} in {there}.txt: {why}"
+                )
+                remedy = "move or label pictures so that it is in both"
+                problems.append(Problem(False, "classes", _file(here), found, "a class in train and in val", remedy))
+    return problems
