@@ -13,8 +13,8 @@ from PIL import Image
 
 HERE = pathlib.Path(__file__).resolve().parent
 SIZE = 24, 32  # height, width
-NAMES = ["tree", "house", "arch"]
-COLORS = {"tree": (50, 183, 250), "house": (250, 50, 83), "arch": (61, 61, 245)}
+NAMES = ["tree", "house", "boat"]
+COLORS = {"tree": (50, 183, 250), "house": (250, 50, 83), "boat": (61, 61, 245)}
 UNLABELLED = "p10"  # listed by Datumaro and CVAT, but without a mask
 
 
@@ -24,7 +24,7 @@ def boxes(i):
     if i % 2:
         found.append(("house", 14, 8, 26, 22))
     if i % 3 == 0:
-        found.append(("arch", 20, 14, 31, 23))
+        found.append(("boat", 20, 14, 31, 23))
     return found
 
 
@@ -47,7 +47,7 @@ def ids(few):
     return ["one", "two boats", "holiday/three", "four"] if few else [f"p{i:02d}" for i in range(11)]
 
 
-def dataset(folder, few, as_polygons, colors):
+def dataset(folder, few, as_polygons, colors, names=NAMES):
     """The drawings as a Datumaro data set; its pictures are written into `folder` first."""
     import datumaro
     from datumaro.components.annotation import AnnotationType, LabelCategories, Mask, MaskCategories, Polygon
@@ -67,7 +67,7 @@ def dataset(folder, few, as_polygons, colors):
         subset = ("train" if i < 3 else "val") if few else "default"
         media = datumaro.Image.from_file(path=str(path))
         items.append(datumaro.DatasetItem(id=name, subset=subset, media=media, annotations=shapes))
-    categories = {AnnotationType.label: LabelCategories.from_iterable(NAMES)}
+    categories = {AnnotationType.label: LabelCategories.from_iterable(names)}
     if colors:
         categories[AnnotationType.mask] = MaskCategories(dict(enumerate(colors.values())))
     result = datumaro.Dataset.from_iterable(items, categories=categories, media_type=datumaro.Image)
@@ -79,17 +79,21 @@ def dataset(folder, few, as_polygons, colors):
 
 def main():
     cvat = {name: [color, [], []] for name, color in {"background": (0, 0, 0), **COLORS}.items()}
+    alphabet = {{"boat": "arch"}.get(name, name): value for name, value in cvat.items()}
     exports = {  # folder: few pictures, polygons, colours, options of Datumaro's voc_segmentation
         "cvat": (False, True, None, {"apply_colormap": True, "label_map": cvat, "save_media": False}),
         "plain": (True, True, None, {"save_media": True}),
         "coloured": (True, False, COLORS, {"save_media": True}),
         "grey": (True, False, COLORS, {"save_media": False, "apply_colormap": False}),
+        "alphabet": (True, True, None, {"save_media": False, "label_map": alphabet}),
         "voc": (True, False, None, {"save_media": False, "label_map": "voc_segmentation"}),
     }
     for name, (few, as_polygons, colors, options) in exports.items():
         shutil.rmtree(HERE / name, ignore_errors=True)
         with tempfile.TemporaryDirectory() as folder:
-            dataset(folder, few, as_polygons, colors).export(str(HERE / name), "voc_segmentation", **options)
+            names = ["tree", "house", "arch"] if name == "alphabet" else NAMES
+            made = dataset(folder, few, as_polygons, colors, names)
+            made.export(str(HERE / name), "voc_segmentation", **options)
         shutil.rmtree(HERE / name / "SegmentationObject")  # one colour an object: nobody reads it here
     for folder in "SegmentationClass", "ImageSets":
         shutil.rmtree(HERE / "voc" / folder)  # no class of VOC was drawn: its labelmap.txt is what is of interest

@@ -8,7 +8,7 @@ import sys
 
 from ..progress import Log
 from .folder import CROP_SIZE, check, find
-from .split import refuse_existing, write_split
+from .split import refusal, refuse_existing, write_split
 from .totals import SPLITS
 
 FEW = 5  # lines of each kind
@@ -79,7 +79,7 @@ def lines(report, few=FEW):
     """A `Report` as lines of text: what is there, how often each class occurs, problems by kind, `few` of each."""
     size = ", ".join(f"{len(names)} in {split}" for split, names in report.lists.items())
     yield f"{report.root}: {size}"
-    if report.classes:
+    if any(pair.pixels is not None for pair in report.pairs.values()):
         yield from _table(report)
     for error, title in (
         (True, "ERRORS: the course would stop, or a score be wrong"),
@@ -100,9 +100,11 @@ def _table(report):
     """Share of pixels and number of pictures of each class in each list."""
     counts = [report.frequencies(split) for split in report.lists]
     width = max(len(name) for name in [*report.classes.names, "class"])
-    yield f"{'':{width}}" + "".join(f"  {split:^21}" for split in report.lists)
+    yield (f"{'':{width}}" + "".join(f"  {split:^21}" for split in report.lists)).rstrip()
     yield f"{'class':{width}}" + "  % of pixels  pictures" * len(counts)
     for i, name in enumerate([*report.classes.names, "(void)"]):
+        if not any(pictures[i] for _, pictures in counts):
+            continue  # a warning names them
         shares = ((100 * pixels[i] / max(1, pixels.sum()), pictures[i]) for pixels, pictures in counts)
         yield f"{name:{width}}" + "".join(f"  {share:11.2f}  {pictures:8}" for share, pictures in shares)
 
@@ -110,7 +112,7 @@ def _table(report):
 def _verdict(report):
     errors, warnings = len(report.errors), len(report.problems) - len(report.errors)
     counts = [f"{n} {what}{'s' * (n != 1)}" for n, what in ((errors, "error"), (warnings, "warning")) if n]
-    return ("Not ready: " if errors else "Ready. ") + (", ".join(counts) or "Nothing to mend")
+    return ("Not ready: " if errors else "Ready: ") + (", ".join(counts) or "nothing to mend")
 
 
 def _next(report, args):
@@ -122,7 +124,7 @@ def _next(report, args):
         crop = "" if args.crop == CROP_SIZE else " CROP={}x{}".format(*args.crop)
         scale = "" if args.scale == 1 else f" SCALE={args.scale}"
         return f"Next: make course DATASET={folder} CHAPTER=08{crop}{scale}"
-    if not set(report.lists) & set(SPLITS) and len(report.errors) == 1:
+    if not set(report.lists) & set(SPLITS) and not refusal(report):
         return f"Next: {again} --split"
     return f"Next: mend what stands under ERRORS, then {again}"
 

@@ -15,6 +15,26 @@ def refuse_existing(root):
             raise FileExistsError(f"{path}: is there already and stays; move it away to have a new split made")
 
 
+def _names(report):
+    """All names, and the ones with a picture and a label."""
+    names = list(dict.fromkeys(sum(report.lists.values(), [])))
+    return names, [name for name in names if report.pairs[name].complete]
+
+
+def refusal(report):
+    """Why no split can be made of a `Report`'s pairs, or ""."""
+    names, complete = _names(report)
+    if report.classes is None:
+        return "labelmap.txt is to be mended first"
+    faulty = [n for n in complete if report.pairs[n].pixels is None or any(p.error for p in report.pairs[n].problems)]
+    if faulty:
+        return f"{len(faulty)} pairs are to be mended first, such as {faulty[0]}"
+    if len(complete) < TRAIN_LEAST + VAL_LEAST:
+        least = f"expected {TRAIN_LEAST + VAL_LEAST} or more"
+        return f"{len(complete)} of {len(names)} names have both a picture and a label: {least}"
+    return ""
+
+
 def write_split(report, share=0.2, seed=0):
     """Write both lists for a `Report` without a split; returns {"train": names, "val": names, "left out": names}.
 
@@ -28,18 +48,10 @@ def write_split(report, share=0.2, seed=0):
     A ValueError if pairs are to be mended first, or are too few; a FileExistsError if there is a train.txt or val.txt.
     """
     refuse_existing(report.root)
-    names = list(dict.fromkeys(sum(report.lists.values(), [])))
-    broken = [str(problem) for name in names for problem in report.pairs[name].problems if problem.error]
-    complete = [name for name in names if report.pairs[name].complete]
-    unread = [name for name in complete if report.pairs[name].pixels is None or report.pairs[name].digest is None]
-    wrong = [name for name in complete if any(problem.error for problem in report.pairs[name].problems)]
-    if unread or wrong:
-        raise ValueError(
-            f"{len(set(unread + wrong))} pairs are to be mended first ({broken[0] if broken else 'see above'})"
-        )
-    if len(complete) < TRAIN_LEAST + VAL_LEAST:
-        least = f"expected {TRAIN_LEAST + VAL_LEAST} or more"
-        raise ValueError(f"{len(complete)} of {len(names)} names have both a picture and a label: {least}")
+    names, complete = _names(report)
+    reason = refusal(report)
+    if reason:
+        raise ValueError(reason)
     val = set(_choose(complete, report.pairs, share, seed))
     lists = {"train": [n for n in complete if n not in val], "val": [n for n in complete if n in val]}
     _write(report.root / "ImageSets" / "Segmentation", lists)

@@ -4,7 +4,7 @@ import collections
 
 from ..labelmap import VOID_COLOR
 from ..voc import image_path, read_names
-from .folder import SUFFIXES, Problem
+from .pairs import SUFFIXES, Problem
 
 TRAIN_LEAST, VAL_LEAST = 8, 1  # one batch of the chapters, one picture to test on
 SOURCES = "default", "trainval"  # lists that a split is made from; where there is none, every label
@@ -37,12 +37,12 @@ def read_lists(root):
     return lists, problems
 
 
-def find(report):
+def problems(report):
     """The problems of the whole, for a `Report` whose lists and pairs are filled in."""
-    problems = _numbers(report) + _twice(report) + _doubles(report) + _unlisted(report)
-    if report.classes:
-        problems += _colors(report) + _rare(report)
-    return problems
+    found = _numbers(report) + _twice(report) + _doubles(report) + _unlisted(report)
+    if any(pair.unknown or pair.pixels is not None for pair in report.pairs.values()):  # a label could be read
+        found += _colors(report) + _rare(report) + _background(report)
+    return found
 
 
 def _read(path):
@@ -181,3 +181,18 @@ def _rare(report):
                 remedy = "move or label pictures so that it is in both"
                 problems.append(Problem(False, "classes", _file(here), found, "a class in train and in val", remedy))
     return problems
+
+
+def _background(report):
+    """Unmarked pixels in the colour of the first class: what Datumaro does with classes in alphabetical order."""
+    names, colors = report.classes.names, report.classes.colors
+    black = colors.index((0, 0, 0)) if (0, 0, 0) in colors else 0
+    pixels = [pair.pixels for pair in report.pairs.values() if pair.pixels is not None]
+    if not black or not pixels or any(p[black] for p in pixels) or not all(p[0] for p in pixels):
+        return []
+    found = f"{names[black]} (0,0,0) is in no label, {names[0]}, the first class, in all {len(pixels)}"
+    remedy = (
+        f"Datumaro, which CVAT exports with, gives unmarked pixels to the class whose name sorts first (capitals before small letters): "
+        f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew"
+    )
+    return [Problem(True, "classes", "labelmap.txt", found, "", remedy)]
