@@ -3,7 +3,7 @@
 import collections
 
 from ..labelmap import VOID_COLOR
-from ..voc import image_path, read_names
+from ..voc import read_names
 from .pairs import SUFFIXES, Problem
 
 TRAIN_LEAST, VAL_LEAST = 8, 1  # one batch of the chapters, one picture to test on
@@ -80,8 +80,9 @@ def _twice(report):
                 problems.append(
                     Problem(True, "lists", _file(split), f"{name}, {times} times", "once", "take the others out")
                 )
-    for name in dict.fromkeys(report.lists.get("train", [])):
-        if name in set(report.lists.get("val", [])):
+    train, val = (dict.fromkeys(report.lists.get(split, ())) for split in SPLITS)
+    for name in val:
+        if name in train:
             remedy = "take it out of one: a net must not be tested on what it was trained on"
             problems.append(
                 Problem(True, "in both lists", _file("val"), f"{name} is in train.txt too", "in one", remedy)
@@ -96,15 +97,16 @@ def _doubles(report):
         if pair.digest:
             groups[pair.digest].append(pair.name)
     train, val = (set(report.lists.get(split, ())) for split in SPLITS)
-    for first, *others in groups.values():
-        for other in others:
-            across = (first in train and other in val) or (first in val and other in train)
+    for names in groups.values():
+        first = next((name for name in names if name in train), names[0])
+        for other in names:
+            if other == first:
+                continue
+            across = first in train and other in val
             kind = "the same picture in train and val" if across else "the same picture twice"
-            where = f" ({'train' if first in train else 'val'}.txt)" if across else ""
-            found = f"the same pixels as {image_path('', first).as_posix()}{where}"
-            problems.append(
-                Problem(across, kind, image_path("", other).as_posix(), found, "", "leave one out of the lists")
-            )
+            found = f"the same pixels as {first}.jpg" + " of train.txt" * across
+            file, remedy = f"JPEGImages/{other}.jpg", "take one out of the lists"
+            problems.append(Problem(across, kind, file, found, "", remedy))
     return problems
 
 
@@ -192,7 +194,8 @@ def _background(report):
         return []
     found = f"{names[black]} (0,0,0) is in no label, {names[0]}, the first class, in all {len(pixels)}"
     remedy = (
-        f"Datumaro, which CVAT exports with, gives unmarked pixels to the class whose name sorts first (capitals before small letters): "
+        "Datumaro, which CVAT exports with, gives unmarked pixels to the class whose name sorts first "
+        "(capitals before small letters): "
         f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew"
     )
     return [Problem(True, "classes", "labelmap.txt", found, "", remedy)]
