@@ -84,4 +84,4 @@ def _classes(root):
         return (LabelMap.read(path) if path.is_file() else VOC), []
     except (OSError, ValueError) as error:
         remedy = "mend it first: until then no label's colours are looked at"
-        return None, [Problem(True, "classes", path.name, without(path, error), "name:r,g,b:: a line", remedy)]
+        return None, [Problem(True, "classes", path.name, without(path, error), "", remedy)]

@@ -1,6 +1,7 @@
 """What picture and label of one name hold, and every problem of theirs."""
 
 import hashlib
+import os.path  # its isfile says no where a name is too long, pathlib's raises
 import pathlib
 from typing import NamedTuple
 
@@ -13,7 +14,6 @@ from ..voc import image_path, label_path, read_image, read_label, scaled_size
 SMEARED = 4, 0.002  # as many unknown colours, or more, each on less of the picture: edges that were blended
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".heic", ".heif")
 EXPORT = "export with colours (CVAT does; Datumaro: apply_colormap=True, its default)"
-COPY = "copy or export it anew"
 
 
 class Problem(NamedTuple):
@@ -57,23 +57,27 @@ def look(root, name, classes):
         turned = size == label_size[::-1] and _orientation(picture) in (5, 6, 7, 8)
         why = "; the picture is turned by its EXIF data, the label is not" if turned else ""
         found = "{} × {} (height × width){}".format(*label_size, why)
-        remedy = "export the label anew" if turned else "the two don't belong together, or one was resized"
+        remedy = (
+            "save the photograph turned, or export the label anew"
+            if turned
+            else "the two don't belong together, or one was resized"
+        )
         expected = "{} × {}, as its picture".format(*size)
         problems.append(Problem(True, "sizes", _short(root, label), found, expected, remedy))
-    return Pair(name, size, digest, pixels, unknown, picture.is_file() and label.is_file(), problems)
+    return Pair(name, size, digest, pixels, unknown, os.path.isfile(picture) and os.path.isfile(label), problems)
 
 
 def _look_at_picture(root, path):
     """Size, digest and problems of a picture."""
     file = _short(root, path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         remedy = "copy the photograph there (CVAT: tick 'Save images'), or take its name out of the list"
         return None, None, [_missing(root, path, "pictures missing", remedy)]
     try:
         image = read_image(path)
         orientation = _orientation(path)
     except Exception as error:  # whatever a broken file makes Pillow raise: the other files are looked at all the same
-        return None, None, [Problem(True, "pictures unreadable", file, without(path, error), "a JPEG", COPY)]
+        return None, None, [Problem(True, "pictures unreadable", file, without(path, error))]
     problems = []
     if orientation != 1:
         found = f"EXIF orientation {orientation}: the course reads it upright"
@@ -86,7 +90,7 @@ def _look_at_picture(root, path):
 def _look_at_label(root, path, classes):
     """Size, pixels of each class, unknown colours and problems of a label."""
     file = _short(root, path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         remedy = "label it (CVAT writes none where nothing is marked), or take its name out of the list"
         return None, None, {}, [_missing(root, path, "labels missing", remedy)]
     try:
@@ -111,7 +115,7 @@ def _why(path, file, classes, error):
         with Image.open(path) as picture:
             mode, rgb = picture.mode, np.asarray(picture.convert("RGB"))
     except Exception:
-        return None, None, {}, [Problem(True, "labels unreadable", file, without(path, error), "a PNG", COPY)]
+        return None, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     size, expected = rgb.shape[:2], "a palette or RGB PNG in the classes' colours"
     if mode not in ("P", "RGB"):
         what = f"greyscale of {rgb.min()} to {rgb.max()}" if mode in ("1", "L", "I;16", "I") else f"mode {mode}"
@@ -153,7 +157,7 @@ def _orientation(path):
 def _missing(root, path, kind, remedy):
     """A file that isn't there, though one of another suffix may be."""
     others = (path.with_name(path.stem + ending) for suffix in SUFFIXES for ending in (suffix, suffix.upper()))
-    other = next((other for other in others if other.is_file()), None)
+    other = next((other for other in others if os.path.isfile(other)), None)
     found = f"no such file, but {other.name}" if other else "no such file"
     if other:
         same = other.suffix.lower() in ((".png",) if path.suffix == ".png" else (".jpg", ".jpeg"))
@@ -164,9 +168,10 @@ def _missing(root, path, kind, remedy):
 
 
 def _short(root, path):
-    return path.relative_to(root).as_posix()
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def without(path, error):
-    """An error's text without the path that it begins with: a problem names the file itself."""
-    return str(error).removeprefix(str(path)).lstrip(":, ") or type(error).__name__
+    """An error's text without the path in it: a problem names the file itself."""
+    text = str(error).removeprefix(str(path)).lstrip(":, ")
+    return text.replace(str(path), path.name) or type(error).__name__

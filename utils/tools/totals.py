@@ -4,7 +4,7 @@ import collections
 
 from ..labelmap import VOID_COLOR
 from ..voc import read_names
-from .pairs import SUFFIXES, Problem
+from .pairs import SUFFIXES, Problem, without
 
 TRAIN_LEAST, VAL_LEAST = 8, 1  # one batch of the chapters, one picture to test on
 SOURCES = "default", "trainval"  # lists that a split is made from; where there is none, every label
@@ -13,28 +13,25 @@ SPLITS = "train", "val"
 
 def read_lists(root):
     """The names to look at, {"train": …, "val": …}, or of one list if there is no split; and the lists' problems."""
-    folder, lists, problems = root / "ImageSets" / "Segmentation", {}, []
-    if not any((folder / f"{split}.txt").is_file() for split in SPLITS):
-        source = next((source for source in SOURCES if (folder / f"{source}.txt").is_file()), None)
-        names = _read(folder / f"{source}.txt") if source else _names(root, "SegmentationClass", ".png")
-        found, where = "no such files", f"{source}.txt" if source else "the labels that are there"
-        remedy = f"--split makes both from {where} ({len(names)} names)"
-        expected = "one picture's name a line, without .jpg"
-        file = "ImageSets/Segmentation/train.txt and val.txt"
-        return {source or "all labels": names}, [Problem(True, "lists", file, found, expected, remedy)]
-    for split, other in zip(SPLITS, SPLITS[::-1], strict=True):
-        path = folder / f"{split}.txt"
-        try:
-            lists[split] = _read(path)
-            read_names(root, split == "train")  # as the course will read it
-        except (OSError, ValueError) as error:
-            lists.setdefault(split, [])
-            remedy = ""
-            if not path.is_file():
-                remedy = f"write it, or rename {other}.txt to default.txt and add --split to this command"
-            file, found = path.relative_to(root).as_posix(), str(error).removeprefix(f"{path}: ")
-            problems.append(Problem(True, "lists", file, found, "", remedy))
-    return lists, problems
+    folder = root / "ImageSets" / "Segmentation"
+    if any((folder / f"{split}.txt").is_file() for split in SPLITS):
+        lists, problems = {}, []
+        for split in SPLITS:
+            lists[split], found = _read(root, folder / f"{split}.txt")
+            problems += found
+            if not found:
+                problems += _as_read(root, split)
+        return lists, problems
+    source = next((source for source in SOURCES if (folder / f"{source}.txt").is_file()), None)
+    if source:
+        names, problems = _read(root, folder / f"{source}.txt")
+    else:
+        names, problems = _names(root, "SegmentationClass", ".png"), []
+    where = f"{source}.txt" if source else "the labels that are there"
+    remedy = f"--split makes both from {where} ({len(names)} names)"
+    file, expected = "ImageSets/Segmentation/train.txt and val.txt", "one picture's name a line, without .jpg"
+    problem = Problem(True, "lists", file, "no such files", expected, remedy)
+    return {source or "all labels": names}, [problem, *problems]
 
 
 def problems(report):
@@ -45,9 +42,31 @@ def problems(report):
     return found
 
 
-def _read(path):
-    """Names of a list as they stand; `read_names` knows two lists only, and may refuse what is to be told here."""
-    return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+def _read(root, path):
+    """Names of a list as they stand, and what keeps it from being read.
+
+    `read_names` knows two lists only, and stops at what is to be told here.
+    """
+    file = path.relative_to(root).as_posix()
+    if not path.is_file():
+        other = "val" if path.stem == "train" else "train"
+        remedy = f"write it, or rename {other}.txt to default.txt and add --split to this command"
+        return [], [Problem(True, "lists", file, "no such file", "one picture's name a line, without .jpg", remedy)]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        return [], [Problem(True, "lists", file, f"cannot be read ({error})", "plain text", "save it as UTF-8")]
+    return [line.strip() for line in lines if line.strip()], []
+
+
+def _as_read(root, split):
+    """What the course will say of a list, if it will."""
+    path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
+    try:
+        read_names(root, split == "train")
+    except (OSError, ValueError) as error:
+        return [Problem(True, "lists", path.relative_to(root).as_posix(), without(path, error))]
+    return []
 
 
 def _names(root, folder, suffix):
@@ -113,7 +132,7 @@ def _doubles(report):
 def _unlisted(report):
     """Files that the course will never read, as no list names them."""
     root, folder = report.root, report.root / "ImageSets" / "Segmentation"
-    listed = {name for path in folder.glob("*.txt") for name in _read(path)}.union(*report.lists.values())
+    listed = {name for path in folder.glob("*.txt") for name in _read(root, path)[0]}.union(*report.lists.values())
     pictures, labels = set(_names(root, "JPEGImages", ".jpg")), set(_names(root, "SegmentationClass", ".png"))
     problems = []
     for name in sorted((pictures & labels) - listed):
