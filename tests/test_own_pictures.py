@@ -1,0 +1,452 @@
+"""One's own pictures: exports of annotation tools, `python -m utils data`, and the split it makes."""
+
+import utils
+from utils.__main__ import main
+from utils.tools import split as split_module
+from utils.tools.folder import check
+from utils.tools.split import write_split
+from utils.voc import image_path, label_path
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, VOC_PALETTE, write_palette_png
+from exports.make_exports import COLORS, HERE, UNLABELLED, drawn, ids, picture
+from PIL import Image
+
+LISTS = "ImageSets/Segmentation"
+
+
+def run(capsys, *words):
+    """Exit code, and what was printed."""
+    code = main(["data", *map(str, words)])
+    return code, capsys.readouterr().out
+
+
+def line(report, *parts):
+    """The one problem whose line has all the parts."""
+    found = [problem for problem in report.problems if all(part in str(problem) for part in parts)]
+    assert len(found) == 1, "\n".join(map(str, report.problems))
+    return found[0]
+
+
+def write_list(folder, split, names):
+    (folder / LISTS).mkdir(parents=True, exist_ok=True)
+    (folder / LISTS / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+
+
+@pytest.fixture
+def good(voc_folder):
+    """Nine training and three test pictures without a fault; `check` with a crop of 32 × 32 has nothing to say."""
+    rng = np.random.RandomState(2)
+    (voc_folder / "labelmap.txt").write_text("ground:0,0,0::\nplane:128,0,0::\ncar:128,128,128::\n")
+    for name in "abcdefghixyz":
+        Image.fromarray(rng.randint(0, 256, (40, 60, 3), np.uint8)).save(image_path(voc_folder, name))
+        blocks = rng.choice([0, 1, 7, 255], (4, 6))
+        blocks[0, :4] = 0, 1, 7, 255
+        write_palette_png(label_path(voc_folder, name), np.kron(blocks, np.ones((10, 10))), VOC_PALETTE)
+    write_list(voc_folder, "train", "abcdefghi")
+    return voc_folder
+
+
+@pytest.fixture
+def unsplit(good):
+    """The same twelve without lists."""
+    shutil.rmtree(good / LISTS)
+    return good
+
+
+# ---- Exports ----
+
+
+@pytest.mark.parametrize("folder", ["plain", "coloured"])
+def test_datumaros_exports_read_as_drawn(folder):
+    root = HERE / folder
+    classes = utils.data_classes(root)
+    assert classes.names == ["background", "tree", "house", "boat"]
+    assert utils.read_names(root, True) + utils.read_names(root, False) == ids(few=True)
+    for i, name in enumerate(ids(few=True)):
+        np.testing.assert_array_equal(utils.read_label(label_path(root, name), classes), drawn(i, classes.names))
+        difference = utils.read_image(image_path(root, name)).astype(int) - picture(i)
+        assert np.abs(difference).mean() < 12  # a JPEG of small patches, of the right picture
+    assert len(utils.VOCSegDataset(True, (32, 32), root)) == 3
+
+
+def test_label_map_without_colours_has_vocs_palette(tmp_path):
+    """Datumaro paints in VOC's colours where it writes none; far beyond the 21 of VOC they stay apart."""
+    assert ":0,0,0:" not in (HERE / "plain/labelmap.txt").read_text()
+    path = tmp_path / "labelmap.txt"
+    path.write_text("".join(f"class {i}:::\n" for i in range(60)))
+    classes = utils.LabelMap.read(path)
+    assert classes.colors[:21] == utils.VOC_COLORMAP and len(set(classes.colors)) == 60
+    path.write_text("a:::\nvoid:::\nb:::\n")
+    classes = utils.LabelMap.read(path)
+    assert (classes.names, classes.colors) == (["a", "b"], [(0, 0, 0), (0, 128, 0)])
+    assert (128, 0, 0) in classes.void_colors
+    path.write_text("a:0,0,0::\nb:::\n")
+    with pytest.raises(ValueError, match=r"labelmap\.txt: no colour for b"):
+        utils.LabelMap.read(path)
+
+
+def test_vocs_label_map_as_datumaro_writes_it():
+    assert utils.LabelMap.read(HERE / "voc/labelmap.txt") == utils.VOC
+
+
+def test_greyscale_export_is_refused_with_a_remedy():
+    report = check(HERE / "grey")
+    problem = line(report, "four.png", "greyscale of 0 to 3", "apply_colormap=True")
+    assert problem.error and problem.file == "SegmentationClass/four.png"
+    with pytest.raises(ValueError, match="mode L"):
+        utils.read_label(label_path(HERE / "grey", "four"))
+
+
+def test_export_that_lost_its_background_is_told():
+    assert line(check(HERE / "alphabet"), "labelmap.txt", "rename arch").error
+    assert not any("sorts first" in str(problem) for problem in check(HERE / "coloured").problems)
+
+
+def test_cvats_export_from_the_download_to_the_training_data(tmp_path, capsys):
+    """Pictures missing, then no split, then ready: each step says what the next one is."""
+    root = shutil.copytree(HERE / "cvat", tmp_path / "my photos")
+    code, text = run(capsys, root)
+    assert code == 1 and "pictures missing (11)" in text and "Save images" in text and "and 6 more" in text
+    for i, name in enumerate(ids(few=False)):
+        (root / "JPEGImages").mkdir(exist_ok=True)
+        Image.fromarray(picture(i)).save(image_path(root, name))
+    code, text = run(capsys, root)
+    assert code == 1 and f"{UNLABELLED}.png: no such file" in text and text.endswith("my photos' --split\n")
+    assert not (root / LISTS / "train.txt").exists()  # nothing is written unless asked
+    code, text = run(capsys, root, "--split")
+    assert code == 0 and f"a label: {UNLABELLED}\n" in text and "make course DATASET='" in text
+    train, test = utils.VOCSegDataset(True, (32, 32), root), utils.VOCSegDataset(False, None, root)
+    assert (len(train), len(test)) == (8, 2)
+    for name in train.names + test.names:
+        label = utils.read_label(label_path(root, name), train.classes)
+        np.testing.assert_array_equal(label, drawn(int(name[1:]), train.classes.names))
+    assert set(train.classes.colors) == {(0, 0, 0), *COLORS.values()}
+
+
+# ---- What is found ----
+
+
+def test_nothing_to_say_of_a_good_folder(good, capsys):
+    assert check(good, (32, 32)).problems == []
+    assert run(capsys, good, "--crop", "32x32", "--scale", "0.9")[1].endswith("CHAPTER=08 CROP=32x32 SCALE=0.9\n")
+
+
+def test_frequencies_are_numpys(good):
+    report = check(good)
+    for split, names in ("train", "abcdefghi"), ("val", "xyz"):
+        index = np.stack([np.asarray(Image.open(label_path(good, name))) for name in names])
+        pixels, pictures = report.frequencies(split)
+        assert pixels.tolist() == [(index == i).sum() for i in (0, 1, 7, 255)]
+        assert pictures.tolist() == [(index == i).any((1, 2)).sum() for i in (0, 1, 7, 255)]
+
+
+def test_table_gives_shares_in_percent(good, capsys):
+    index = np.stack([np.asarray(Image.open(label_path(good, name))) for name in "xyz"])
+    row = next(row.split() for row in run(capsys, good)[1].splitlines() if row.startswith("plane"))
+    assert row[3:] == [f"{100 * (index == 1).mean():.2f}", "3"]
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def paint(path):
+    """A patch of a colour that no class has."""
+    rgb = np.array(Image.open(path).convert("RGB"))
+    rgb[:10, :20] = 1, 2, 3
+    Image.fromarray(rgb).save(path)
+
+
+def unplane(root, names):
+    """Planes become ground."""
+    for name in names:
+        rgb = np.array(Image.open(label_path(root, name)).convert("RGB"))
+        rgb[(rgb == (128, 0, 0)).all(-1)] = 0
+        Image.fromarray(rgb).save(label_path(root, name))
+
+
+def smear(path):
+    label = Image.open(path).convert("RGB")
+    label.resize((30, 20), Image.Resampling.BILINEAR).resize((60, 40), Image.Resampling.BILINEAR).save(path)
+
+
+def turn(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(path).save(path, exif=exif)
+
+
+def blank(path, size, color=0):
+    Image.new("RGB", size, color).save(path)
+
+
+def convert(path, mode):
+    Image.open(path).convert(mode).save(path)
+
+
+def add(path, *lines):
+    path.write_text(path.read_text() + "".join(f"{line}\n" for line in lines))
+
+
+def copy(root, old, new):
+    shutil.copy(image_path(root, old), image_path(root, new))
+    shutil.copy(label_path(root, old), label_path(root, new))
+
+
+# what is done to a good folder r: parts of the line that tells of it
+ERRORS = {
+    "picture missing": (lambda r: image_path(r, "a").unlink(), "JPEGImages/a.jpg: no such file", "copy"),
+    "label missing": (lambda r: label_path(r, "a").unlink(), "SegmentationClass/a.png: no such file", "label it"),
+    "suffix": (lambda r: image_path(r, "b").rename(r / "JPEGImages/b.JPEG"), "b.jpg: no such file, but b.JPEG; rename"),
+    "suffix in a list": (lambda r: add(r / LISTS / "val.txt", "q.jpg"), "JPEGImages/q.jpg.jpg", "leave .jpg out"),
+    "picture cut short": (lambda r: truncate(image_path(r, "c")), "JPEGImages/c.jpg: cannot be read"),
+    "label cut short": (lambda r: truncate(label_path(r, "c")), "SegmentationClass/c.png: cannot be read"),
+    "label empty": (lambda r: label_path(r, "d").write_bytes(b""), "SegmentationClass/d.png: cannot be read"),
+    "sizes": (lambda r: blank(image_path(r, "d"), (50, 40)), "d.png: 40 × 60 (height × width); expected 40 × 50"),
+    "turned, label not": (lambda r: turn(image_path(r, "e")), "e.png: 40 × 60", "EXIF", "expected 60 × 40"),
+    "grey label": (lambda r: convert(label_path(r, "f"), "L"), "Class/f.png: greyscale of 0 to", "export with colours"),
+    "transparent label": (lambda r: convert(label_path(r, "f"), "RGBA"), "SegmentationClass/f.png: mode RGBA"),
+    "other palette": (
+        lambda r: [paint(label_path(r, name)) for name in "gx"],
+        "colour 1,2,3 is not in labelmap.txt: 400 pixels in 2 labels, such as g.png",
+        "write the line NAME:1,2,3::",
+    ),
+    "smeared": (lambda r: smear(label_path(r, "h")), "SegmentationClass/h.png", "unknown colours", "blended"),
+    "name twice": (lambda r: add(r / LISTS / "train.txt", "i"), "train.txt: i, 2 times"),
+    "name in both": (lambda r: add(r / LISTS / "val.txt", "i"), "val.txt: i is in train.txt too"),
+    "same picture, train and val": (
+        lambda r: [copy(r, "i", "new"), add(r / LISTS / "val.txt", "new")],
+        "JPEGImages/new.jpg: the same pixels as i.jpg of train.txt",
+    ),
+    "no val.txt": (lambda r: (r / LISTS / "val.txt").unlink(), "val.txt: no such file", "default.txt"),
+    "empty val.txt": (lambda r: write_list(r, "val", []), "val.txt: empty"),
+    "UTF-16": (lambda r: (r / LISTS / "val.txt").write_text("x", "utf-16"), "val.txt: cannot be read", "UTF-8"),
+    "seven to train": (lambda r: write_list(r, "train", "abcdefg"), "train.txt: 7 names; expected 8 or more"),
+    "label map": (lambda r: (r / "labelmap.txt").write_text("ground\n"), "labelmap.txt", "line 1", "mend it first"),
+}
+WARNINGS = {
+    "turned": (lambda r: turn(image_path(r, "e")), "JPEGImages/e.jpg: EXIF orientation 6", "upright"),
+    "all void": (lambda r: blank(label_path(r, "i"), (60, 40), utils.VOID_COLOR), "i.png: void only"),
+    "too small": (
+        lambda r: [blank(image_path(r, "i"), (31, 40)), blank(label_path(r, "i"), (31, 40))],
+        "JPEGImages/i.jpg: 40 × 31; expected 32 × 32",
+    ),
+    "same picture twice": (
+        lambda r: [copy(r, "i", "new"), add(r / LISTS / "train.txt", "new")],
+        "new.jpg: the same pixels as i.jpg;",
+    ),
+    "pair in no list": (lambda r: copy(r, "i", "new"), "new.png: with its picture, but in no list"),
+    "label in no list": (lambda r: shutil.copy(label_path(r, "i"), label_path(r, "new")), "new.png: no picture"),
+    "picture in no list": (lambda r: blank(image_path(r, "new"), (9, 9)), "1 pictures without a label", "new.jpg"),
+    "PNG in no list": (lambda r: blank(r / "JPEGImages/new.png", (9, 9)), "new.png: in no list, and ends in .png"),
+    "class nowhere": (lambda r: add(r / "labelmap.txt", "cow:64,128,0::"), "labelmap.txt: no pixel of cow"),
+    "class not in train": (lambda r: unplane(r, "abcdefghi"), "train.txt: no pixel of plane", "cannot be learnt"),
+    "class not in val": (lambda r: unplane(r, "xyz"), "val.txt: no pixel of plane", "cannot be tested"),
+    "void": (lambda r: [blank(label_path(r, n), (60, 40), utils.VOID_COLOR) for n in "xy"], "val.txt: ", "are void"),
+}
+FAULTS = ERRORS | WARNINGS
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_told_in_one_line(good, fault):
+    damage, *parts = FAULTS[fault]
+    damage(good)
+    problem = line(check(good, (32, 32)), *parts)
+    assert problem.error == (fault in ERRORS) and "\n" not in str(problem)
+
+
+def test_many_faults_at_once(good, capsys):
+    faults = [
+        "picture missing", "suffix", "label cut short", "sizes", "grey label", "other palette", "smeared",
+        "name twice", "same picture, train and val", "suffix in a list", "class nowhere",
+    ]  # fmt: skip
+    for fault in faults:
+        FAULTS[fault][0](good)
+    report = check(good, (32, 32))
+    for fault in faults:
+        line(report, *FAULTS[fault][1:])
+    code, text = run(capsys, good, "--crop", "32x32")
+    assert code == 1 and f"Not ready: {len(report.errors)} errors" in text
+    told = text.splitlines()
+    assert all(any(str(problem) == printed.strip() for printed in told) for problem in report.problems)
+
+
+def test_many_faults_of_a_kind_are_cut_short_unless_asked(good, capsys):
+    for name in "abcdefghi":
+        image_path(good, name).unlink()
+    assert "and 4 more" in run(capsys, good)[1]
+    text = run(capsys, good, "--all")[1]
+    assert " more" not in text and all(f"JPEGImages/{name}.jpg: no such file" in text for name in "abcdefghi")
+
+
+def test_pictures_of_other_tasks_and_third_lists_are_no_fault(good):
+    """VOC2012 has 14,000 pictures without labels, which is told in one line, and a list to keep is no leftover."""
+    for name in "pqr":
+        Image.new("RGB", (9, 9)).save(image_path(good, name))
+    copy(good, "a", "kept")
+    write_list(good, "test", ["kept"])
+    report = check(good, (32, 32))
+    assert [problem.found for problem in report.problems] == [
+        "3 pictures without a label and in no list, such as p.jpg"
+    ]
+
+
+def test_progress_counts_to_the_end(good):
+    seen = []
+    check(good, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(i, 12) for i in range(1, 13)]
+
+
+def test_shipped_data_is_ready(capsys):
+    code, text = run(capsys, "voc_mini")
+    assert code == 0 and "160 in train, 56 in val" in text and text.endswith("DATASET=voc_mini CHAPTER=08\n")
+    small = utils.VOCSegDataset(True, (160, 224), "voc_mini", small="skip")
+    assert f"pictures smaller than the crop ({160 - len(small)})" in text
+
+
+def test_photographs_are_ready(camvid):
+    assert not check(camvid).errors
+
+
+# ---- The split ----
+
+
+def lists_of(root):
+    return [(root / LISTS / f"{split}.txt").read_text().split() for split in ("train", "val")]
+
+
+@pytest.mark.parametrize("source", ["default", "trainval", None])
+def test_split_of_a_list_or_of_all_labels(unsplit, source):
+    names = "abcdefghixy" if source else "abcdefghixyz"
+    if source:
+        write_list(unsplit, source, names)
+    made = write_split(check(unsplit))
+    train, val = lists_of(unsplit)
+    assert sorted(train + val) == list(names) and not set(train) & set(val)
+    assert (made["train"], made["val"], made["left out"]) == (train, val, [])
+    assert len(val) == 2
+    assert check(unsplit, (32, 32)).errors == []
+
+
+def test_split_is_the_same_for_a_seed_and_another_for_another(unsplit):
+    report, seen = check(unsplit), set()
+    for seed in (0, 0, 1, 2, 3):
+        write_split(report, share=0.25, seed=seed)
+        seen.add((seed, tuple(lists_of(unsplit)[1])))
+        shutil.rmtree(unsplit / LISTS)
+    assert len(seen) == 4 and len({val for _, val in seen}) > 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_split_has_each_class_on_both_sides_where_it_can(unsplit, seed):
+    """Of twelve pictures two have the plane and one the car: the plane goes to both sides, the car is learnt."""
+    for name in "abcdefghixyz":
+        blocks = np.zeros((4, 6))
+        blocks[0, 0] = {"a": 1, "f": 1, "z": 7}.get(name, 0)
+        write_palette_png(label_path(unsplit, name), np.kron(blocks, np.ones((10, 10))), VOC_PALETTE)
+    train, val = (set(names) for names in list(write_split(check(unsplit), 0.25, seed).values())[:2])
+    assert len(train & {"a", "f"}) == len(val & {"a", "f"}) == 1 and "z" in train and len(val) == 3
+
+
+def test_split_keeps_the_same_pixels_together(unsplit):
+    copy(unsplit, "a", "b")
+    for seed in range(8):
+        _, val, _ = write_split(check(unsplit), 0.3, seed).values()
+        assert len({"a", "b"} & set(val)) != 1
+        shutil.rmtree(unsplit / LISTS)
+
+
+def test_split_leaves_eight_to_train(unsplit):
+    write_list(unsplit, "default", "abcdefghi")
+    write_split(check(unsplit), share=0.5)
+    assert [len(names) for names in lists_of(unsplit)] == [8, 1]
+
+
+@pytest.mark.parametrize("there", ["train", "val"])
+def test_split_overwrites_nothing(unsplit, there, capsys):
+    write_list(unsplit, there, "ab")
+    before = (unsplit / LISTS / f"{there}.txt").read_bytes()
+    assert main(["data", str(unsplit), "--split"]) == 2
+    assert f"{there}.txt: is there already" in capsys.readouterr().err
+    with pytest.raises(FileExistsError):
+        write_split(check(unsplit))
+    assert [path.name for path in (unsplit / LISTS).iterdir()] == [f"{there}.txt"]
+    assert (unsplit / LISTS / f"{there}.txt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda r: truncate(image_path(r, "a")), "1 pairs are to be mended first, such as a"),
+        (lambda r: paint(label_path(r, "b")), "1 pairs are to be mended first, such as b"),
+        (lambda r: [image_path(r, n).unlink() for n in "abcd"], "8 of 12 names have both"),
+        (lambda r: (r / "labelmap.txt").write_text("ground\n"), "labelmap.txt is to be mended first"),
+    ],
+)
+def test_split_waits_until_pairs_are_mended(unsplit, capsys, damage, reason):
+    damage(unsplit)
+    code, text = run(capsys, unsplit, "--split")
+    assert code == 1 and f"No split was made: {reason}" in text and "ERRORS" in text
+    assert not (unsplit / LISTS).exists()
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_split_that_fails_midway_leaves_nothing(unsplit, monkeypatch, capsys, failing):
+    calls, replace = [], os.replace
+
+    def broken(*paths):
+        calls.append(paths)
+        if len(calls) == failing:
+            raise OSError("disk full")
+        replace(*paths)
+
+    monkeypatch.setattr(split_module.os, "replace", broken)
+    code, text = run(capsys, unsplit, "--split")
+    assert code == 1 and "No split was made: disk full" in text
+    assert list((unsplit / LISTS).iterdir()) == []
+
+
+# ---- The command ----
+
+
+def command(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "utils", *words], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_command_ends_with_its_code_and_no_traceback(tmp_path):
+    done = command("data", str(HERE / "grey"))
+    assert done.returncode == 1 and "labels without colours (4)" in done.stdout and done.stderr == ""
+    done = command("data", str(tmp_path / "nowhere"))
+    assert done.returncode == 2 and "no such folder" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ([], "required: COMMAND"),
+        (["data"], "required: folder"),
+        (["data", "voc_mini", "--crop", "160"], "expected HEIGHTxWIDTH"),
+        (["data", "voc_mini", "--scale", "2"], "'2': expected a number above 0, at most 1"),
+        (["data", "voc_mini", "--val", "1"], "nothing would be left"),
+    ],
+)
+def test_wrong_use_is_explained(capsys, words, reason):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2 and reason in capsys.readouterr().err
+
+
+def test_help_tells_of_bursts_and_exit_codes(capsys):
+    with pytest.raises(SystemExit):
+        main(["data", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "frames of one video" in text and "Ends with 0 if there is no error" in text
