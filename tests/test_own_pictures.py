@@ -5,7 +5,7 @@ from utils.__main__ import main
 from utils.tools import split as split_module
 from utils.tools.folder import check
 from utils.tools.split import write_split
-from utils.voc import image_path, label_path
+from utils.voc import label_path
 
 import os
 import shutil
@@ -19,6 +19,11 @@ from exports.make_exports import COLORS, HERE, UNLABELLED, drawn, ids, picture
 from PIL import Image
 
 LISTS = "ImageSets/Segmentation"
+
+
+def image_path(root, name):
+    """Where a new picture goes."""
+    return root / "JPEGImages" / f"{name}.jpg"
 
 
 def run(capsys, *words):
@@ -204,7 +209,8 @@ def copy(root, old, new):
 ERRORS = {
     "picture missing": (lambda r: image_path(r, "a").unlink(), "JPEGImages/a.jpg: no such file", "copy"),
     "label missing": (lambda r: label_path(r, "a").unlink(), "SegmentationClass/a.png: no such file", "label it"),
-    "suffix": (lambda r: image_path(r, "b").rename(r / "JPEGImages/b.JPEG"), "b.jpg: no such file, but b.JPEG; rename"),
+    "suffix": (lambda r: image_path(r, "b").rename(r / "JPEGImages/b.tif"), "b.jpg: no such file, but b.tif; save"),
+    "label's suffix": (lambda r: label_path(r, "b").rename(r / "SegmentationClass/b.PNG"), "b.PNG; rename it to b.png"),
     "suffix in a list": (lambda r: add(r / LISTS / "val.txt", "q.jpg"), "JPEGImages/q.jpg.jpg", "leave .jpg out"),
     "picture cut short": (lambda r: truncate(image_path(r, "c")), "JPEGImages/c.jpg: cannot be read"),
     "label cut short": (lambda r: truncate(label_path(r, "c")), "SegmentationClass/c.png: cannot be read"),
@@ -244,8 +250,8 @@ WARNINGS = {
     ),
     "pair in no list": (lambda r: copy(r, "i", "new"), "new.png: with its picture, but in no list"),
     "label in no list": (lambda r: shutil.copy(label_path(r, "i"), label_path(r, "new")), "new.png: no picture"),
-    "picture in no list": (lambda r: blank(image_path(r, "new"), (9, 9)), "1 pictures without a label", "new.jpg"),
-    "PNG in no list": (lambda r: blank(r / "JPEGImages/new.png", (9, 9)), "new.png: in no list, and ends in .png"),
+    "picture in no list": (lambda r: blank(image_path(r, "new"), (9, 9)), "JPEGImages: 1 without a label", "new"),
+    "TIFF in no list": (lambda r: blank(r / "JPEGImages/new.tif", (9, 9)), "new.tif: ends in .tif, and is in no list"),
     "class nowhere": (lambda r: add(r / "labelmap.txt", "cow:64,128,0::"), "labelmap.txt: no pixel of cow"),
     "class not in train": (lambda r: unplane(r, "abcdefghi"), "train.txt: no pixel of plane", "cannot be learnt"),
     "class not in val": (lambda r: unplane(r, "xyz"), "val.txt: no pixel of plane", "cannot be tested"),
@@ -293,9 +299,7 @@ def test_pictures_of_other_tasks_and_third_lists_are_no_fault(good):
     copy(good, "a", "kept")
     write_list(good, "test", ["kept"])
     report = check(good, (32, 32))
-    assert [problem.found for problem in report.problems] == [
-        "3 pictures without a label and in no list, such as p.jpg"
-    ]
+    assert [problem.found for problem in report.problems] == ["3 without a label and in no list, such as p"]
 
 
 def test_progress_counts_to_the_end(good):

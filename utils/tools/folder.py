@@ -73,7 +73,7 @@ def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
         problems += pairs[name].problems
     problems += totals.problems(report)
     for name in lists.get("train", []):
-        problems += one.small(root, pairs[name], crop_size, scale)
+        problems += one.small(pairs[name], crop_size, scale)
     return report
 
 

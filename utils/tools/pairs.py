@@ -34,11 +34,12 @@ class Problem(NamedTuple):
 class Pair(NamedTuple):
     """What picture and label of one name hold; None for what is missing or could not be read.
 
-    size: (height, width) of the picture, upright. digest: of its pixels. pixels: int64, how many of each class, void
+    file: the picture's, relative to the folder. size: its (height, width), upright. digest: of its pixels. pixels: int64, how many of each class, void
     last. unknown: {colour of no class: pixels}. complete: whether both files are there.
     """
 
     name: str
+    file: str
     size: tuple | None
     digest: bytes | None
     pixels: np.ndarray | None
@@ -49,7 +50,7 @@ class Pair(NamedTuple):
 
 def look(root, name, classes):
     """The `Pair` of one name; classes: a `LabelMap`, or None where labels are only to be opened."""
-    picture, label = image_path(root, name), label_path(root, name)
+    picture, label = picture_path(root, name), label_path(root, name)
     size, digest, problems = _look_at_picture(root, picture)
     label_size, pixels, unknown, found = _look_at_label(root, label, classes)
     problems += found
@@ -64,7 +65,24 @@ def look(root, name, classes):
         )
         expected = "{} × {}, as its picture".format(*size)
         problems.append(Problem(True, "sizes", _short(root, label), found, expected, remedy))
-    return Pair(name, size, digest, pixels, unknown, os.path.isfile(picture) and os.path.isfile(label), problems)
+    return Pair(
+        name,
+        _short(root, picture),
+        size,
+        digest,
+        pixels,
+        unknown,
+        os.path.isfile(picture) and os.path.isfile(label),
+        problems,
+    )
+
+
+def picture_path(root, name):
+    """Where the picture of a name lies, or should."""
+    try:
+        return image_path(root, name)
+    except FileNotFoundError:
+        return root / "JPEGImages" / f"{name}.jpg"
 
 
 def _look_at_picture(root, path):
@@ -137,15 +155,14 @@ def _is_smeared(colors, pixels, size):
     return colors >= SMEARED[0] and pixels / colors < SMEARED[1] * size
 
 
-def small(root, pair, crop_size, scale):
+def small(pair, crop_size, scale):
     """A picture of the training split that has to be padded."""
     if pair.size is None or all(n >= want for n, want in zip(scaled_size(pair.size, scale), crop_size, strict=True)):
         return []
     found = "{} × {}".format(*pair.size) + (f" at scale {scale}" if scale != 1 else "")
-    file = _short(root, image_path(root, pair.name))
     expected = "{} × {} or more".format(*crop_size)
     remedy = "it will be padded with void: take a smaller crop or a larger scale"
-    return [Problem(False, "pictures smaller than the crop", file, found, expected, remedy)]
+    return [Problem(False, "pictures smaller than the crop", pair.file, found, expected, remedy)]
 
 
 def _orientation(path):

@@ -4,7 +4,7 @@ import collections
 
 from ..labelmap import VOID_COLOR
 from ..voc import read_names
-from .pairs import SUFFIXES, Problem, without
+from .pairs import SUFFIXES, Problem, picture_path, without
 
 TRAIN_LEAST, VAL_LEAST = 8, 1  # one batch of the chapters, one picture to test on
 SOURCES = "default", "trainval"  # lists that a split is made from; where there is none, every label
@@ -19,14 +19,14 @@ def read_lists(root):
         for split in SPLITS:
             lists[split], found = _read(root, folder / f"{split}.txt")
             problems += found
-            if not found:
+            if not found and not _is_odd(lists[split]):  # what is odd is told further down, name by name
                 problems += _as_read(root, split)
         return lists, problems
     source = next((source for source in SOURCES if (folder / f"{source}.txt").is_file()), None)
     if source:
         names, problems = _read(root, folder / f"{source}.txt")
     else:
-        names, problems = _names(root, "SegmentationClass", ".png"), []
+        names, problems = list(_names(root, "SegmentationClass", (".png",))), []
     where = f"{source}.txt" if source else "the labels that are there"
     remedy = f"--split makes both from {where} ({len(names)} names)"
     file, expected = "ImageSets/Segmentation/train.txt and val.txt", "one picture's name a line, without .jpg"
@@ -59,6 +59,10 @@ def _read(root, path):
     return [line.strip() for line in lines if line.strip()], []
 
 
+def _is_odd(names):
+    return len(set(names)) < len(names) or any(name.lower().endswith(SUFFIXES) for name in names)
+
+
 def _as_read(root, split):
     """What the course will say of a list, if it will."""
     path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
@@ -69,10 +73,10 @@ def _as_read(root, split):
     return []
 
 
-def _names(root, folder, suffix):
-    """Names of the files of a folder and of folders in it, as a list would give them."""
-    files = (root / folder).rglob(f"*{suffix}")
-    return sorted(path.relative_to(root / folder).as_posix()[: -len(suffix)] for path in files)
+def _names(root, folder, suffixes):
+    """{name: path} of a folder's files and of folders in it, names as a list would give them."""
+    files = (path for path in sorted((root / folder).rglob("*")) if path.suffix.lower() in suffixes)
+    return {path.relative_to(root / folder).with_suffix("").as_posix(): path for path in files}
 
 
 def _file(split):
@@ -123,33 +127,32 @@ def _doubles(report):
                 continue
             across = first in train and other in val
             kind = "the same picture in train and val" if across else "the same picture twice"
-            found = f"the same pixels as {first}.jpg" + " of train.txt" * across
-            file, remedy = f"JPEGImages/{other}.jpg", "take one out of the lists"
+            found = f"the same pixels as {report.pairs[first].file}" + " of train.txt" * across
+            file, remedy = report.pairs[other].file, "take one out of the lists"
             problems.append(Problem(across, kind, file, found, "", remedy))
     return problems
 
 
 def _unlisted(report):
     """Files that the course will never read, as no list names them."""
-    root, folder = report.root, report.root / "ImageSets" / "Segmentation"
-    listed = {name for path in folder.glob("*.txt") for name in _read(root, path)[0]}.union(*report.lists.values())
-    pictures, labels = set(_names(root, "JPEGImages", ".jpg")), set(_names(root, "SegmentationClass", ".png"))
-    problems = []
-    for name in sorted((pictures & labels) - listed):
-        file, found = f"SegmentationClass/{name}.png", "with its picture, but in no list"
-        problems.append(Problem(False, "in no list", file, found, "", "write its name into train.txt or val.txt"))
-    for name in sorted(labels - pictures - listed):
-        problems.append(Problem(False, "in no list", f"SegmentationClass/{name}.png", "no picture, and in no list"))
-    if alone := pictures - labels - listed:  # most of VOC2012's: one line
-        found = f"{len(alone)} pictures without a label and in no list, such as {min(alone)}.jpg"
-        problems.append(Problem(False, "in no list", "JPEGImages", found, "", "they are left out"))
-    for path in sorted((root / "JPEGImages").rglob("*")):
-        name = path.relative_to(root / "JPEGImages").with_suffix("").as_posix()
-        if path.suffix.lower() in SUFFIXES and path.suffix != ".jpg" and name not in listed | pictures:
-            found = f"in no list, and ends in {path.suffix}"
-            problems.append(
-                Problem(False, "in no list", path.relative_to(root).as_posix(), found, ".jpg", "save it as JPEG")
-            )
+    root, kind = report.root, "in no list"
+    files = (root / "ImageSets" / "Segmentation").glob("*.txt")
+    listed = {name for path in files for name in _read(root, path)[0]}.union(*report.lists.values())
+    files, labels = _names(root, "JPEGImages", SUFFIXES), _names(root, "SegmentationClass", (".png",))
+    files, labels = ({name: path for name, path in found.items() if name not in listed} for found in (files, labels))
+    pictures, problems = {name for name in files if picture_path(root, name).is_file()}, []
+    for name in labels:
+        file, remedy = f"SegmentationClass/{name}.png", "write its name into train.txt or val.txt"
+        if name in pictures:
+            problems.append(Problem(False, kind, file, "with its picture, but in no list", "", remedy))
+        else:
+            problems.append(Problem(False, kind, file, "no picture, and in no list"))
+    if alone := pictures - set(labels):  # most of VOC2012's: one line
+        found = f"{len(alone)} without a label and in no list, such as {min(alone)}"
+        problems.append(Problem(False, kind, "JPEGImages", found, "", "they are left out"))
+    for name in set(files) - pictures:
+        found, file = f"ends in {files[name].suffix}, and is in no list", files[name].relative_to(root).as_posix()
+        problems.append(Problem(False, kind, file, found, ".jpg", "save it as JPEG"))
     return problems
 
 
