@@ -229,7 +229,7 @@ ERRORS = {
     "name in both": (lambda r: add(r / LISTS / "val.txt", "i"), "val.txt: i is in train.txt too"),
     "same picture, train and val": (
         lambda r: [copy(r, "i", "new"), add(r / LISTS / "val.txt", "new")],
-        "JPEGImages/new.jpg: the same pixels as i.jpg of train.txt",
+        "JPEGImages/new.jpg: the same pixels as JPEGImages/i.jpg of train.txt",
     ),
     "no val.txt": (lambda r: (r / LISTS / "val.txt").unlink(), "val.txt: no such file", "default.txt"),
     "empty val.txt": (lambda r: write_list(r, "val", []), "val.txt: empty"),
@@ -246,7 +246,7 @@ WARNINGS = {
     ),
     "same picture twice": (
         lambda r: [copy(r, "i", "new"), add(r / LISTS / "train.txt", "new")],
-        "new.jpg: the same pixels as i.jpg;",
+        "new.jpg: the same pixels as JPEGImages/i.jpg;",
     ),
     "pair in no list": (lambda r: copy(r, "i", "new"), "new.png: with its picture, but in no list"),
     "label in no list": (lambda r: shutil.copy(label_path(r, "i"), label_path(r, "new")), "new.png: no picture"),

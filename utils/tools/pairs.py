@@ -34,8 +34,8 @@ class Problem(NamedTuple):
 class Pair(NamedTuple):
     """What picture and label of one name hold; None for what is missing or could not be read.
 
-    file: the picture's, relative to the folder. size: its (height, width), upright. digest: of its pixels. pixels: int64, how many of each class, void
-    last. unknown: {colour of no class: pixels}. complete: whether both files are there.
+    file: the picture's, relative to the folder. size: its (height, width), upright. digest: of its pixels. pixels:
+    int64, how many of each class, void last. unknown: {colour of no class: pixels}. complete: both files are there.
     """
 
     name: str
