@@ -420,14 +420,13 @@ def test_split_that_fails_midway_leaves_nothing(unsplit, monkeypatch, capsys, fa
 # ---- The command ----
 
 
-def command(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "utils", *words], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
+def command(*words, **settings):
+    words, settings = [sys.executable, "-m", "utils", *words], os.environ | settings
+    return subprocess.run(words, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120)
 
 
 def test_command_ends_with_its_code_and_no_traceback(tmp_path):
-    done = command("data", str(HERE / "grey"))
+    done = command("data", str(HERE / "grey"), PYTHONIOENCODING="ascii")
     assert done.returncode == 1 and "labels without colours (4)" in done.stdout and done.stderr == ""
     done = command("data", str(tmp_path / "nowhere"))
     assert done.returncode == 2 and "no such folder" in done.stderr and "Traceback" not in done.stderr

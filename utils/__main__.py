@@ -15,9 +15,11 @@ def main(words=None):
     for name, module in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=module.HELP))
     args = parser.parse_args(words)
+    for stream in sys.stdout, sys.stderr:
+        stream.reconfigure(errors="backslashreplace")  # a file's name or × must not end it on a terminal without UTF-8
     try:
         return COMMANDS[args.command].run(args)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # Ctrl-C, or `| head` that has seen enough
         return 130
 
 
