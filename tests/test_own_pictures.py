@@ -235,6 +235,7 @@ ERRORS = {
     "empty val.txt": (lambda r: write_list(r, "val", []), "val.txt: empty"),
     "UTF-16": (lambda r: (r / LISTS / "val.txt").write_text("x", "utf-16"), "val.txt: cannot be read", "UTF-8"),
     "seven to train": (lambda r: write_list(r, "train", "abcdefg"), "train.txt: 7 names; expected 8 or more"),
+    "void alone": (lambda r: [blank(label_path(r, n), (60, 40), utils.VOID_COLOR) for n in "xyz"], "val.txt: 100%"),
     "label map": (lambda r: (r / "labelmap.txt").write_text("ground\n"), "labelmap.txt", "line 1", "mend it first"),
 }
 WARNINGS = {

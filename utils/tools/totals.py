@@ -183,9 +183,16 @@ def _rare(report):
     for split in report.lists:
         pixels, occurs[split] = report.frequencies(split)
         if pixels.sum() and pixels[-1] > pixels.sum() / 2:
-            found = f"{pixels[-1] / pixels.sum():.0%} of the pixels are void"
+            found, all_of_it = f"{pixels[-1] / pixels.sum():.0%} of the pixels are void", pixels[-1] == pixels.sum()
             problems.append(
-                Problem(False, "classes", _file(split), found, "", "nothing is learnt from them, or tested on them")
+                Problem(
+                    bool(all_of_it),
+                    "classes",
+                    _file(split),
+                    found,
+                    "",
+                    "nothing is learnt from them, or tested on them",
+                )
             )
     names = report.classes.names
     nowhere = [name for i, name in enumerate(names) if not any(pictures[i] for pictures in occurs.values())]
