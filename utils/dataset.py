@@ -1,11 +1,23 @@
 """Training pairs of one size, lazily read, and batches of them (chapter 02)."""
 
+import numbers
+
 import numpy as np
 from mxnet import gluon, nd
-from PIL import Image
 
 from .labelmap import VOID
-from .voc import data_classes, data_root, image_path, normalize, rand_crop, read_names, read_pair, scaled_size
+from .pictures import picture_size
+from .voc import (
+    check_crop,
+    data_classes,
+    data_root,
+    image_path,
+    normalize,
+    rand_crop,
+    read_names,
+    read_pair,
+    scaled_size,
+)
 
 
 class VOCSegDataset(gluon.data.Dataset):
@@ -24,28 +36,28 @@ class VOCSegDataset(gluon.data.Dataset):
     def __init__(self, train, crop_size, root=None, scale=1.0, small="pad", seed=0):
         if small not in ("pad", "skip"):
             raise ValueError(f"small={small!r}: expected 'pad' or 'skip'")
-        if not 0 < scale <= 1:
+        if not isinstance(scale, numbers.Real) or not 0 < scale <= 1:
             raise ValueError(f"scale={scale!r}: expected a number above 0, at most 1")
         if crop_size is None and train:
             raise ValueError("crop_size=None gives whole pictures, for testing: training needs (height, width)")
+        if crop_size is not None:
+            check_crop(crop_size)
         self.train, self.crop_size, self.scale, self.seed = train, crop_size, scale, seed
         self.root = data_root() if root is None else data_root(root)
         self.classes = data_classes(self.root)
         self.names, self._small = read_names(self.root, train), []
         if crop_size is not None:
             self._small = [name for name in self.names if self._is_small(name)]
-        self._skipped = self._small if small == "skip" else []
-        self.names = [name for name in self.names if name not in set(self._skipped)]
+        self._skipped = set(self._small) if small == "skip" else set()
+        self.names = [name for name in self.names if name not in self._skipped]
         if not self.names:
             raise ValueError(
-                f"{self.root}: every picture is smaller than the crop {crop_size}: take a smaller crop_size"
+                f"{self.root}: every picture is smaller than the crop {crop_size}: take a smaller crop_size, "
+                "or small='pad'"
             )
 
     def _is_small(self, name):
-        with Image.open(image_path(self.root, name)) as picture:  # reads the header only
-            turned = picture.getexif().get(0x0112) in (5, 6, 7, 8)  # read_image will turn it by 90°
-            size = picture.size if turned else picture.size[::-1]
-        height, width = scaled_size(size, self.scale)
+        height, width = scaled_size(picture_size(image_path(self.root, name)), self.scale)
         return height < self.crop_size[0] or width < self.crop_size[1]
 
     def __len__(self):
@@ -81,7 +93,8 @@ class VOCSegDataset(gluon.data.Dataset):
 
     def __repr__(self):
         what = "whole pictures" if self.crop_size is None else "crops of {} × {}".format(*self.crop_size)
-        small = f", {len(self._small)} smaller than the crop" if self._small else ""
+        count = "all" if self._small == self.names else len(self._small)
+        small = f", {count} smaller than the crop" if self._small else ""
         done = (" left out" if self._skipped else " padded") if self._small else ""
         scale = "" if self.scale == 1 else f", scale {self.scale}"
         return (
@@ -116,6 +129,9 @@ def data_loader(dataset, batch_size, num_workers=0):
     Train: new order and new crops in each epoch, an incomplete last batch left out. Test: in order, all of it.
     The same for any number of worker processes. A batch larger than the training data is a ValueError.
     """
+    for what, value, least in ("batch_size", batch_size, 1), ("num_workers", num_workers, 0):
+        if not isinstance(value, numbers.Integral) or value < least:
+            raise ValueError(f"{what}={value!r}: expected a whole number, at least {least}")
     if dataset.train and batch_size > len(dataset):
         raise ValueError(f"batch_size {batch_size}, but {dataset!r}: take at most {len(dataset)}")
     if dataset.crop_size is None and batch_size != 1:

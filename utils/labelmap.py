@@ -1,9 +1,11 @@
 """Class names, colours and class indices, and the way from each to the others (chapter 03)."""
 
-import pathlib
+import re
 
 import numpy as np
 from mxnet import nd
+
+from .files import read_lines, short
 
 VOID = 255
 """Index of pixels that nobody could name, and of the band around objects: never a class."""
@@ -34,7 +36,7 @@ class LabelMap:
         for what, values in ("name", self.names), ("colour", self.colors + self.void_colors):
             doubled = sorted({str(v) for v in values if values.count(v) > 1})
             if doubled:
-                raise ValueError(f"{what} given twice: {', '.join(doubled)}")
+                raise ValueError(f"{what} given twice: {', '.join(doubled)}; each class needs one of its own")
         self._table = None
 
     @classmethod
@@ -45,16 +47,14 @@ class LabelMap:
         they are VOC's, in order. A line whose name is void, ignore or ignored, or whose colour is VOC's void
         colour, is void and no class.
         """
-        path, rows, names, colors, void_colors = pathlib.Path(path), [], [], [], []
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
-            line = line.strip()
-            if not line or line.startswith("#"):
+        rows, names, colors, void_colors = [], [], [], []
+        for number, line in read_lines(path, "a line name:r,g,b:: for each class"):
+            if line.startswith("#"):
                 continue
-            try:
-                name, color = line.split(":")[:2]
-                rows.append((name, tuple(int(v) for v in color.split(",")) if color.strip() else None))
-            except ValueError:
-                raise ValueError(f"{path}, line {number}: {line!r} is not name:r,g,b:parts:actions") from None
+            found = re.match(r"([^:]+):\s*(?:(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*)?(:|$)", line, re.ASCII)
+            if not found:
+                raise ValueError(f"{path}, line {number}: {short(line)} is not name:r,g,b:parts:actions")
+            rows.append((found[1].strip(), tuple(int(found[i]) for i in (2, 3, 4)) if found[2] else None))
         bare = [name for name, color in rows if color is None]
         if bare and len(bare) < len(rows):
             raise ValueError(f"{path}: no colour for {', '.join(bare)}: give r,g,b in each line or in none")
@@ -82,9 +82,10 @@ class LabelMap:
     def indices(self, rgb):
         """(…, 3) uint8 colours → (…) uint8 indices, 255 for void and 254 for a colour of no class."""
         if self._table is None:  # one entry for each of the 256³ colours, 16 MB, made at first use
-            self._table = np.full(256**3, _UNKNOWN, np.uint8)
-            self._table[_code(np.array(self.void_colors))] = VOID
-            self._table[_code(np.array(self.colors))] = np.arange(len(self))
+            table = np.full(256**3, _UNKNOWN, np.uint8)
+            table[_code(np.array(self.void_colors))] = VOID
+            table[_code(np.array(self.colors))] = np.arange(len(self))
+            self._table = table  # only now that it is whole: a loader's threads share it
         return self._table[_code(rgb)]
 
 

@@ -1,12 +1,17 @@
 """Reading data sets in Pascal VOC's layout, cropping, batches (chapters 01 and 02)."""
 
+import operator
+import os
 import pathlib
+import re
 
 import numpy as np
 from mxnet import nd
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image
 
-from .labelmap import VOC, LabelMap, check_known
+from .files import read_lines, short
+from .labelmap import VOC, LabelMap
+from .pictures import picture_size, read_image, read_label, read_label_image
 
 RGB_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 """Mean of ImageNet's pictures, on the scale 0 to 1: what Gluon's pretrained nets were trained with."""
@@ -41,73 +46,45 @@ def data_root(name="voc_mini"):
 def data_classes(root):
     """`LabelMap` of a data set: its `labelmap.txt`, or the 21 classes of Pascal VOC where it has none."""
     path = data_root(root) / "labelmap.txt"
-    return LabelMap.read(path) if path.is_file() else VOC
+    return LabelMap.read(path) if os.path.lexists(path) else VOC
 
 
 def read_names(root, train=True):
-    """Names in the split file, `train.txt` or `val.txt`, in its order."""
+    """Names in the split file, `train.txt` or `val.txt`, in its order. A path or a name given twice is a ValueError."""
     path = data_root(root) / "ImageSets" / "Segmentation" / ("train.txt" if train else "val.txt")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected one picture's name a line, without .jpg")
-    names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    if not names:
-        raise ValueError(f"{path}: empty; expected one picture's name a line, without .jpg")
-    return names
+    expected = "one picture's name a line, without .jpg"
+    lines = {}
+    for number, name in read_lines(path, expected):
+        if re.search(r"[/\\]|^[A-Za-z]:|\.(jpe?g|png)$", name, re.IGNORECASE):
+            raise ValueError(f"{path}, line {number}: {short(name)} is a path or file name; expected {expected}")
+        if re.search(r"\t|^\S+( -1|  [01])$", name):  # as in VOC's ImageSets/Main, or a table
+            raise ValueError(f"{path}, line {number}: {short(name)} has two columns; expected {expected}")
+        if name in lines:
+            raise ValueError(
+                f"{path}, lines {lines[name]} and {number}: {short(name)} twice, so it would count twice; delete one"
+            )
+        lines[name] = number
+    if not lines:
+        raise ValueError(f"{path}: empty; expected {expected}")
+    return list(lines)
 
 
 def image_path(root, name):
-    """Where the picture of a name lies."""
-    return pathlib.Path(root) / "JPEGImages" / f"{name}.jpg"
+    """Where the picture of a name lies: NAME.jpg; only where there is none, NAME.jpeg, .JPG, .JPEG or .png."""
+    folder = pathlib.Path(root) / "JPEGImages"
+    for ending in ".jpg", ".jpeg", ".JPG", ".JPEG", ".png":
+        path = folder / f"{name}{ending}"
+        if os.path.exists(path):  # where Path.exists raises, for a name too long, this is False
+            return path
+    raise FileNotFoundError(
+        f"{folder / name}.jpg: no such file, nor one in .jpeg, .JPG, .JPEG or .png; "
+        "add the picture or take its name out of the split file"
+    )
 
 
 def label_path(root, name):
     """Where the label of a name lies."""
     return pathlib.Path(root) / "SegmentationClass" / f"{name}.png"
-
-
-def _open(path):
-    """Decode a picture whole, or raise one error that names the file."""
-    # Pillow, unlike OpenCV and MXNet, refuses a file cut short, until `import gluoncv` tells it not to: tell it again
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    try:
-        with open(path, "rb") as file:
-            picture = Image.open(file)
-            picture.load()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read as a picture ({error}); copy or export it anew") from None
-    return picture
-
-
-def read_image(path):
-    """A photograph as (H, W, 3) uint8 NumPy array in RGB, turned upright as its EXIF data says."""
-    return np.asarray(ImageOps.exif_transpose(_open(path)).convert("RGB"))
-
-
-def read_label(path, classes=VOC):
-    """A label PNG, palette or RGB, as (H, W) uint8 NumPy array of class indices, 255 = void (chapter 03).
-
-    Colours decide: in a palette PNG the class is that of the pixel's palette colour, not its bare index.
-    """
-    picture = _open(path)
-    try:
-        if picture.mode == "P":
-            palette = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
-            index = np.asarray(picture)
-            if index.max() >= len(palette):
-                raise ValueError(f"a pixel of value {index.max()}, but the palette has {len(palette)} colours only")
-            label = classes.indices(palette)[index]
-            check_known(label, lambda row, column: palette[index[row, column]])
-        elif picture.mode == "RGB":
-            rgb = np.asarray(picture)
-            label = classes.indices(rgb)
-            check_known(label, lambda row, column: rgb[row, column])
-        else:
-            raise ValueError(f"a picture of mode {picture.mode}: expected a palette or RGB PNG in the classes' colours")
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return label
 
 
 def read_pair(root, name, classes=VOC, scale=1.0):
@@ -116,15 +93,18 @@ def read_pair(root, name, classes=VOC, scale=1.0):
     scale < 1 reduces both: the image by averaging, the label by nearest neighbour (chapter 02).
     """
     image, label = read_image(image_path(root, name)), read_label(label_path(root, name), classes)
-    _check_sizes(image, label, label_path(root, name))
+    _check_sizes(root, name, image, label)
     return resize(image, scale), resize(label, scale)
 
 
-def _check_sizes(image, label, path):
+def _check_sizes(root, name, image, label):
     if image.shape[:2] != label.shape[:2]:
+        why = "the two don't belong together"
+        if label.shape[:2] == picture_size(image_path(root, name), upright=False):
+            why = "its picture is turned by its EXIF data and the label is not: turn the label too"
         raise ValueError(
-            f"{path}: {label.shape[0]} × {label.shape[1]}, but its picture is {image.shape[0]} × {image.shape[1]} "
-            "(height × width): the two don't belong together"
+            f"{label_path(root, name)}: {label.shape[0]} × {label.shape[1]}, "
+            f"but its picture is {image.shape[0]} × {image.shape[1]} (height × width): {why}"
         )
 
 
@@ -150,8 +130,8 @@ def read_images(root=None, train=True):
     root = data_root() if root is None else data_root(root)
     images, labels = [], []
     for name in read_names(root, train):
-        image, label = read_image(image_path(root, name)), np.asarray(_open(label_path(root, name)).convert("RGB"))
-        _check_sizes(image, label, label_path(root, name))
+        image, label = read_image(image_path(root, name)), read_label_image(label_path(root, name))
+        _check_sizes(root, name, image, label)
         images.append(nd.array(image, dtype=np.uint8))
         labels.append(nd.array(label, dtype=np.uint8))
     return images, labels
@@ -162,11 +142,22 @@ def normalize(image):
     return (image.astype(np.float32) / 255 - RGB_MEAN) / RGB_STD
 
 
+def check_crop(crop_size):
+    """Two whole numbers above 0, or a ValueError."""
+    try:
+        height, width = map(operator.index, crop_size)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1:
+        raise ValueError(f"crop_size={crop_size!r}: expected (height, width), two whole numbers above 0")
+
+
 def rand_crop(image, label, height, width, rng=np.random):
     """The same random rectangle of an image (H, W, …) and of its label (H, W, …) (chapter 02).
 
     Both `NDArray` or both NumPy. A picture smaller than the rectangle is a ValueError.
     """
+    check_crop((height, width))
     h, w = label.shape[:2]
     if tuple(image.shape[:2]) != (h, w):
         raise ValueError(f"image of {image.shape[:2]} and label of {(h, w)}: expected one size")
