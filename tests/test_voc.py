@@ -2,7 +2,6 @@ import utils
 from utils.voc import image_path, label_path, read_pair
 
 import io
-import zlib
 
 import gluoncv
 import mxnet as mx
@@ -56,13 +55,6 @@ def test_own_classes(voc_folder):
         [dataset[i] for i in range(3)]
 
 
-def test_half_a_jpeg_is_refused_by_name(voc_folder):
-    path = image_path(voc_folder, "a")
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"a\.jpg: cannot be read"):
-        utils.read_image(path)
-
-
 def test_photo_is_turned_as_its_exif_says(tmp_path):
     pixels = np.zeros((8, 16, 3), np.uint8)
     pixels[:, :8] = 255
@@ -73,17 +65,7 @@ def test_photo_is_turned_as_its_exif_says(tmp_path):
     assert image.shape == (16, 8, 3) and image[:6].min() > 250 and image[10:].max() < 5
 
 
-@pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
-def test_label_of_another_kind_is_refused(tmp_path, mode):
-    Image.new(mode, (4, 4)).save(tmp_path / "label.png")
-    with pytest.raises(ValueError, match=f"label.png: a picture of mode {mode}"):
-        utils.read_label(tmp_path / "label.png")
-
-
-def test_names_with_spaces_windows_line_ends_and_names_of_data_sets(voc_folder):
-    path = voc_folder / "ImageSets/Segmentation/train.txt"
-    path.write_bytes(b"my photo 1\r\n\r\n b \r\n")
-    assert utils.read_names(voc_folder) == ["my photo 1", "b"]
+def test_names_of_data_sets(voc_folder):
     assert len(utils.read_names("voc_mini")) == 160 and utils.data_classes("voc_mini") == utils.VOC
     with pytest.raises(FileNotFoundError, match="no such folder"):
         utils.data_classes(voc_folder / "nowhere")
@@ -98,37 +80,12 @@ def test_a_turned_photo_is_too_small_as_it_will_be_read(voc_folder):
     assert "a" not in utils.VOCSegDataset(True, (40, 60), voc_folder, small="skip").names
 
 
-def test_missing_files_are_named(voc_folder):
-    for folder, name in ("JPEGImages", "a.jpg"), ("SegmentationClass", "b.png"):
-        (voc_folder / folder / name).unlink()
-        with pytest.raises(FileNotFoundError, match=name):
-            read_pair(voc_folder, name[0])
-    (voc_folder / "ImageSets/Segmentation/val.txt").write_text("\n")
-    with pytest.raises(ValueError, match="val.txt: empty"):
-        utils.VOCSegDataset(False, None, voc_folder)
-    (voc_folder / "ImageSets/Segmentation/val.txt").unlink()
-    with pytest.raises(FileNotFoundError, match="val.txt: no such file"):
-        utils.VOCSegDataset(False, None, voc_folder)
-
-
 def test_pair_of_two_sizes_is_refused(voc_folder):
     Image.new("RGB", (60, 41)).save(image_path(voc_folder, "a"))
     with pytest.raises(ValueError, match=r"a\.png: 40 × 60, but its picture is 41 × 60"):
         read_pair(voc_folder, "a")
     with pytest.raises(ValueError, match=r"a\.png: 40 × 60, but its picture is 41 × 60"):
         utils.read_images(voc_folder)
-
-
-def test_palette_shorter_than_its_pixels_is_refused(tmp_path):
-    write_palette_png(tmp_path / "label.png", np.array([[0, 1, 2]]), [(0, 0, 0), (128, 0, 0), (0, 128, 0)])
-    data = (tmp_path / "label.png").read_bytes()
-    start = data.index(b"PLTE") - 4
-    short = (6).to_bytes(4, "big") + b"PLTE" + data[start + 8 : start + 14]  # two colours for three values
-    short += zlib.crc32(short[4:]).to_bytes(4, "big")
-    length = int.from_bytes(data[start : start + 4], "big")
-    (tmp_path / "label.png").write_bytes(data[:start] + short + data[start + 12 + length :])
-    with pytest.raises(ValueError, match=r"label\.png: a pixel of value 2, but the palette has 2 colours only"):
-        utils.read_label(tmp_path / "label.png")
 
 
 def test_data_root_says_what_is_missing(tmp_path):

@@ -102,7 +102,8 @@ def _load(path, expected):
 def read_image(path):
     """A photograph, JPEG or PNG, as (H, W, 3) uint8 NumPy array in RGB, turned upright as its EXIF data says.
 
-    Greyscale and CMYK become RGB, transparency is dropped. What cannot be read right is a ValueError.
+    Greyscale and CMYK become RGB, transparency is dropped; EXIF data too damaged to read turns nothing.
+    What cannot be read right is a ValueError.
     """
     picture = _load(path, "a JPEG or PNG")
     picture.info.pop("transparency", None)
