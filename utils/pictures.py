@@ -14,7 +14,7 @@ from .files import naming
 from .labelmap import VOC, VOID, check_known
 
 MAX_PIXELS = 250_000_000
-"""Pixels in the largest picture that is read: the 200 million of the largest telephones pass, 0.75 GB once decoded."""
+"""Pixels of the largest picture that is read: the 200 million of the largest telephones pass, and take 2 GB."""
 
 _ORIENTATION = 0x0112  # EXIF: how the camera was held
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -108,7 +108,8 @@ def read_image(path):
     picture = _load(path, "a JPEG or PNG")
     picture.info.pop("transparency", None)
     with _decoding(path):
-        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        ImageOps.exif_transpose(picture, in_place=True)
+        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def picture_size(path, upright=True):
