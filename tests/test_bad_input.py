@@ -82,6 +82,8 @@ ANIMATED_BOMB = bomb(
     (b"acTL", struct.pack(">II", 2, 0)), (b"fcTL", struct.pack(">5I2H2B", 0, 50000, 50000, 0, 0, 1, 1, 1, 0))
 )
 JPEG = encoded(Image.fromarray(PHOTO), "JPEG", quality=95)
+AT = JPEG.index(b"\xff\xc0") + 5  # where a JPEG tells its height and width
+JPEG_BOMB = JPEG[:AT] + struct.pack(">HH", 60000, 50000) + JPEG[AT + 4 :]
 SHORT_PALETTE = png(*[(k, c[:6] if k == b"PLTE" else c) for k, c in chunks(palette_png())])
 NO_PALETTE = png(*[(k, c) for k, c in chunks(palette_png()) if k != b"PLTE"])
 GREY_PALETTE = [(i, i, i) for i in range(256)]
@@ -104,6 +106,7 @@ NOT_PICTURES = [
     (b"\xff\xd8\xff", "cannot be read as a picture.*copy or export it anew"),
     (bomb(), r"50000 × 50000 .*, 2,500,000,000 pixels, but at most 250,000,000 are read; reduce"),
     (ANIMATED_BOMB, r"50000 × 50000 \(height × width\), 2,500,000,000 pixels"),
+    (JPEG_BOMB, r"60000 × 50000 \(height × width\), 3,000,000,000 pixels"),
     (ANIMATED, "an animation of 2 frames; save the one you mean"),
     (DEEP_RGB, "a PNG of 16 bits a channel; convert it to 8 bits"),
     (encoded(Image.new("I;16", (4, 4))), "a PNG of 16 bits a channel; convert it to 8 bits"),

@@ -82,6 +82,7 @@ def test_labelmap_file(tmp_path):
     "text, message",
     [
         ("sky:1,2\n", "labelmap.txt, line 1: 'sky:1,2' is not name:r,g,b"),
+        ("sky:1,2,3,4::\n", "labelmap.txt, line 1: 'sky:1,2,3,4::' is not name:r,g,b"),
         ("sky\n", "labelmap.txt, line 1: 'sky'"),
         ("sky:1,2,3::\nsea:1,2,3::\n", r"labelmap.txt: colour given twice: \(1, 2, 3\)"),
         ("sky:1,2,3::\nsky:4,5,6::\n", "labelmap.txt: name given twice: sky"),
