@@ -300,6 +300,7 @@ def test_split_file_is_a_folder(voc_folder):
         ("Köln\n東京\nnarrow\u202fspace".encode(), ["Köln", "東京", "narrow\u202fspace"]),
         (b"2008_000008\n2008_000015\n", ["2008_000008", "2008_000015"]),
         (b"v1.2\na.b\n#1\n", ["v1.2", "a.b", "#1"]),
+        (b"city/a\ncity/more/b\n", ["city/a", "city/more/b"]),
     ],
 )
 def test_split_files_read_right(voc_folder, data, names):
@@ -315,6 +316,11 @@ def test_split_files_read_right(voc_folder, data, names):
         (b"a\nb\n\na\n", ", lines 1 and 4: 'a' twice, so it would count twice; delete one"),
         (b"a\n/data/b\n", ", line 2: '/data/b' is a path or file name; expected one picture's name a line"),
         (b"../b\n", ", line 1: '../b' is a path"),
+        (b"city/../../b\n", ", line 1: 'city/../../b' is a path"),
+        (b"city/..\n", ", line 1: 'city/..' is a path"),
+        (b"./b\n", ", line 1: './b' is a path"),
+        (b"city//b\n", ", line 1: 'city//b' is a path"),
+        (b"city/\n", ", line 1: 'city/' is a path"),
         (b"..\\b\n", r", line 1: '..\\\\b' is a path"),
         (b"C:b\n", ", line 1: 'C:b' is a path"),
         (b"JPEGImages/a.jpg\n", ", line 1: 'JPEGImages/a.jpg' is a path or file name"),

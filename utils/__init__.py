@@ -3,7 +3,7 @@
 from .device import physical_cores, try_all_gpus, try_gpu  # first: it sets MXNet's threads
 from .labelmap import VOC, VOC_CLASSES, VOC_COLORMAP, VOID, VOID_COLOR, LabelMap, image2label, label2image
 from .pictures import read_image, read_label
-from .voc import data_classes, data_root, read_images, read_names, normalize, rand_crop
+from .voc import data_classes, data_root, image_path, label_path, read_images, read_names, normalize, rand_crop
 from .voc import RGB_MEAN, RGB_STD
 from .dataset import VOCSegDataset, data_loader
 from .plotting import LiveCurve, add_legend, overlay, show_images

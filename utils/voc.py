@@ -55,7 +55,7 @@ def read_names(root, train=True):
     expected = "one picture's name a line, without .jpg"
     lines = {}
     for number, name in read_lines(path, expected):
-        if re.search(r"[/\\]|^[A-Za-z]:|\.(jpe?g|png)$", name, re.IGNORECASE):
+        if _is_path(name):
             raise ValueError(f"{path}, line {number}: {short(name)} is a path or file name; expected {expected}")
         if re.search(r"\t|^\S+( -1|  [01])$", name):  # as in VOC's ImageSets/Main, or a table
             raise ValueError(f"{path}, line {number}: {short(name)} has two columns; expected {expected}")
@@ -67,6 +67,12 @@ def read_names(root, train=True):
     if not lines:
         raise ValueError(f"{path}: empty; expected {expected}")
     return list(lines)
+
+
+def _is_path(name):
+    """Whether a name would lead out of the data set, or is a file's. Folders below are fine: CVAT writes them."""
+    outside = "\\" in name or name[1:2] == ":" or not {"", ".", ".."}.isdisjoint(name.split("/"))
+    return outside or name.lower().endswith((".jpg", ".jpeg", ".png"))
 
 
 def image_path(root, name):
