@@ -8,6 +8,8 @@ CROP    =# height x width, such as 160x224
 SCALE   =# a factor for the size of the images
 EPOCHS  =# a number of epochs
 CAMVID  =# for make results: CamVid in VOC layout
+PLATFORM =# for make wheelhouse: linux-x86_64, linux-aarch64, macos-x86_64, or several; default: as this machine
+WHEELHOUSE ?=# the folder of make wheelhouse, such as /media/stick/wheelhouse; WHEELHOUSE=none: install from the network
 ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade
 
 # Any Python from 3.6 starts the set-up, which then looks for a 3.11 or 3.10 (or takes PYTHON=...).
@@ -23,7 +25,7 @@ LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab setup check refresh exercises results clean distclean lock
+.PHONY: help course test lab setup check refresh exercises results wheelhouse clean distclean lock
 .NOTPARALLEL:
 
 help:
@@ -60,6 +62,10 @@ refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=0
 results: ## make the tables in results/ that chapters load, where code, data or settings changed; CAMVID=FOLDER
 	$(READY)
 	@for table in fcn32s skips; do .venv/bin/python results/$$table.py $(if $(CAMVID),"$(CAMVID)") || exit 1; done
+
+wheelhouse: ## pack all that an install needs, for rooms without a network; PLATFORM= WHEELHOUSE=
+	@WHEELHOUSE=none "$(ANY)" tools/bootstrap.py --quiet
+	@.venv/bin/python tools/wheelhouse.py $(PLATFORM)
 
 lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer ones
 	@$(UV_LOCK) $(LOCKED) --extra cpu -o locks/cpu.txt

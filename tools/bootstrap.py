@@ -22,6 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "utils", "tools"))  # not `utils`: that imports MXNet
 import gpu  # noqa: E402
 import machine  # noqa: E402
+import wheelhouse  # noqa: E402
 
 BOOTSTRAP = os.path.join(ROOT, ".bootstrap")  # uv, and the Python that uv brings
 UV_LOCK = os.path.join(ROOT, "locks", "bootstrap.txt")
@@ -256,6 +257,17 @@ def install(version, device):
 # ---- The set-up ----
 
 
+def use_wheelhouse():
+    """Where there is a wheelhouse, pip and uv take everything from it and ask no network."""
+    try:
+        folder = wheelhouse.find()
+    except wheelhouse.WheelhouseError as error:
+        raise SetupError(str(error)) from None
+    if folder:
+        say(f"Everything is taken from {folder}, nothing from a network.")
+        os.environ.update(wheelhouse.settings(folder))
+
+
 @contextlib.contextmanager
 def alone():
     """Two set-ups at once would spoil each other: the second waits here for the first."""
@@ -293,6 +305,7 @@ def set_up(quiet=False):
         say(f"Setting up .venv: {reason}.")
         device = (state == "complete" and machine.venv_device()) or choose_device()
         needed = machine.SETUP_GB[device] if state == "build" else 0.5
+        use_wheelhouse(device)
         if state == "build":
             python = choose_python()
         if machine.free_gb() < needed:
