@@ -180,7 +180,7 @@ def download(path, target, python, folder):
             raise WheelhouseError(
                 f"pip could not get everything for {target} with Python {python}:\n"
                 + "".join(f"  | {line}\n" for line in errors)
-                + "Run `make wheelhouse` again: what was downloaded is kept."
+                + "If the network failed, run it again: what was downloaded is kept."
             )
 
 
