@@ -6,9 +6,11 @@
 FROM python:3.11-slim-bookworm AS machine
 
 # MXNet's wheel leaves libgomp1 and libquadmath0 to the system. There is no libquadmath0 for ARM.
+# EXTRA: more Debian packages, such as git, which .devcontainer adds.
+ARG EXTRA=""
 RUN quadmath=$(test "$(dpkg --print-architecture)" != amd64 || echo libquadmath0) \
     && apt-get update \
-    && apt-get install -y --no-install-recommends git libgomp1 make $quadmath \
+    && apt-get install -y --no-install-recommends libgomp1 make $quadmath $EXTRA \
     && rm -rf /var/lib/apt/lists/*
 
 # Not root: what the course writes into a folder of the host then belongs to the host's first user.
