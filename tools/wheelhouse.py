@@ -23,7 +23,6 @@ sys.path.insert(0, os.path.join(ROOT, "utils", "tools"))  # not `utils`: that im
 import machine  # noqa: E402
 
 UV_LOCK = os.path.join(ROOT, "locks", "bootstrap.txt")
-DEFAULT = os.path.join(ROOT, "wheelhouse")
 MANIFEST = "wheelhouse.json"
 NEEDED_GB = 0.45  # a platform, measured: 0.36 of wheels for two Pythons, 0.03 of Python, uv
 
@@ -74,6 +73,11 @@ def locks():
     return {os.path.basename(path): sha256(path) for path in (machine.LOCK, UV_LOCK)}
 
 
+def place():
+    """The folder that WHEELHOUSE names, or wheelhouse/ in the course's own."""
+    return os.path.abspath(os.path.expanduser(os.environ.get("WHEELHOUSE") or os.path.join(machine.ROOT, "wheelhouse")))
+
+
 def files(folder):
     """Every file of a wheelhouse but its manifest: name relative to the folder -> bytes."""
     paths = [os.path.join(top, name) for top, _, names in os.walk(folder) for name in names]
@@ -86,8 +90,7 @@ def files(folder):
 
 def find():
     """The wheelhouse to install from, or None. WheelhouseError where it is not for this set-up."""
-    named = os.environ.get("WHEELHOUSE")
-    folder = os.path.abspath(os.path.expanduser(named or DEFAULT))
+    named, folder = os.environ.get("WHEELHOUSE"), place()
     if named == "none" or not (named or os.path.isdir(folder)):
         return None
     way_out = ". Pack it anew with `make wheelhouse`, or install from the network: WHEELHOUSE=none."
@@ -251,8 +254,7 @@ def pack(folder, targets):
 
 
 def main(targets):
-    named = os.environ.get("WHEELHOUSE")
-    folder = os.path.abspath(os.path.expanduser(named)) if named else DEFAULT
+    folder = place()
     try:
         without_python = pack(folder, targets or [this_platform()])
     except (WheelhouseError, OSError) as error:
