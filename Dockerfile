@@ -5,13 +5,23 @@
 #     docker buildx imagetools inspect python:3.11-slim-bookworm
 FROM python:3.11-slim-bookworm AS machine
 
-# MXNet's wheel leaves libgomp1 and libquadmath0 to the system. There is no libquadmath0 for ARM.
+# MXNet's wheel leaves these libraries to the system. The ARM wheel names Arm's Performance Libraries, which Debian
+# lacks; what it calls in them are BLAS, LAPACK and the functions of libm, so OpenBLAS takes their place.
 # EXTRA: more Debian packages, such as git, which .devcontainer adds.
 ARG EXTRA=""
-RUN quadmath=$(test "$(dpkg --print-architecture)" != amd64 || echo libquadmath0) \
+RUN case "$(dpkg --print-architecture)" in \
+        amd64) libraries="libgomp1 libquadmath0" ;; \
+        arm64) libraries="libgomp1 libopenblas0-pthread liblapacke" ;; \
+    esac \
     && apt-get update \
-    && apt-get install -y --no-install-recommends libgomp1 make $quadmath $EXTRA \
-    && rm -rf /var/lib/apt/lists/*
+    && apt-get install -y --no-install-recommends make $libraries $EXTRA \
+    && rm -rf /var/lib/apt/lists/* \
+    && if [ "$(dpkg --print-architecture)" = arm64 ]; then \
+        cd /usr/lib/aarch64-linux-gnu \
+        && ln -s openblas-pthread/libopenblas.so.0 libarmpl_lp64_mp.so \
+        && ln -s liblapacke.so.3 libamath.so \
+        && ln -s libm.so.6 libastring.so; \
+    fi
 
 # Not root: what the course writes into a folder of the host then belongs to the host's first user.
 RUN useradd --uid 1000 --shell /bin/bash --create-home course \
