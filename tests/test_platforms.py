@@ -94,5 +94,5 @@ def test_every_platform_is_on_the_page():
     page = (ROOT / "docs/platforms.md").read_text()
     for words in ("x86-64", "ARM", "Intel Mac", "WSL2", "Apple silicon", "Alpine", "JupyterHub", "Colab"):
         assert words in page
-    for target in re.findall(r"make (\w+)", page):
+    for target in re.findall(r"(?:`|^    |!)make (?:-C \w+ )?(\w+)", page, re.M):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
