@@ -8,7 +8,7 @@ CROP    =# height x width, such as 160x224
 SCALE   =# a factor for the size of the images
 EPOCHS  =# a number of epochs
 CAMVID  =# for make results: CamVid in VOC layout
-PLATFORM =# for make wheelhouse: linux-x86_64, linux-aarch64, macos-x86_64, or several; default: as this machine
+PLATFORM =# for make wheelhouse: linux-x86_64, linux-x86_64-gpu, linux-aarch64, macos-x86_64, or several
 WHEELHOUSE ?=# the folder of make wheelhouse, such as /media/stick/wheelhouse; WHEELHOUSE=none: install from the network
 ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade
 

@@ -110,6 +110,17 @@ def test_missing_library(found, monkeypatch, lost):
     assert [what for what, _, _ in fixes(system.check_libraries(found))] == [lost]
 
 
+def test_missing_library_on_arm(found, monkeypatch):
+    """MXNet's wheel for ARM names libraries of Arm, which no one has by chance."""
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(system, "loads", lambda library: library in ("libgomp.so.1", "libGL.so.1"))
+    rows = fixes(system.check_libraries(found))
+    assert [what for what, _, _ in rows] == ["libarmpl_lp64_mp.so", "libamath.so", "libastring.so"]
+    assert all("docs/platforms.md" in todo for _, _, todo in rows)
+    assert "\n## ARM\n" in (ROOT / "docs/platforms.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("opencv_python, count", [(False, 0), (True, 1)])
 def test_missing_libgl_matters_to_opencv_python_only(found, monkeypatch, opencv_python, count):
     monkeypatch.setattr(platform, "system", lambda: "Linux")

@@ -48,7 +48,8 @@ def course(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "ROOT", str(root))
     monkeypatch.setattr(machine, "VENV", str(root / ".venv"))
     monkeypatch.setattr(machine, "PYPROJECT", str(root / "pyproject.toml"))
-    monkeypatch.delenv("DEVICE", raising=False)
+    for name in "DEVICE", "WHEELHOUSE":
+        monkeypatch.delenv(name, raising=False)
     machine.write_stamp("3.11", "cpu")
     return root
 
@@ -309,9 +310,11 @@ def test_failure_shows_the_log_and_what_may_help(course, log, hint):
 # ---- Files ----
 
 
-@pytest.mark.parametrize(
-    "path", ["tools/bootstrap.py"] + [f"utils/tools/{n}.py" for n in ("machine", "gpu", "system", "check")]
-)
+BEFORE_THE_SET_UP = ["tools/bootstrap.py", "tools/wheelhouse.py"]
+BEFORE_THE_SET_UP += [f"utils/tools/{name}.py" for name in ("machine", "gpu", "system", "check")]
+
+
+@pytest.mark.parametrize("path", BEFORE_THE_SET_UP)
 def test_files_that_run_before_the_set_up_parse_on_python_3_6(path):
     ast.parse((ROOT / path).read_text(), feature_version=(3, 6))
 

@@ -15,7 +15,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "utils" / "tools")]
 import bootstrap  # noqa: E402
 import machine  # noqa: E402
-
 import wheelhouse  # noqa: E402
 
 LOCK = """both==1.0 ; python_full_version < '3.12' \\
@@ -34,13 +33,16 @@ WHEEL = b"a wheel"
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """A course with two small locks, on Linux x86-64; pip and uv are played by functions."""
-    lock, uv_lock = tmp_path / "cpu.txt", tmp_path / "bootstrap.txt"
-    lock.write_text(LOCK.format(digest=hashlib.sha256(WHEEL).hexdigest()))
+    (tmp_path / "locks").mkdir()
+    uv_lock = tmp_path / "locks/bootstrap.txt"
+    for name in "cpu.txt", "gpu.txt":
+        (tmp_path / "locks" / name).write_text(LOCK.format(digest=hashlib.sha256(WHEEL).hexdigest()))
     uv_lock.write_text("uv==0.1 \\\n    --hash=sha256:66\n")
-    monkeypatch.setattr(machine, "LOCK", str(lock))
     monkeypatch.setattr(wheelhouse, "UV_LOCK", str(uv_lock))
     monkeypatch.setattr(machine, "ROOT", str(tmp_path))
-    monkeypatch.setattr(wheelhouse, "this_platform", lambda: "linux-x86_64")
+    monkeypatch.setattr(
+        wheelhouse, "this_platform", lambda device="cpu": "linux-x86_64-gpu" if device == "gpu" else "linux-x86_64"
+    )
     monkeypatch.setattr(wheelhouse, "fetch_python", lambda target, folder: "")
     monkeypatch.delenv("WHEELHOUSE", raising=False)
 
@@ -67,14 +69,15 @@ def packed(course):
     ],
 )
 def test_markers_are_those_of_the_other_machine(course, target, python, names):
-    found = wheelhouse.locked(machine.LOCK, target, python)
+    found = wheelhouse.locked(machine.lock("cpu"), target, python)
     assert set(found) == names
     assert found["both==1.0"].count("--hash=sha256:") == 2
 
 
 def test_the_real_lock_on_this_machine_is_what_is_installed():
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    pins = wheelhouse.locked(machine.LOCK, wheelhouse.this_platform(), version)
+    device = machine.venv_device()
+    pins = wheelhouse.locked(machine.lock(device), wheelhouse.this_platform(device), version)
     seen = subprocess.run([sys.executable, "-m", "pip", "freeze", "--all"], capture_output=True, text=True, check=True)
     installed = {line.lower().replace("_", "-").replace(".", "-") for line in seen.stdout.splitlines()}
     missing = {pin for pin in pins if pin.lower().replace("_", "-").replace(".", "-") not in installed}
@@ -103,14 +106,31 @@ def refused(words):
 
 
 def test_refused_for_another_lock(packed):
-    with open(machine.LOCK, "a") as file:
+    with open(machine.lock("cpu"), "a") as file:
         file.write("# changed\n")
     refused("packed for another locks/cpu.txt")
 
 
 def test_refused_for_another_platform(packed, monkeypatch):
-    monkeypatch.setattr(wheelhouse, "this_platform", lambda: "linux-aarch64")
+    monkeypatch.setattr(wheelhouse, "this_platform", lambda device="cpu": "linux-aarch64")
     refused("packed for linux-x86_64, expected linux-aarch64")
+
+
+def test_a_gpu_has_a_wheelhouse_of_its_own(packed, course):
+    with pytest.raises(wheelhouse.WheelhouseError, match="packed for linux-x86_64, expected linux-x86_64-gpu.*DEVICE"):
+        wheelhouse.find("gpu")
+    assert wheelhouse.main(["linux-x86_64-gpu", "linux-x86_64"]) == 0
+    assert wheelhouse.find("gpu") == wheelhouse.find("cpu") == str(packed)
+    with open(machine.lock("gpu"), "a") as file:
+        file.write("# changed\n")
+    with pytest.raises(wheelhouse.WheelhouseError, match="another locks/gpu.txt"):
+        wheelhouse.find("gpu")
+    assert wheelhouse.find("cpu")
+
+
+def test_markers_of_the_gpu_s_lock():
+    pins = wheelhouse.locked(machine.lock("gpu"), "linux-x86_64-gpu", "3.11")
+    assert "mxnet-cu112==1.9.1" in pins and len(pins) > 130
 
 
 def test_refused_where_the_copy_was_cut_short(packed):
@@ -124,9 +144,9 @@ def test_refused_where_the_named_folder_is_none(course, monkeypatch):
 
 
 def test_set_up_tells_the_refusal(packed, monkeypatch):
-    monkeypatch.setattr(wheelhouse, "this_platform", lambda: "linux-aarch64")
+    monkeypatch.setattr(wheelhouse, "this_platform", lambda device="cpu": "linux-aarch64")
     with pytest.raises(bootstrap.SetupError, match="expected linux-aarch64"):
-        bootstrap.use_wheelhouse()
+        bootstrap.use_wheelhouse("cpu")
 
 
 def test_pip_and_uv_are_kept_from_the_network(packed, monkeypatch):
@@ -135,7 +155,7 @@ def test_pip_and_uv_are_kept_from_the_network(packed, monkeypatch):
     moved = packed.rename(packed.parent / "a stick")
     monkeypatch.setenv("WHEELHOUSE", str(moved))
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    bootstrap.use_wheelhouse()
+    bootstrap.use_wheelhouse("cpu")
     assert urllib.parse.unquote(os.environ["PIP_FIND_LINKS"]) == f"file://{moved}"
     assert " " not in os.environ["PIP_FIND_LINKS"]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "-d", str(packed.parent / "to"), "absent==1"]

@@ -257,10 +257,10 @@ def install(version, device):
 # ---- The set-up ----
 
 
-def use_wheelhouse():
+def use_wheelhouse(device):
     """Where there is a wheelhouse, pip and uv take everything from it and ask no network."""
     try:
-        folder = wheelhouse.find()
+        folder = wheelhouse.find(device)
     except wheelhouse.WheelhouseError as error:
         raise SetupError(str(error)) from None
     if folder:

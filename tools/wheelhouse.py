@@ -2,6 +2,7 @@
 
     .venv/bin/python tools/wheelhouse.py                              for this kind of machine
     .venv/bin/python tools/wheelhouse.py linux-x86_64 linux-aarch64   for both of these
+    .venv/bin/python tools/wheelhouse.py linux-x86_64-gpu             for GPUs: locks/gpu.txt
 
 The variable WHEELHOUSE names another folder, such as one on a stick. tools/bootstrap.py installs from
 the folder by find() and settings(); these run before any set-up: standard library and Python 3.6.
@@ -24,13 +25,15 @@ import machine  # noqa: E402
 
 UV_LOCK = os.path.join(ROOT, "locks", "bootstrap.txt")
 MANIFEST = "wheelhouse.json"
-NEEDED_GB = 0.45  # a platform, measured: 0.36 of wheels for two Pythons, 0.03 of Python, uv
+NEEDED_GB = {"cpu": 0.45, "gpu": 2.7}  # a platform, measured: wheels for two Pythons, 0.03 of Python, uv
 
 # What pip calls a platform, beginning with the oldest system that has all wheels; and what uv calls it.
 LINUX = [f"manylinux_2_{n}" for n in range(28, 4, -1)] + ["manylinux2014"]
 TAGS = {f"linux-{arch}": [f"{tag}_{arch}" for tag in LINUX] for arch in ("x86_64", "aarch64")}
 TAGS["macos-x86_64"] = ["macosx_13_0_x86_64"]
 UV_NAMES = {target: target + ("-none" if target.startswith("macos") else "-gnu") for target in TAGS}
+GPU = "linux-x86_64-gpu"  # the platform that has another lock
+TAGS[GPU], UV_NAMES[GPU] = TAGS["linux-x86_64"], UV_NAMES["linux-x86_64"]
 
 README = """What the segmentation course needs, for machines without a network
 =================================================================
@@ -55,7 +58,9 @@ class WheelhouseError(Exception):
     """What the reader is told in place of a traceback."""
 
 
-def this_platform():
+def this_platform(device="cpu"):
+    if device == "gpu":
+        return GPU
     system = {"Darwin": "macos"}.get(platform.system(), platform.system().lower())
     # On Apple silicon only an Intel Python serves, whatever the Python is that runs this.
     return system + "-" + ("x86_64" if system == "macos" else platform.machine())
@@ -69,8 +74,14 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def locks():
-    return {os.path.basename(path): sha256(path) for path in (machine.LOCK, UV_LOCK)}
+def locks(targets):
+    """The locks that hold on these platforms: file name -> hash."""
+    paths = [machine.lock(device(target)) for target in targets] + [UV_LOCK]
+    return {os.path.basename(path): sha256(path) for path in paths}
+
+
+def device(target):
+    return "gpu" if target == GPU else "cpu"
 
 
 def place():
@@ -88,12 +99,14 @@ def files(folder):
 # ---- Installing from one ----
 
 
-def find():
-    """The wheelhouse to install from, or None. WheelhouseError where it is not for this set-up."""
+def find(wanted="cpu"):
+    """The wheelhouse for a "cpu" or "gpu" set-up, or None. WheelhouseError where one is there and does not fit."""
     named, folder = os.environ.get("WHEELHOUSE"), place()
     if named == "none" or not (named or os.path.isdir(folder)):
         return None
     way_out = ". Pack it anew with `make wheelhouse`, or install from the network: WHEELHOUSE=none."
+    if wanted == "gpu":
+        way_out += " Without the GPU: DEVICE=cpu."
     try:
         with open(os.path.join(folder, MANIFEST)) as file:
             manifest = json.load(file)
@@ -101,12 +114,13 @@ def find():
         raise WheelhouseError(
             f"{folder}: found no {MANIFEST} that can be read, expected a folder made by `make wheelhouse`" + way_out
         ) from None
-    if manifest["locks"] != locks():
-        other = sorted(name for name, digest in locks().items() if manifest["locks"].get(name) != digest)
-        raise WheelhouseError(f"{folder}: packed for another locks/{other[0]} than this one" + way_out)
-    if this_platform() not in manifest["platforms"]:
+    here = this_platform(wanted)
+    if here not in manifest["platforms"]:
         packed = " and ".join(manifest["platforms"])
-        raise WheelhouseError(f"{folder}: packed for {packed}, expected {this_platform()}" + way_out)
+        raise WheelhouseError(f"{folder}: packed for {packed}, expected {here}" + way_out)
+    other = sorted(name for name, digest in locks([here]).items() if manifest["locks"].get(name) != digest)
+    if other:
+        raise WheelhouseError(f"{folder}: packed for another locks/{other[0]} than this one" + way_out)
     there = files(folder)
     bad = [name for name, size in manifest["files"].items() if there.get(name) != size]
     if bad:
@@ -138,7 +152,7 @@ def locked(path, target, python):
     """
     from packaging.requirements import Requirement
 
-    system, arch = target.split("-", 1)
+    system, arch = target.split("-")[:2]
     environment = {
         "python_version": python,
         "python_full_version": python + ".0",
@@ -198,9 +212,9 @@ def fetch_python(target, folder):
 
 
 def drop_foreign(folder):
-    """Remove wheels whose hash stands in neither lock: of an older lock, or cut short."""
+    """Remove wheels whose hash stands in no lock: of an older lock, or cut short."""
     known = set()
-    for path in (machine.LOCK, UV_LOCK):
+    for path in (machine.lock("cpu"), machine.lock("gpu"), UV_LOCK):
         with open(path) as file:
             known.update(re.findall(r"sha256:(\w+)", file.read()))
     for wheel in glob.glob(os.path.join(glob.escape(folder), "*.whl")):
@@ -217,7 +231,7 @@ def write_last(folder, targets, without_python):
     facts = {"platforms": ", ".join(targets), "pythons": " or ".join(machine.WANTED), "python": python}
     with open(os.path.join(folder, "README.txt"), "w") as file:
         file.write(README.format(count=len(found), mb=sum(found.values()) // 10**6, **facts))
-    manifest = {"locks": locks(), "platforms": targets, "pythons": machine.WANTED, "files": files(folder)}
+    manifest = {"locks": locks(targets), "platforms": targets, "pythons": machine.WANTED, "files": files(folder)}
     with open(os.path.join(folder, MANIFEST), "w") as file:
         json.dump(manifest, file, indent=1)
 
@@ -232,14 +246,14 @@ def pack(folder, targets):
     part = folder.rstrip(os.sep) + ".part"
     os.makedirs(part, exist_ok=True)
     drop_foreign(part)
-    needed = NEEDED_GB * len(targets) - sum(files(part).values()) / 1e9
+    needed = sum(NEEDED_GB[device(target)] for target in targets) - sum(files(part).values()) / 1e9
     if machine.free_gb(part) < needed:
         free = machine.free_gb(part)
         raise WheelhouseError(f"Disk of {folder}: found {free:.1f} GB free, expected {needed:.1f} GB.")
     without_python = []
     for target in targets:
         for python in machine.WANTED:
-            download(machine.LOCK, target, python, part)
+            download(machine.lock(device(target)), target, python, part)
         download(UV_LOCK, target, machine.WANTED[0], part)
         stopped = fetch_python(target, part)
         if stopped:
@@ -256,7 +270,7 @@ def pack(folder, targets):
 def main(targets):
     folder = place()
     try:
-        without_python = pack(folder, targets or [this_platform()])
+        without_python = pack(folder, targets or [this_platform(machine.venv_device() or "cpu")])
     except (WheelhouseError, OSError) as error:
         print(f"\nNo wheelhouse was packed. {error}")
         return 1

@@ -100,7 +100,8 @@ def check_packages(findings):
     for name, (expected, found) in findings["packages"].items():
         error, not_found = findings["imports"].get(MODULES.get(name), ("", []))
         locked = [missing for missing in not_found if missing in findings["packages"]]
-        library = next((lib for lib in [*system.LIBRARIES, "libcuda.so.1"] if lib in error), None)
+        needed = [*system.LIBRARIES, *system.MXNET_NEEDS["aarch64"], "libcuda.so.1"]
+        library = next((lib for lib in needed if lib in error), None)
         if found != expected:
             row = fix(name, "{}, expected {}".format(found or "missing", expected), "make setup")
             (rows if name in direct else bad).append(row)

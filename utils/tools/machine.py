@@ -115,7 +115,7 @@ def find_python(override=None):
 
 # ---- Platform and disk ----
 
-CONTAINER = 'docker run -it -p 8888:8888 -v "$PWD":/course -w /course python:3.11 bash'
+CONTAINER = "`docker build -t segmentation .` (docs/platforms.md, The container)"
 
 
 def platform_problem(system=None, machine=None, musl=None):
@@ -130,13 +130,13 @@ def platform_problem(system=None, machine=None, musl=None):
         )
     if system == "Darwin" and machine == "arm64":
         return (
-            f"MXNet 1.9.1 has no wheel for Apple silicon. Use a Linux container: `{CONTAINER}`. Or an Intel "
+            f"MXNet 1.9.1 has no wheel for Apple silicon. Use a Linux container: {CONTAINER}. Or an Intel "
             "Python under Rosetta: `make setup PYTHON=/usr/local/bin/python3.11`"
         )
     if system == "Linux" and machine not in ("x86_64", "aarch64"):
         return f"MXNet 1.9.1 has wheels for Linux on x86_64 and aarch64, none for {machine}"
     if system == "Linux" and musl:
-        return f"MXNet 1.9.1 has no wheel for musl (Alpine). Use a container: `{CONTAINER}`"
+        return f"MXNet 1.9.1 has no wheel for musl (Alpine). Use a container: {CONTAINER}"
     if system not in ("Linux", "Darwin"):
         return f"MXNet 1.9.1 has wheels for Linux and Intel macOS, none for {system}"
     return ""

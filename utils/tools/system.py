@@ -18,6 +18,11 @@ import machine
 REPAIR_GPU = "repair NVIDIA's driver, or go without: make setup DEVICE=cpu"
 MEMORY_GB = 4  # what a chapter's training and JupyterLab take at most, with some room
 
+# What MXNet's wheels leave to the system. The one for ARM names libraries of Arm.
+MXNET_NEEDS = {
+    "x86_64": ("libgomp.so.1", "libquadmath.so.0"),
+    "aarch64": ("libgomp.so.1", "libarmpl_lp64_mp.so", "libamath.so", "libastring.so"),
+}
 # library: package for apt, dnf, conda-forge
 LIBRARIES = {
     "libgomp.so.1": ("libgomp1", "libgomp", "libgomp"),
@@ -47,8 +52,10 @@ def check_platform():
 
 
 def remedy(library):
-    if library not in LIBRARIES:
+    if library == "libcuda.so.1":
         return REPAIR_GPU
+    if library not in LIBRARIES:
+        return "docs/platforms.md, ARM: OpenBLAS can take its place"
     apt, dnf, conda = LIBRARIES[library]
     if os.environ.get("CONDA_PREFIX"):
         return "conda install -c conda-forge " + conda
@@ -68,9 +75,7 @@ def check_libraries(findings):
     if platform.system() != "Linux":
         return []
     rows = []
-    for library in ("libgomp.so.1", "libquadmath.so.0"):
-        if library.startswith("libquad") and platform.machine() != "x86_64":
-            continue  # there is none
+    for library in MXNET_NEEDS.get(platform.machine(), ()):
         found = loads(library)
         rows.append(ok(library, "found") if found else fix(library, "not found", remedy(library)))
     if loads("libGL.so.1"):
