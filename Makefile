@@ -10,6 +10,7 @@ EPOCHS  =# a number of epochs
 CAMVID  =# for make results: CamVid in VOC layout
 PLATFORM =# for make wheelhouse: linux-x86_64, linux-x86_64-gpu, linux-aarch64, macos-x86_64, or several
 WHEELHOUSE ?=# the folder of make wheelhouse, such as /media/stick/wheelhouse; WHEELHOUSE=none: install from the network
+ARCHIVE =# for make data: a file brought along, in place of the download
 ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade
 
 # Any Python from 3.6 starts the set-up, which then looks for a 3.11 or 3.10 (or takes PYTHON=...).
@@ -25,7 +26,7 @@ LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab setup check refresh exercises results wheelhouse clean distclean lock
+.PHONY: help course test lab setup check refresh exercises data results wheelhouse clean distclean lock
 .NOTPARALLEL:
 
 help:
@@ -54,6 +55,11 @@ setup: ## set up .venv (the targets above do so by themselves); PYTHON= names th
 exercises: ## write the exercises without their solutions to my_exercises/, where you solve them
 	$(READY)
 	@$(COURSE) exercises $(call option,chapter,$(CHAPTER))
+
+data: ## fetch DATASET=voc2012 (2 GB) or camvid, where it is not there yet; ARCHIVE=FILE takes a file you bring
+	$(READY)
+	@.venv/bin/python -m utils.tools.datasets $(or $(DATASET),$(error Which? make data DATASET=voc2012 or camvid)) \
+		$(call option,archive,$(ARCHIVE))
 
 refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=08 does one
 	$(READY)

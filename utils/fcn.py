@@ -3,6 +3,7 @@
 from mxnet import gluon, init
 from mxnet.gluon import nn
 
+from .tools.weights import pretrained_net
 from .upsampling import BilinearUpsampling
 from .vgg16 import VGG16FCN
 
@@ -98,7 +99,8 @@ def resnet_features(backbone="resnet18_v2", pretrained=False):
     has its statistics fixed: on a CPU MXNet updates them in a backward pass that this layer never gets, so that
     prediction would use statistics that were never learned (MXNet issue 18673, chapter 08).
     """
-    layers = gluon.model_zoo.vision.get_model(backbone, pretrained=pretrained).features
+    net = pretrained_net(backbone) if pretrained else gluon.model_zoo.vision.get_model(backbone)
+    layers = net.features
     features = ResNetFeatures(prefix="")
     features.add(fixed_batch_norm(layers[0]), *layers[1:-2])
     return features
@@ -116,8 +118,8 @@ def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, ali
     """An initialised, hybridizable FCN: (N, 3, H, W) normalised float32 → (N, num_classes, H, W) scores.
 
     stride: 32, 16 or 8, that of the finest map that is scored (chapter 09). backbone: a `resnet…_v2` of Gluon's model
-    zoo, or "vgg16" for the nets of the paper's authors (`VGG16FCN`). pretrained: start from its ImageNet weights
-    (downloads them). align: see `BilinearUpsampling`; the authors' nets are aligned by their crops, always.
+    zoo, or "vgg16" for the nets of the paper's authors (`VGG16FCN`). pretrained: start from its ImageNet weights,
+    fetched on first use. align: see `BilinearUpsampling`; the authors' nets are aligned by their crops, always.
     ctx: a context or a list of them.
     """
     nets = {32: FCN32s, 16: FCN16s, 8: FCN8s}
@@ -129,7 +131,7 @@ def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, ali
         net = VGG16FCN(num_classes, stride)
         net.initialize(init.Xavier(), ctx=ctx)
         if pretrained:
-            net.copy_classifier(gluon.model_zoo.vision.vgg16(pretrained=True))
+            net.copy_classifier(pretrained_net("vgg16"))
         return net
     if not (backbone.startswith("resnet") and backbone.endswith("_v2")):
         raise ValueError(f"backbone={backbone!r}: expected resnet18_v2, 34, 50, 101 or 152, or vgg16")

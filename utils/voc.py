@@ -17,29 +17,25 @@ RGB_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 """Mean of ImageNet's pictures, on the scale 0 to 1: what Gluon's pretrained nets were trained with."""
 RGB_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
-DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
-_REMEDY = {
-    "voc2012": "download VOCtrainval_11-May-2012.tar (2 GB) from host.robots.ox.ac.uk/pascal/VOC/voc2012, unpack it "
-    "and move its folder VOCdevkit/VOC2012 there, or give the path of that folder in place of the name",
-    "camvid": "bring CamVid into VOC's layout with a labelmap.txt (README, 'Your own pictures') and put it there, "
-    "or give the path of that folder in place of the name",
-}
-
 
 def data_root(name="voc_mini"):
     """`pathlib.Path` of a data set's folder (chapter 01).
 
-    name: "voc_mini", which ships with the course; "voc2012" or "camvid", looked for in `data/`; anything
-    else is the path of a folder in VOC layout. A folder that isn't there is a FileNotFoundError.
+    name: "voc_mini", which ships with the course; "voc2012" or "camvid", fetched on first use unless it is there
+    (README, "VOC2012 and CamVid"); anything else is the path of a folder in VOC layout. A folder that isn't there, or
+    a data set that can't be fetched, is a FileNotFoundError that says what to do.
     """
-    known = name == "voc_mini" or name in _REMEDY
-    root = DATA / name if known else pathlib.Path(name).expanduser()
+    from .tools import datasets  # not above: `make data` runs it by its name
+
+    if name in datasets.SOURCES:
+        return datasets.root(name)
+    root = datasets.DATA / name if name == "voc_mini" else pathlib.Path(name).expanduser()
     if not (root / "ImageSets" / "Segmentation").is_dir():
         found = "no ImageSets/Segmentation in it" if root.is_dir() else "no such folder"
-        remedy = _REMEDY.get(
-            name, "expected JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/{train,val}.txt"
+        raise FileNotFoundError(
+            f"data set {str(name)!r} at {root}: {found}; "
+            "expected JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/{train,val}.txt"
         )
-        raise FileNotFoundError(f"data set {str(name)!r} at {root}: {found}; {remedy}")
     return root
 
 
