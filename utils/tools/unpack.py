@@ -47,7 +47,11 @@ def _members(archive):
             yield [_zip_member(file, info) for info in file.infolist()]
     else:
         with tarfile.open(archive, "r:") as file:
-            yield [_tar_member(file, info) for info in file.getmembers()]
+            members = file.getmembers()
+            file.fileobj.seek(file.offset)
+            if file.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile ends there without a word
+                raise tarfile.ReadError(f"short or damaged after {members[-1].name}")
+            yield [_tar_member(file, info) for info in members]
 
 
 def _zip_member(file, info):

@@ -1,0 +1,92 @@
+"""A web server on 127.0.0.1 that misbehaves as asked, for the tests of downloads."""
+
+import contextlib
+import http.server
+import socket
+import threading
+import time
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `files`, path → bytes. `plan`: what to do with each request in turn, the last for all further ones.
+
+    A step is a dict: status, cut (bytes after which the connection is closed), ranges (False: ignored), length (False:
+    none is said), silent ("at once", or "later": after the headers and `cut` bytes), delay (seconds between pieces of
+    64 KB), location (a redirect). `seen` holds each request's path and Range.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, files, plan=()):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.plan, self.seen, self.sent, self.tag = dict(files), list(plan), [], 0, '"1"'
+        self.closing = threading.Event()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+    def step(self):
+        return (self.plan.pop(0) if len(self.plan) > 1 else self.plan[0]) if self.plan else {}
+
+    def handle_error(self, request, client_address):
+        pass  # a client that was killed
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        server, asked = self.server, self.headers.get("Range")
+        server.seen.append((self.path, asked))
+        step = server.step()
+        if step.get("silent") == "at once":
+            server.closing.wait(30)
+            return
+        if "location" in step:
+            self.send_response(302)
+            self.send_header("Location", step["location"])
+            self.end_headers()
+            return
+        data = server.files.get(self.path)
+        status = step.get("status", 200 if data is not None else 404)
+        if status >= 400:
+            self.send_error(status)
+            return
+        start = 0
+        if asked and step.get("ranges", True) and self.headers.get("If-Range", server.tag) == server.tag:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            status = 206
+        self.send_response(status)
+        if status == 206:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        if server.tag:
+            self.send_header("ETag", server.tag)
+        if step.get("length", True):
+            self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        body = data[start : step.get("cut")]
+        for i in range(0, len(body), 1 << 16):
+            self.wfile.write(body[i : i + (1 << 16)])
+            server.sent += len(body[i : i + (1 << 16)])
+            time.sleep(step.get("delay", 0))
+        if step.get("silent") == "later":
+            server.closing.wait(30)
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def serving(files, plan=()):
+    server = Server(files, plan)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
