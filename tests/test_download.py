@@ -7,23 +7,21 @@ from utils.tools.disk import FetchError
 from utils.tools.unpack import unpack
 
 import errno
+import functools
 import hashlib
 import io
-import os
 import random
 import resource
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tarfile
-import textwrap
 import time
 import zipfile
 
 import pytest
-from serving import serving
+from serving import python, serving
 
 DATA = random.Random(0).randbytes(900_000)
 OTHER = random.Random(1).randbytes(900_000)
@@ -186,17 +184,18 @@ def test_too_little_room_is_said_before_anything_is_written(tmp_path, monkeypatc
         _get(tmp_path / "file", server.url("/file"), room=500_000)
 
 
-def _python(code, *arguments, **options):
-    """Another Python that runs `code` with quick timeouts, `_get` and its arguments."""
-    start = "import sys, test_download; from utils.tools import download; download.TIMEOUT = 1, 5"
-    command = [sys.executable, "-c", start + "\n" + textwrap.dedent(code), *map(str, arguments)]
-    settings = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings, **options)
+FETCH = """
+check = lambda path: download.check_sha1(path, sys.argv[3], int(sys.argv[4]))
+try:
+    download.download(sys.argv[1], [sys.argv[2]], check, Log(), size=int(sys.argv[4]))
+except OSError as error:
+    print(type(error).__name__, error.filename, error.strerror)
+"""
 
 
 def test_after_a_kill_the_next_start_continues(tmp_path):
     with serving({"/file": DATA}, [{"delay": 0.2}, {}]) as server:
-        process = _python("test_download._get(*sys.argv[1:])", tmp_path / "file", server.url("/file"))
+        process = python(FETCH, tmp_path / "file", server.url("/file"), SHA1, SIZE)
         part, end = tmp_path / "file.part", time.monotonic() + 60
         while (not part.exists() or part.stat().st_size < 200_000) and time.monotonic() < end:
             assert process.poll() is None, process.stderr.read()
@@ -216,20 +215,10 @@ def test_killed_before_its_check_a_whole_file_is_not_fetched_again(tmp_path):
 
 def test_a_disk_that_fills_up_is_an_error_at_once_and_what_came_is_kept(tmp_path):
     """A limit on the size of files is the full disk that every machine has."""
-    code = """
-        try:
-            test_download._get(*sys.argv[1:])
-        except OSError as error:
-            print(type(error).__name__, error.filename, error.strerror)
-    """
     limit = 500_000
     with serving({"/file": DATA}) as server:
-        process = _python(
-            code,
-            tmp_path / "file",
-            server.url("/file"),
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-        )
+        limited = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+        process = python(FETCH, tmp_path / "file", server.url("/file"), SHA1, SIZE, preexec_fn=limited)
         out, err = process.communicate(timeout=60)
         assert out.splitlines()[-1] == f"OSError {tmp_path / 'file.part'} File too large", err
         assert (tmp_path / "file.part").stat().st_size == limit
@@ -242,13 +231,12 @@ def test_a_disk_that_fills_up_is_an_error_at_once_and_what_came_is_kept(tmp_path
 
 def test_a_lock_is_waited_for_and_goes_with_its_process(tmp_path):
     code = """
-        from utils.tools.disk import locked
-        with locked(sys.argv[1], print):
+        with disk.locked(sys.argv[1], print):
             print("mine", flush=True)
             sys.stdin.read()
     """
     path, said = tmp_path / "lock", []
-    with _python(code, path, stdin=subprocess.PIPE) as process:
+    with python(code, path, stdin=subprocess.PIPE) as process:
         assert process.stdout.readline() == "mine\n", process.stderr.read()
 
         def say(text):

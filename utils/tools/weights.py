@@ -25,6 +25,13 @@ def pretrained_net(name):
     return vision.get_model(name, pretrained=True, root=str(fetch(name)))
 
 
+def zoo_folder():
+    """Where the zoo looks: `models` in the folder that MXNET_HOME named when MXNet was imported, else in `~/.mxnet`."""
+    from mxnet.gluon.model_zoo import model_store
+
+    return pathlib.Path(inspect.signature(model_store.get_model_file).parameters["root"].default).expanduser()
+
+
 def fetch(name):
     """Folder with NAME-xxxxxxxx.params, of the SHA-1 that MXNet knows for it: the zoo finds it and fetches nothing.
 
@@ -33,7 +40,7 @@ def fetch(name):
     from mxnet.gluon.model_zoo import model_store
 
     stem, sha1 = f"{name}-{model_store.short_hash(name)}", model_store._model_sha1[name]
-    folder = pathlib.Path(inspect.signature(model_store.get_model_file).parameters["root"].default).expanduser()
+    folder = zoo_folder()
     path, log = folder / f"{stem}.params", Log()
     if _right(path, sha1):
         return folder

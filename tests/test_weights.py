@@ -1,0 +1,115 @@
+"""Weights for `pretrained=True`, made up, from a server on this machine, through the model zoo's own path."""
+
+import utils
+from utils.tools import download, weights
+from utils.tools.disk import FetchError
+
+import hashlib
+import io
+import pathlib
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from mxnet import base, init, nd
+from mxnet.gluon.model_zoo import model_store, vision
+from serving import serving
+
+
+@pytest.fixture
+def zoo(tmp_path, monkeypatch):
+    """An empty folder in the place where the zoo keeps its files, and a zoo that fails if it downloads by itself."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(download, "TIMEOUT", (1, 1))
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+    monkeypatch.setattr(weights, "zoo_folder", lambda: tmp_path / "models")
+
+    def forbidden(*args, **options):
+        raise AssertionError("the model zoo's own download ran")
+
+    monkeypatch.setattr(model_store, "download", forbidden)
+    return tmp_path / "models"
+
+
+def _parameters(name, tmp_path, monkeypatch, **options):
+    """A net of the zoo with weights drawn at random, their file's bytes, and the zoo told of their SHA-1."""
+    net = vision.get_model(name, **options)
+    net.initialize(init.Xavier())
+    net(nd.zeros((1, 3, 32, 32)))
+    for key, parameter in net.collect_params().items():
+        if "running" in key:
+            parameter.set_data(nd.random.uniform(0.5, 1.5, parameter.shape))
+    net.save_parameters(str(tmp_path / "made"))
+    data = (tmp_path / "made").read_bytes()
+    monkeypatch.setitem(model_store._model_sha1, name, hashlib.sha1(data).hexdigest())
+    return net, data, f"{name}-{hashlib.sha1(data).hexdigest()[:8]}"
+
+
+def _zip(stem, data):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(f"{stem}.params", data)
+    return buffer.getvalue()
+
+
+def test_pretrained_weights_are_fetched_continued_checked_and_used(zoo, tmp_path, monkeypatch):
+    net, data, stem = _parameters("resnet18_v2", tmp_path, monkeypatch)
+    path = f"/gluon/models/{stem}.zip"
+    with serving({path: _zip(stem, data)}, [{"cut": 6 * 65536}, {}]) as server:
+        monkeypatch.setenv("MXNET_GLUON_REPO", server.url(""))
+        ours = utils.fcn(4, pretrained=True)
+        assert server.seen == [(path, None), (path, f"bytes={6 * 65536}-")]
+        assert [file.name for file in zoo.iterdir()] == [f"{stem}.params"]
+        utils.fcn(4, 8, pretrained=True)
+        assert len(server.seen) == 2
+    features = net.features[:-2]
+    x = nd.random.normal(shape=(1, 3, 64, 64))
+    np.testing.assert_allclose(ours.features(x).asnumpy(), features(x).asnumpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_the_authors_net_asks_for_vgg16(monkeypatch):
+    def asked(name):
+        raise LookupError(name)
+
+    monkeypatch.setattr(sys.modules["utils.fcn"], "pretrained_net", asked)
+    with pytest.raises(LookupError, match="vgg16"):
+        utils.fcn(4, backbone="vgg16", pretrained=True)
+
+
+def test_the_zoo_looks_where_its_files_are_put():
+    assert weights.zoo_folder() == pathlib.Path(base.data_dir()).expanduser() / "models"
+
+
+def test_a_wrong_file_is_replaced_and_the_official_server_is_asked_second(zoo, tmp_path, monkeypatch):
+    _, data, stem = _parameters("resnet18_v2", tmp_path, monkeypatch)
+    zoo.mkdir()
+    (zoo / f"{stem}.params").write_bytes(data[:-1])
+    path = f"/gluon/models/{stem}.zip"
+    with serving({path: _zip(stem, data[:-1])}) as other, serving({path: _zip(stem, data)}) as official:
+        monkeypatch.setenv("MXNET_GLUON_REPO", other.url("/"))
+        monkeypatch.setattr(model_store, "apache_repo_url", official.url("/"))
+        utils.fcn(4, pretrained=True)
+    assert len(other.seen) == len(official.seen) == 1
+    assert (zoo / f"{stem}.params").read_bytes() == data
+
+
+def test_without_a_network_one_error_says_what_to_do(zoo, tmp_path, monkeypatch):
+    with serving({}) as server:
+        monkeypatch.setenv("MXNET_GLUON_REPO", server.url(""))
+        monkeypatch.setattr(model_store, "apache_repo_url", "http://no.invalid/")
+        with pytest.raises(FetchError) as raised:
+            utils.fcn(4, pretrained=True)
+    stem, text = "resnet18_v2-a81db45f", str(raised.value)
+    assert text.startswith(
+        f"{stem}.zip could not be downloaded:\n  {server.url('/gluon/models/')}{stem}.zip: answered 404"
+    )
+    assert f"http://no.invalid/gluon/models/{stem}.zip: its name is not found: is there a network?" in text
+    for word in (
+        f"{zoo / stem}.params",
+        "a81db45fd7b7a2d12ab97cd88ef0a5ac48b8f657",
+        "MXNET_GLUON_REPO",
+        "pretrained=False",
+    ):
+        assert word in text
+    assert "0.55 on\nvoc_mini in 80 s" in text and not (zoo / f"{stem}.params").exists()
