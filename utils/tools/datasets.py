@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from ..progress import Log
 from . import camvid
-from .disk import FetchError, locked, writing_to
+from .disk import FetchError, locked, work_folder, writing_to
 from .download import check_sha1, download
 from .unpack import unpack
 
@@ -135,7 +135,6 @@ def fetch(name, archive=None):
     the second waits, and finds it done.
     """
     source, folder, log = SOURCES[name], data_folder(), Log()
-    work = folder / f".{name}"
     with writing_to(folder, ELSEWHERE), locked(folder / f".{name}.lock", log.line):
         if there := find(name):
             log.line(f"{name} is at {there}")
@@ -146,11 +145,11 @@ def fetch(name, archive=None):
         if archive is not None:
             archive = pathlib.Path(archive).expanduser()
             _check_own(source, archive, name, log)
-        work.mkdir(exist_ok=True)
-        if archive is None:
-            archive = _download(source, work, log, name)
-        _unpack(source, archive, work / "new", folder / name, log)
-        shutil.rmtree(work)
+        with work_folder(folder / f".{name}") as work:
+            if archive is None:
+                archive = _download(source, work, log, name)
+            _unpack(source, archive, work / "new", folder / name, log)
+            shutil.rmtree(work)
         pairs = ", ".join(f"{count:,} {split}" for split, count in source.pairs.items())
         log.line(f"{name} is at {folder / name}: {pairs}")
     return folder / name

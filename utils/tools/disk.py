@@ -26,6 +26,17 @@ def writing_to(folder, elsewhere):
         raise FetchError(f"{where}: {what}. Make room or get leave to write there, or {elsewhere}") from None
 
 
+@contextlib.contextmanager
+def work_folder(path):
+    """Make a folder, where it isn't there; afterwards, take it away if nothing is left in it."""
+    path.mkdir(exist_ok=True)
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):  # not empty, or gone
+            path.rmdir()
+
+
 def need_room(folder, needed):
     """Raise an OSError where `folder` has fewer than `needed` bytes free."""
     free = shutil.disk_usage(folder).free

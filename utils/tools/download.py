@@ -13,6 +13,7 @@ TIMEOUT = 10, 30  # seconds: until there is a connection; of silence
 TRIES = 4  # in a row at one address, each without a megabyte more than before
 PAUSE = 2  # seconds before the second try, twice that before the third
 GAIN, CHUNK = 1 << 20, 1 << 16  # bytes
+NO_NAME = "its name is not found: is there a network?"
 
 
 class _FailedError(Exception):
@@ -95,7 +96,8 @@ def _receive(url, part, log, size, room):
             with open(part, "ab", buffering=0) as file:
                 _copy(answer, file, part, start, total, log)
     except requests.RequestException as error:
-        raise _FailedError(_reason(error, _length(part))) from None
+        reason = _reason(error, _length(part))
+        raise _FailedError(reason, final=reason == NO_NAME) from None
     if total is not None and _length(part) != total:
         raise _FailedError(f"ended after {_length(part):,} of {total:,} bytes")
     return start == 0
@@ -152,7 +154,8 @@ def _copy(answer, file, part, start, total, log):
         text = f"{part.stem}: {done / 1e6:,.1f} MB, {rate / 1e6:.1f} MB/s"
         if total:
             text = f"{part.stem}: {done / 1e6:,.1f} of {total / 1e6:,.1f} MB, {rate / 1e6:.1f} MB/s, "
-            text += f"{(total - done) / rate:,.0f} s left"
+            left = (total - done) / rate
+            text += f"{left:.0f} s left" if left < 100 else f"{left / 60:,.0f} min left"
         log.status(text)
 
 
@@ -163,7 +166,7 @@ def _reason(error, came):
         "ConnectTimeout": f"no connection within {TIMEOUT[0]} s",
         "imed out": f"silent for {TIMEOUT[1]} s",
         "ProxyError": "the proxy, named by HTTPS_PROXY or HTTP_PROXY, does not let us through",
-        "resolve": "its name is not found: is there a network?",
+        "resolve": NO_NAME,
         "CERTIFICATE": "its certificate is not accepted; a proxy's own one can be named by REQUESTS_CA_BUNDLE",
         "refused": "connection refused",
         "unreachable": "not reachable: is there a network?",

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 
 from ..progress import Log
-from .disk import FetchError, locked, writing_to
+from .disk import FetchError, locked, work_folder, writing_to
 from .download import download, sha1_of
 from .unpack import unpack
 
@@ -52,15 +52,14 @@ def fetch(name):
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / f".{stem}.lock", log.line):
             if not _right(path, sha1):
-                _fetch(path, sha1, urls, log)
+                with work_folder(folder / f".{stem}") as work:
+                    _fetch(path, sha1, urls, work, log)
     return folder
 
 
-def _fetch(path, sha1, urls, log):
+def _fetch(path, sha1, urls, work, log):
     if path.is_file():
         log.line(f"{path} is not what it should be: fetching it anew")
-    work = path.with_name(f".{path.stem}")
-    work.mkdir(exist_ok=True)
     shutil.rmtree(work / "new", ignore_errors=True)
     try:
         archive = download(work / f"{path.stem}.zip", urls, lambda archive: _check(archive, path.name, sha1), log)
@@ -68,8 +67,9 @@ def _fetch(path, sha1, urls, log):
         if "could not be downloaded" not in str(error):
             raise
         raise FetchError(
-            f"{error}\nWith the file at hand, from a machine with a network, put it at\n  {path}\n"
-            f"(SHA-1 {sha1}); or name a server that has it by MXNET_GLUON_REPO.\n"
+            f"{error}\nBring {path.name}, which is in that zip, from a machine with a network, and put it at\n"
+            f"  {path}\n"
+            f"(SHA-1 {sha1}). Or name a server that has the zip by MXNET_GLUON_REPO.\n"
             "Without it, pretrained=False trains from nothing. On two processor cores that gave a mean IoU of 0.55 on\n"
             "voc_mini in 80 s (chapter 08), and on CamVid 0.42 with FCN-32s and 0.47 with FCN-8s, in 4 minutes of\n"
             "processor time each (results/skips.csv)."
