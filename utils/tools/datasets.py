@@ -99,7 +99,7 @@ def find(name):
     source, folder = SOURCES[name], data_folder()
     for place in (name, *source.places):
         found = folder / pathlib.Path(place).expanduser()
-        if found.is_dir():
+        if os.path.isdir(found):  # unlike Path.is_dir, False where we may not even look
             if problem := lacking(found, {split: source.pairs[split] for split in ("train", "val")}):
                 raise FetchError(
                     f"data set {name!r} at {found}: {problem}. Complete it; or move it away, and "
@@ -172,8 +172,6 @@ def _download(source, work, log, name):
     try:
         return download(work / source.archive, source.urls, source.check, log, size=source.size, room=source.room)
     except FetchError as error:
-        if "could not be downloaded" not in str(error):
-            raise
         raise FetchError(
             f"{error}\nTry again later: what has come is kept. Or bring {source.archive} from elsewhere: "
             f"`make data DATASET={name} ARCHIVE=path/to/it`"

@@ -64,8 +64,6 @@ def _fetch(path, sha1, urls, work, log):
     try:
         archive = download(work / f"{path.stem}.zip", urls, lambda archive: _check(archive, path.name, sha1), log)
     except FetchError as error:
-        if "could not be downloaded" not in str(error):
-            raise
         raise FetchError(
             f"{error}\nBring {path.name}, which is in that zip, from a machine with a network, and put it at\n"
             f"  {path}\n"
