@@ -22,7 +22,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     A step is a dict: status, cut (bytes after which the connection is closed), ranges (False: ignored), length (False:
     none is said), silent ("at once", or "later": after the headers and `cut` bytes), delay (seconds between pieces of
-    64 KB), location (a redirect). `seen` holds each request's path and Range.
+    64 KB), location (a redirect), type (of the content). `seen` holds each request's path and Range.
     """
 
     daemon_threads = True
@@ -73,6 +73,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         if server.tag:
             self.send_header("ETag", server.tag)
+        if "type" in step:
+            self.send_header("Content-Type", step["type"])
         if step.get("length", True):
             self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()

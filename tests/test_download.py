@@ -136,6 +136,16 @@ def test_a_redirect_is_followed(tmp_path):
         assert _get(tmp_path / "file", first.url("/there")).read_bytes() == DATA
 
 
+def test_a_login_page_is_no_beginning_of_a_file(tmp_path):
+    portal = {"type": "text/html; charset=utf-8", "cut": 5000, "length": False}
+    with serving({"/file": DATA}, [portal]) as server:
+        with pytest.raises(FetchError, match="answered with a web page: does this network ask for a login?"):
+            _get(tmp_path / "file", server.url("/file"))
+        assert len(server.seen) == 1 and not _left(tmp_path)
+        server.plan = [{}]
+        assert _get(tmp_path / "file", server.url("/file")).read_bytes() == DATA
+
+
 @pytest.mark.parametrize("step", [{"silent": "at once"}, {"silent": "later", "cut": 262_144}], ids=["at once", "later"])
 def test_a_silent_server_is_left(tmp_path, step):
     start = time.monotonic()

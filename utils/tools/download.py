@@ -123,6 +123,8 @@ def _agree(answer, part, start, size):
         part.unlink()
     if status not in (200, 206):
         raise _FailedError(f"answered {status} {answer.reason}", 400 <= status < 500 and status not in (408, 416, 429))
+    if answer.headers.get("Content-Type", "").startswith("text/html"):
+        raise _FailedError("answered with a web page: does this network ask for a login?", True)
     if status == 206:
         span, _, total = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
         if span.split("-")[0] != str(start):
