@@ -20,9 +20,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 class Server(http.server.ThreadingHTTPServer):
     """Serves `files`, path → bytes. `plan`: what to do with each request in turn, the last for all further ones.
 
-    A step is a dict: status, cut (bytes after which the connection is closed), ranges (False: ignored), length (False:
-    none is said), silent ("at once", or "later": after the headers and `cut` bytes), delay (seconds between pieces of
-    64 KB), location (a redirect), type (of the content). `seen` holds each request's path and Range.
+    A step is a dict: status, cut (bytes after which the connection is closed), ranges (False: ignored), begin (another
+    offset than the one asked for), length (False: none is said), type (of the content), silent ("at once", or "later":
+    after the headers and `cut` bytes), delay (seconds between pieces of 64 KB), location (a redirect). `seen` holds
+    each request's path and Range, `encodings` which it takes, `sent` counts bytes.
     """
 
     daemon_threads = True
@@ -30,7 +31,8 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, files, plan=()):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.plan, self.seen, self.sent, self.tag = dict(files), list(plan), [], 0, '"1"'
+        self.files, self.plan, self.seen, self.encodings = dict(files), list(plan), [], []
+        self.sent, self.tag = 0, '"1"'
         self.closing = threading.Event()
 
     def url(self, path):
@@ -50,6 +52,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         server, asked = self.server, self.headers.get("Range")
         server.seen.append((self.path, asked))
+        server.encodings.append(self.headers.get("Accept-Encoding"))
         step = server.step()
         if step.get("silent") == "at once":
             server.closing.wait(30)
@@ -67,7 +70,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         start = 0
         if asked and step.get("ranges", True) and self.headers.get("If-Range", server.tag) == server.tag:
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            status = 206
+            start, status = step.get("begin", start), 206
         self.send_response(status)
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")

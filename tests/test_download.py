@@ -55,6 +55,7 @@ def test_a_file_arrives_whole_and_nothing_else_is_left(tmp_path, capsys):
     with serving({"/file": DATA}) as server:
         assert _get(tmp_path / "file", server.url("/file")).read_bytes() == DATA
         assert _left(tmp_path) == ["file"] and len(server.seen) == 1
+        assert server.encodings == ["identity"]  # what is compressed on the way has other offsets and another length
         _get(tmp_path / "file", server.url("/file"))
         assert len(server.seen) == 1  # it is there and right
         (tmp_path / "file").write_bytes(OTHER)
@@ -94,9 +95,10 @@ def test_a_file_that_changed_is_not_glued_to_the_old_ones_beginning(tmp_path, si
     assert _ranges(server) == [None, "bytes=262144-"] and server.sent == 262_144 + len(DATA)
 
 
-def test_without_version_and_size_nothing_is_continued(tmp_path):
+@pytest.mark.parametrize("tag", [None, 'W/"1"'])
+def test_without_exact_version_and_size_nothing_is_continued(tmp_path, tag):
     with serving({"/file": DATA}, [{"cut": 262_144}, {}]) as server:
-        server.tag = None
+        server.tag = tag
         assert _get(tmp_path / "file", server.url("/file"), size=None).read_bytes() == DATA
     assert _ranges(server) == [None, None]
 
@@ -111,8 +113,13 @@ def test_a_changed_file_without_a_version_is_found_out_by_the_check(tmp_path, ca
 
 
 def test_the_next_address_continues_where_the_first_broke_off(tmp_path):
-    with serving({"/file": DATA}, [{"cut": 262_144}, {"status": 503}]) as first, serving({"/file": DATA}) as second:
-        _get(tmp_path / "file", first.url("/file"), second.url("/file"))
+    with (
+        serving({"/file": DATA}, [{"cut": 262_144}, {"status": 503}]) as first,
+        serving({"/file": DATA[:5]}, [{"ranges": False}]) as other,
+        serving({"/file": DATA}, [{"begin": 300_000}]) as shifted,
+        serving({"/file": DATA}) as second,
+    ):
+        _get(tmp_path / "file", *(server.url("/file") for server in (first, other, shifted, second)))
     assert _ranges(second) == ["bytes=262144-"] and len(first.seen) == download.TRIES
 
 
