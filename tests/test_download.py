@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import tarfile
+import threading
 import time
 import zipfile
 
@@ -260,7 +261,10 @@ def test_a_lock_is_waited_for_and_goes_with_its_process(tmp_path):
             said.append(text)
             process.kill()  # a crash of the one who holds it
 
+        rescue = threading.Timer(20, process.kill)  # of this test, where nothing is said
+        rescue.start()
         with disk.locked(path, say):
+            rescue.cancel()
             assert said == ["Another process is fetching the same: waiting for it."]
     assert not _left(tmp_path)
     with disk.locked(path, say):
