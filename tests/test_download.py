@@ -332,6 +332,7 @@ BAD_TAR = {
     "device": [("folder/null", tarfile.CHRTYPE.decode())],
     "named pipe": [("folder/pipe", tarfile.FIFOTYPE.decode())],
     "special file": [("folder/sparse", tarfile.GNUTYPE_SPARSE.decode())],
+    "special file, pax": [("folder/sparse", b"x", {"pax_headers": {"GNU.sparse.map": "0,1"}})],
     "given twice": [("./folder/a.txt", b"again")],
     "twice, as folder": [("folder/a.txt/below", b"x")],
 }
@@ -408,6 +409,12 @@ def test_a_broken_archive_is_named(tmp_path, make, harm):
         with pytest.raises(FetchError, match="archive: cannot be unpacked"):
             _unpack(archive, tmp_path)
     assert _left(tmp_path) == ["archive"]
+
+
+def test_a_tar_with_senseless_headers_is_named(tmp_path):
+    archive = _tar(tmp_path / "archive", ("folder/a", b"x", {"pax_headers": {"GNU.sparse.map": "no,number"}}))
+    with pytest.raises(FetchError, match="archive: cannot be unpacked"):
+        _unpack(archive, tmp_path)
 
 
 def test_a_disk_full_while_unpacking_leaves_nothing(tmp_path, monkeypatch):

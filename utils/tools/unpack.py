@@ -12,7 +12,7 @@ from collections import namedtuple
 from .disk import FetchError, need_room, write
 
 Member = namedtuple("Member", "name kind size open")
-BROKEN = tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError
+BROKEN = tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError
 
 
 def unpack(archive, target, limit, log, inside="."):
