@@ -79,6 +79,16 @@ def run(number, parameters):
     return not failed
 
 
+def bring(dataset):
+    """Fetch a data set, or stop, before the first chapter rather than inside one."""
+    import utils
+
+    try:
+        utils.data_root(dataset)
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+
+
 def results(notebook):
     """What the cells tagged `result` printed."""
     cells = [cell for cell in notebook.cells if "result" in cell.metadata.get("tags", [])]
@@ -262,6 +272,8 @@ def main():
         dataset = args.dataset
         if dataset and pathlib.Path(dataset).is_dir():
             dataset = str(pathlib.Path(dataset).resolve())  # chapters run in their own folder
+        if dataset:
+            bring(dataset)
         given = {"dataset": dataset, "crop_size": args.crop, "scale": args.scale, "num_epochs": args.epochs}
         try:
             BUILD.mkdir(exist_ok=True)
