@@ -9,6 +9,7 @@ from .dataset import VOCSegDataset, data_loader
 from .plotting import LiveCurve, add_legend, overlay, show_images
 from .upsampling import BilinearUpsampling, bilinear_kernel
 from .metrics import SegmentationMetric, baseline, ceiling, confusion_matrix, trimap
+from .classifiers import atrous, convolutionize, receptive_field
 from .losses import SoftmaxCrossEntropyLoss
 from .vgg16 import VGG16FCN
 from .fcn import FCN8s, FCN16s, FCN32s, fcn, fixed_batch_norm, resnet_features, start_from
