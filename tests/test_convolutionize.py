@@ -243,9 +243,7 @@ def test_shift_and_stitch_is_stride_1_with_later_layers_dilated(name):
 
 
 def test_with_padding_they_agree_where_none_of_it_is_seen():
-    net = row(
-        nn.Conv2D(4, 3, padding=1, activation="relu"), nn.MaxPool2D(), nn.Conv2D(2, 3, padding=1), nn.MaxPool2D()
-    )
+    net = row(nn.Conv2D(4, 3, padding=1, activation="relu"), nn.MaxPool2D(), nn.Conv2D(2, 3, padding=1), nn.MaxPool2D())
     net = ready(net, 64)
     x = nd.random.normal(shape=(1, 3, 44, 44))
     stitched, dense = shift_and_stitch(net, x, 4), utils.atrous(net)(x).asnumpy()

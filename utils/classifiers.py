@@ -75,7 +75,7 @@ def _window(layer):
     if isinstance(layer, PLAIN):
         return 1, 1, 0, 1
     if not isinstance(layer, (nn.Conv2D, nn.MaxPool2D, nn.AvgPool2D)):
-        raise ValueError(f"{layer!r}: expected convolutions and poolings in a row; use `convolutionize` on a classifier")
+        raise ValueError(f"{layer!r}: expected convolutions and poolings in a row; first `convolutionize` a classifier")
     settings = [layer._kwargs.get(name, (1, 1)) for name in ("kernel", "stride", "pad", "dilate")]
     if any(height != width for height, width in settings):
         raise ValueError(f"{layer!r}: expected square kernels, and strides and paddings alike in both directions")
