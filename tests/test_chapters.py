@@ -220,7 +220,7 @@ def test_an_unknown_chapter_is_said():
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("number", ["01", "02", "03", "05", "06"])
+@pytest.mark.parametrize("number", ["01", "02", "03", "05", "06", "07"])
 def test_a_chapter_runs_on_real_photographs_with_other_classes(camvid, number, monkeypatch, tmp_path):
     monkeypatch.setattr(course, "BUILD", tmp_path)
     assert course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
