@@ -44,6 +44,10 @@ def run(number, parameters):
     """Execute chapters into build/ and write the index; a failing one stops no other. True if all passed."""
     import papermill
 
+    try:
+        BUILD.mkdir(exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{BUILD}: {error.strerror}. Run the course in a copy of your own, or its notebooks in copies")
     rows = []
     for path in find(number):
         name, start, error = title(nbformat.read(path, 4)), time.time(), None
@@ -275,10 +279,6 @@ def main():
         if dataset:
             bring(dataset)
         given = {"dataset": dataset, "crop_size": args.crop, "scale": args.scale, "num_epochs": args.epochs}
-        try:
-            BUILD.mkdir(exist_ok=True)
-        except OSError as error:
-            sys.exit(f"{BUILD}: {error.strerror}. Run the course in a copy of your own, or its notebooks in copies")
         ok = run(args.chapter, {key: value for key, value in given.items() if value is not None})
     else:
         ok = {"refresh": refresh, "exercises": exercises}[args.command](args.chapter)
