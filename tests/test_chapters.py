@@ -226,3 +226,15 @@ def test_a_chapter_runs_on_real_photographs_with_other_classes(camvid, number, m
     assert course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
     if number in ("01", "03"):  # these print class names
         assert "pole" in next(tmp_path.glob("*.ipynb")).read_text()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(course, "BUILD", tmp_path / "file" / "build")
+    with pytest.raises(SystemExit, match="build: Not a directory. Run the course in a copy of your own"):
+        course.run("00", {})
+
+
+def test_a_data_set_that_is_not_there_stops_before_the_first_chapter(tmp_path):
+    with pytest.raises(SystemExit, match="nowhere: no such folder; expected JPEGImages"):
+        course.bring(str(tmp_path / "nowhere"))
