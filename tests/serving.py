@@ -93,6 +93,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
 
+def without_proxies(monkeypatch):
+    """Whatever proxy this machine's user has: the tests speak with 127.0.0.1, and of names that are not found."""
+    for name in "http_proxy", "https_proxy", "all_proxy":
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 @contextlib.contextmanager
 def serving(files, plan=()):
     server = Server(files, plan)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from serving import python, serving, small_voc
+from serving import python, serving, small_voc, without_proxies
 
 PAIRS = {"train": 5, "val": 3}
 
@@ -28,7 +28,7 @@ PAIRS = {"train": 5, "val": 3}
 @pytest.fixture(autouse=True)
 def data(tmp_path, monkeypatch):
     """An empty data folder; quick timeouts; no data sets of this machine's user."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    without_proxies(monkeypatch)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(download, "TIMEOUT", (1, 1))

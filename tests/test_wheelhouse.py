@@ -185,6 +185,7 @@ def test_interrupted_packing_goes_on_and_is_never_taken_for_whole(course, monkey
 
 def test_packing_anew_replaces(packed, course):
     (packed / "of-yesterday.whl").write_bytes(b"")
+    (course / "wheelhouse.old/rest").mkdir(parents=True)  # a run that was stopped at its very end
     assert wheelhouse.main(["linux-x86_64", "linux-aarch64"]) == 0
     assert not (packed / "of-yesterday.whl").exists() and not (course / "wheelhouse.old").exists()
     assert json.loads((packed / "wheelhouse.json").read_text())["platforms"] == ["linux-x86_64", "linux-aarch64"]

@@ -261,6 +261,7 @@ def pack(folder, targets):
             print(f"Python itself could not be packed for {target}: {stopped}")
     write_last(part, targets, without_python)
     if os.path.isdir(folder):
+        shutil.rmtree(folder + ".old", ignore_errors=True)  # of a run that was stopped while it removed it
         os.replace(folder, folder + ".old")
     os.replace(part, folder)
     shutil.rmtree(folder + ".old", ignore_errors=True)
