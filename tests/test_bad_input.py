@@ -2,10 +2,12 @@
 
 import utils
 from utils import pictures
+from utils.pictures import picture_size
 from utils.voc import image_path, label_path, read_pair
 
 import concurrent.futures
 import io
+import os
 import re
 import struct
 import zlib
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 from conftest import VOC_PALETTE
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 PLANES = np.kron(np.array([[0, 1, 2, 15], [1, 255, 0, 2]]), np.ones((10, 10))).astype(np.uint8)  # 20 × 40
 PHOTO = np.random.RandomState(0).randint(0, 256, (5, 10, 3), np.uint8).repeat(4, 0).repeat(4, 1)  # 20 × 40
@@ -403,3 +406,20 @@ def test_threads_share_a_reader(voc_folder):
             read = list(threads.map(lambda name, c=classes: read_pair(voc_folder, name, c)[1], "abcdef"))
         for label, right in zip(read, expected, strict=True):
             np.testing.assert_array_equal(label, right)
+
+
+def test_a_pipe_in_a_picture_s_place_is_no_wait_for_ever(voc_folder):
+    for path in image_path(voc_folder, "a"), voc_folder / "SegmentationClass/b.png":
+        path.unlink()
+        os.mkfifo(path)
+        refused(path, ": a pipe or device; expected", read_pair, voc_folder, path.stem)
+
+
+def test_size_of_a_png_photograph_is_read_from_its_header(tmp_path, monkeypatch):
+    """Pillow's own `getexif` of a PNG decodes all of it, in search of EXIF data behind the pixels."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 40)).save(tmp_path / "plain.png")
+    Image.new("RGB", (60, 40)).save(tmp_path / "turned.png", exif=exif)
+    monkeypatch.setattr(PngImageFile, "load", lambda self: pytest.fail("decoded"))
+    assert picture_size(tmp_path / "plain.png") == (40, 60) and picture_size(tmp_path / "turned.png") == (60, 40)

@@ -1,14 +1,19 @@
 """Opening the files that people put into a data set: what is wrong with one becomes one error that names it."""
 
 import contextlib
+import os
 import re
+import stat
 
 
 @contextlib.contextmanager
-def naming(path, expected):
-    """Inside it, what the system says against a file becomes one error: path, what was found, what was expected."""
+def opened(path, expected):
+    """A file to read bytes from. What the system says against it is one error: path, what was found, what expected."""
     try:
-        yield
+        if stat.S_IFMT(os.stat(path).st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+            raise ValueError(f"{path}: a pipe or device; expected {expected}")  # where reading might wait for ever
+        with open(path, "rb") as file:
+            yield file
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{path}: no such file; expected {expected}") from None
     except IsADirectoryError:
@@ -21,7 +26,7 @@ def naming(path, expected):
 
 def read_lines(path, expected):
     """[(number, line)] of a UTF-8 text file: counted from 1, outer spaces stripped, empty lines left out."""
-    with naming(path, expected), open(path, "rb") as file:
+    with opened(path, expected) as file:
         data = file.read()
     try:
         text = data.decode("utf-8-sig")

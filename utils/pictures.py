@@ -10,13 +10,14 @@ from PIL import ImageFile, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from .files import naming
+from .files import opened
 from .labelmap import VOC, VOID, check_known
 
 MAX_PIXELS = 250_000_000
 """Pixels of the largest picture that is read: the 200 million of the largest telephones pass, and take 2 GB."""
 
 _ORIENTATION = 0x0112  # EXIF: how the camera was held
+_EXIF = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}  # where a PNG may have it
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _OTHERS = [  # position, bytes there, what such a file is
     (0, b"GIF8", "a GIF"),
@@ -89,7 +90,7 @@ def _load(path, expected):
     """Pillow's picture, decoded whole."""
     # Pillow, unlike OpenCV and MXNet, refuses a file cut short, until `import gluoncv` tells it not to: tell it again
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    with naming(path, expected), open(path, "rb") as file:
+    with opened(path, expected) as file:
         data = file.read()
     picture = _header(path, io.BytesIO(data))
     with _decoding(path):
@@ -114,14 +115,21 @@ def read_image(path):
 
 def picture_size(path, upright=True):
     """(height, width) of a photograph as `read_image` gives it, or as it lies in the file; reads the header only."""
-    with naming(path, "a JPEG or PNG"), open(path, "rb") as file:
+    with opened(path, "a JPEG or PNG") as file:
         picture = _header(path, file)
         turned = upright and _orientation(path, picture) in (5, 6, 7, 8)  # by 90°
         return picture.size if turned else picture.size[::-1]
 
 
+def orientation(path):
+    """How the camera was held, by EXIF: 1 to 8, 1 = upright; reads the header only."""
+    with opened(path, "a JPEG or PNG") as file:
+        return _orientation(path, _header(path, file))
+
+
 def _orientation(path, picture):
-    """1 to 8, 1 = upright."""
+    if picture.format == "PNG" and not _EXIF.intersection(picture.info):
+        return 1  # Pillow would decode all of it, to look behind the pixels too
     with _decoding(path):
         return picture.getexif().get(_ORIENTATION, 1)
 

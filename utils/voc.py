@@ -30,8 +30,8 @@ def data_root(name="voc_mini"):
     if name in datasets.SOURCES:
         return datasets.root(name)
     root = datasets.DATA / name if name == "voc_mini" else pathlib.Path(name).expanduser()
-    if not (root / "ImageSets" / "Segmentation").is_dir():
-        found = "no ImageSets/Segmentation in it" if root.is_dir() else "no such folder"
+    if not os.path.isdir(root / "ImageSets" / "Segmentation"):
+        found = "no ImageSets/Segmentation in it" if os.path.isdir(root) else "no such folder"
         raise FileNotFoundError(
             f"data set {str(name)!r} at {root}: {found}; "
             "expected JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/{train,val}.txt"
@@ -41,7 +41,12 @@ def data_root(name="voc_mini"):
 
 def data_classes(root):
     """`LabelMap` of a data set: its `labelmap.txt`, or the 21 classes of Pascal VOC where it has none."""
-    path = data_root(root) / "labelmap.txt"
+    return classes_in(data_root(root))
+
+
+def classes_in(folder):
+    """`data_classes` of a folder whose lists may still be missing."""
+    path = folder / "labelmap.txt"
     return LabelMap.read(path) if os.path.lexists(path) else VOC
 
 
@@ -51,10 +56,8 @@ def read_names(root, train=True):
     expected = "one picture's name a line, without .jpg"
     lines = {}
     for number, name in read_lines(path, expected):
-        if _is_path(name):
-            raise ValueError(f"{path}, line {number}: {short(name)} is a path or file name; expected {expected}")
-        if re.search(r"\t|^\S+( -1|  [01])$", name):  # as in VOC's ImageSets/Main, or a table
-            raise ValueError(f"{path}, line {number}: {short(name)} has two columns; expected {expected}")
+        if fault := name_fault(name):
+            raise ValueError(f"{path}, line {number}: {short(name)} {fault}; expected {expected}")
         if name in lines:
             raise ValueError(
                 f"{path}, lines {lines[name]} and {number}: {short(name)} twice, so it would count twice; delete one"
@@ -65,10 +68,12 @@ def read_names(root, train=True):
     return list(lines)
 
 
-def _is_path(name):
-    """Whether a name would lead out of the data set, or is a file's. Folders below are fine: CVAT writes them."""
+def name_fault(name):
+    """Why a name can't stand in a split file, or "". Folders below the data set's are fine: CVAT writes them."""
     outside = "\\" in name or name[1:2] == ":" or not {"", ".", ".."}.isdisjoint(name.split("/"))
-    return outside or name.lower().endswith((".jpg", ".jpeg", ".png"))
+    if outside or name.lower().endswith((".jpg", ".jpeg", ".png")):
+        return "is a path or file name"
+    return "has two columns" if re.search(r"\t|^\S+( -1|  [01])$", name) else ""  # as in VOC's ImageSets/Main
 
 
 def image_path(root, name):
