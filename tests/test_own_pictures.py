@@ -205,6 +205,17 @@ def copy(root, old, new):
     shutil.copy(label_path(root, old), label_path(root, new))
 
 
+def relink(path):
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def one_class(root):
+    (root / "labelmap.txt").write_text("ground:0,0,0::\n")
+    for path in (root / "SegmentationClass").glob("*.png"):
+        blank(path, (60, 40))
+
+
 # what is done to a good folder r: parts of the line that tells of it
 ERRORS = {
     "picture missing": (lambda r: image_path(r, "a").unlink(), "JPEGImages/a.jpg: no such file", "copy"),
@@ -233,7 +244,20 @@ ERRORS = {
     ),
     "no val.txt": (lambda r: (r / LISTS / "val.txt").unlink(), "val.txt: no such file", "default.txt"),
     "empty val.txt": (lambda r: write_list(r, "val", []), "val.txt: empty"),
-    "UTF-16": (lambda r: (r / LISTS / "val.txt").write_text("x", "utf-16"), "val.txt: cannot be read", "UTF-8"),
+    "UTF-16": (lambda r: (r / LISTS / "val.txt").write_text("x", "utf-16"), "val.txt: not UTF-8", "save"),
+    "suffix that exists": (
+        lambda r: [copy(r, "i", "new.jpg"), add(r / LISTS / "train.txt", "new.jpg")],
+        "train.txt",
+        "'new.jpg' is a path or file name",
+    ),
+    "climbing name": (lambda r: add(r / LISTS / "val.txt", "../x"), "val.txt: line 4: '../x' is a path"),
+    "two columns": (lambda r: add(r / LISTS / "val.txt", "x -1"), "val.txt: line 4: 'x -1' has two columns"),
+    "label map gone": (lambda r: relink(r / "labelmap.txt"), "labelmap.txt: no such file", "mend it first"),
+    "one class": (lambda r: one_class(r), "labelmap.txt: one class; expected two or more", "background"),
+    "accents coded otherwise": (
+        lambda r: [copy(r, "i", "Ko\u0308ln"), add(r / LISTS / "val.txt", "K\u00f6ln")],
+        "JPEGImages/K\u00f6ln.jpg: no such file, but Ko\u0308ln.jpg, which looks the same",
+    ),
     "seven to train": (lambda r: write_list(r, "train", "abcdefg"), "train.txt: 7 names; expected 8 or more"),
     "void alone": (lambda r: [blank(label_path(r, n), (60, 40), utils.VOID_COLOR) for n in "xyz"], "val.txt: 100%"),
     "label map": (lambda r: (r / "labelmap.txt").write_text("ground\n"), "labelmap.txt", "line 1", "mend it first"),
@@ -253,6 +277,14 @@ WARNINGS = {
     "label in no list": (lambda r: shutil.copy(label_path(r, "i"), label_path(r, "new")), "new.png: no picture"),
     "picture in no list": (lambda r: blank(image_path(r, "new"), (9, 9)), "JPEGImages: 1 without a label", "new"),
     "TIFF in no list": (lambda r: blank(r / "JPEGImages/new.tif", (9, 9)), "new.tif: ends in .tif, and is in no list"),
+    "two pictures of a name": (
+        lambda r: blank(r / "JPEGImages/i.png", (60, 40)),
+        "JPEGImages/i.jpg: beside i.png; this one is read",
+    ),
+    "class of void's colour": (
+        lambda r: add(r / "labelmap.txt", "sand:224,224,192::"),
+        "labelmap.txt: sand has void's colour 224,224,192",
+    ),
     "class nowhere": (lambda r: add(r / "labelmap.txt", "cow:64,128,0::"), "labelmap.txt: no pixel of cow"),
     "class not in train": (lambda r: unplane(r, "abcdefghi"), "train.txt: no pixel of plane", "cannot be learnt"),
     "class not in val": (lambda r: unplane(r, "xyz"), "val.txt: no pixel of plane", "cannot be tested"),
@@ -301,6 +333,50 @@ def test_pictures_of_other_tasks_and_third_lists_are_no_fault(good):
     write_list(good, "test", ["kept"])
     report = check(good, (32, 32))
     assert [problem.found for problem in report.problems] == ["3 without a label and in no list, such as p"]
+
+
+def test_what_systems_leave_behind_is_no_fault(good):
+    for part, name in ("JPEGImages", "._a.jpg"), ("SegmentationClass", "._a.png"), ("JPEGImages", ".cache/b.jpg"):
+        (good / part / name).parent.mkdir(exist_ok=True)
+        (good / part / name).write_bytes(b"\0\x05\x16\x07")
+    assert not check(good, (32, 32)).problems
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("turned, label not",)])
+def test_what_has_no_error_trains_and_what_the_course_refuses_has_one(good, fault):
+    """The check and the reading agree: the same folder is Ready or refused by both."""
+    FAULTS[fault][0](good)
+    report = check(good, (32, 32))
+    try:
+        for train in True, False:
+            dataset = utils.VOCSegDataset(train, (32, 32), good)
+            [dataset[i] for i in range(len(dataset))]
+        refused = ""
+    except (OSError, ValueError) as error:
+        refused = str(error)
+    if refused:
+        assert report.errors, refused
+    readable = {"seven to train", "void alone", "name in both", "same picture, train and val", "one class"}
+    assert bool(refused) == (bool(report.errors) and fault not in readable)
+
+
+def test_a_list_of_unusual_line_ends_is_read_as_the_course_reads_it(good):
+    copy(good, "i", "new\u2028line")
+    add(good / LISTS / "train.txt", "new\u2028line")
+    assert len(utils.read_names(good)) == 10
+    assert not check(good, (32, 32)).errors
+
+
+def test_a_folder_that_may_not_be_entered_is_no_missing_label(good, monkeypatch, capsys):
+    monkeypatch.setattr(os, "access", lambda path, mode: "SegmentationClass" not in str(path))
+    assert main(["data", str(good)]) == 2
+    assert "SegmentationClass: you may not look into it" in capsys.readouterr().err
+
+
+def test_nothing_is_fetched_unasked(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    assert main(["data", "camvid"]) == 2
+    assert "`make data DATASET=camvid` fetches it" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_progress_counts_to_the_end(good):
@@ -393,6 +469,7 @@ def test_split_overwrites_nothing(unsplit, there, capsys):
         (lambda r: paint(label_path(r, "b")), "1 pairs are to be mended first, such as b"),
         (lambda r: [image_path(r, n).unlink() for n in "abcd"], "8 of 12 names have both"),
         (lambda r: (r / "labelmap.txt").write_text("ground\n"), "labelmap.txt is to be mended first"),
+        (lambda r: copy(r, "a", "photo -1"), "1 names can't stand in a list, such as 'photo -1' (has two columns)"),
     ],
 )
 def test_split_waits_until_pairs_are_mended(unsplit, capsys, damage, reason):

@@ -15,8 +15,6 @@ def main(words=None):
     for name, module in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=module.HELP))
     args = parser.parse_args(words)
-    for stream in sys.stdout, sys.stderr:
-        stream.reconfigure(errors="backslashreplace")  # a file's name or × must not end it on a terminal without UTF-8
     try:
         return COMMANDS[args.command].run(args)
     except (KeyboardInterrupt, BrokenPipeError):  # Ctrl-C, or `| head` that has seen enough
@@ -24,4 +22,6 @@ def main(words=None):
 
 
 if __name__ == "__main__":
+    for stream in sys.stdout, sys.stderr:
+        stream.reconfigure(errors="backslashreplace")  # a file's name or × must not end it on a terminal without UTF-8
     sys.exit(main())

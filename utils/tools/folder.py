@@ -5,16 +5,18 @@ together show (lists, doubles, classes) in totals.py.
 """
 
 import concurrent.futures
+import os
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
 from ..device import physical_cores
-from ..labelmap import VOC, LabelMap
-from ..voc import data_root
+from ..files import read_lines
+from ..labelmap import VOID_COLOR, LabelMap
+from ..voc import classes_in, data_root
+from . import datasets, totals
 from . import pairs as one
-from . import totals
 from .pairs import Problem, without
 
 CROP_SIZE = (160, 224)  # what the chapters train with
@@ -42,11 +44,16 @@ class Report(NamedTuple):
 
 
 def find(name):
-    """The folder of a data set; unlike `data_root` also one whose split is still to be made."""
-    path = pathlib.Path(name).expanduser()
-    if (path / "JPEGImages").is_dir() or (path / "SegmentationClass").is_dir():
-        return path
-    return data_root(name)
+    """The folder of a data set; unlike `data_root` also one whose split is still to be made, and nothing is fetched."""
+    if name in datasets.SOURCES:
+        if root := datasets.find(name):
+            return root
+        raise FileNotFoundError(f"{name} is not on this machine: `make data DATASET={name}` fetches it")
+    path, parts = pathlib.Path(name).expanduser(), ("JPEGImages", "SegmentationClass")
+    for part in parts:
+        if os.path.isdir(path / part) and not os.access(path / part, os.R_OK | os.X_OK):
+            raise PermissionError(f"{path / part}: you may not look into it; change its owner or its permissions")
+    return path if any(os.path.isdir(path / part) for part in parts) else data_root(name)
 
 
 def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
@@ -78,10 +85,21 @@ def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
 
 
 def _classes(root):
-    """Classes and problems; not `data_classes`, which wants a split that may be what is missing."""
+    """Classes and problems."""
     path = root / "labelmap.txt"
     try:
-        return (LabelMap.read(path) if path.is_file() else VOC), []
+        classes = classes_in(root)
+        lines = [line.split(":") for _, line in read_lines(path, "")] if path.is_file() else []
     except (OSError, ValueError) as error:
         remedy = "mend it first: until then no label's colours are looked at"
         return None, [Problem(True, "classes", path.name, without(path, error), "", remedy)]
+    problems = []
+    if len(classes) < 2:
+        remedy = "give what is not it a class of its own, such as background:0,0,0::"
+        problems = [Problem(True, "classes", path.name, "one class", "two or more", remedy)]
+    void = ",".join(map(str, VOID_COLOR))
+    for name, color, *_ in (line for line in lines if len(line) > 1 and not line[0].startswith("#")):
+        if color.replace(" ", "") == void and name.strip().lower() not in ("void", "ignore", "ignored"):
+            found, remedy = f"{name} has void's colour {void}", "its pixels are void: if it is a class, recolour it"
+            problems.append(Problem(False, "classes", path.name, found, "", remedy))
+    return classes, problems

@@ -3,12 +3,14 @@
 import hashlib
 import os.path  # its isfile says no where a name is too long, pathlib's raises
 import pathlib
+import unicodedata
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from ..labelmap import VOID
+from ..pictures import orientation
 from ..voc import image_path, label_path, read_image, read_label, scaled_size
 
 SMEARED = 4, 0.002  # as many unknown colours, or more, each on less of the picture: edges that were blended
@@ -55,7 +57,7 @@ def look(root, name, classes):
     label_size, pixels, unknown, found = _look_at_label(root, label, classes)
     problems += found
     if size and label_size and size != label_size:
-        turned = size == label_size[::-1] and _orientation(picture) in (5, 6, 7, 8)
+        turned = size == label_size[::-1] and orientation(picture) in (5, 6, 7, 8)
         why = "; the picture is turned by its EXIF data, the label is not" if turned else ""
         found = "{} × {} (height × width){}".format(*label_size, why)
         remedy = (
@@ -93,12 +95,12 @@ def _look_at_picture(root, path):
         return None, None, [_missing(root, path, "pictures missing", remedy)]
     try:
         image = read_image(path)
-        orientation = _orientation(path)
+        held = orientation(path)
     except Exception as error:  # whatever a broken file makes Pillow raise: the other files are looked at all the same
         return None, None, [Problem(True, "pictures unreadable", file, without(path, error))]
     problems = []
-    if orientation != 1:
-        found = f"EXIF orientation {orientation}: the course reads it upright"
+    if held != 1:
+        found = f"EXIF orientation {held}: the course reads it upright"
         problems.append(
             Problem(False, "pictures turned by EXIF", file, found, "", "see that its label stands upright too")
         )
@@ -165,12 +167,6 @@ def small(pair, crop_size, scale):
     return [Problem(False, "pictures smaller than the crop", pair.file, found, expected, remedy)]
 
 
-def _orientation(path):
-    """EXIF's number for how a camera was held, 1 = upright."""
-    with Image.open(path) as picture:  # reads the header only
-        return picture.getexif().get(0x0112, 1)
-
-
 def _missing(root, path, kind, remedy):
     """A file that isn't there, though one of another suffix may be."""
     others = (path.with_name(path.stem + ending) for suffix in SUFFIXES for ending in (suffix, suffix.upper()))
@@ -180,8 +176,18 @@ def _missing(root, path, kind, remedy):
         same = other.suffix.lower() in ((".png",) if path.suffix == ".png" else (".jpg", ".jpeg"))
         remedy = f"rename it to {path.name}" if same else f"save or export it anew as {path.name}"
     if path.stem.lower().endswith(SUFFIXES):
-        remedy = f"leave {pathlib.Path(path.stem).suffix} out of the name in the list"
+        remedy = f"leave {pathlib.Path(path.stem).suffix} out of the name, in the list or the label's file"
+    if not other and (twin := _same_to_the_eye(path)):
+        found = f"no such file, but {twin}, which looks the same: its accents are coded otherwise, as macOS does"
+        remedy = "copy the name from the file's into the list, or rename the file"
     return Problem(True, kind, _short(root, path), found, "", remedy)
+
+
+def _same_to_the_eye(path):
+    """A file whose name differs in how accents are coded only, or None."""
+    names = os.listdir(path.parent) if os.path.isdir(path.parent) else []
+    wanted = unicodedata.normalize("NFC", path.name)
+    return next((name for name in names if unicodedata.normalize("NFC", name) == wanted), None)
 
 
 def _short(root, path):

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from ..voc import name_fault
 from .totals import SPLITS, TRAIN_LEAST, VAL_LEAST
 
 
@@ -29,6 +30,8 @@ def refusal(report):
     faulty = [n for n in complete if report.pairs[n].pixels is None or any(p.error for p in report.pairs[n].problems)]
     if faulty:
         return f"{len(faulty)} pairs are to be mended first, such as {faulty[0]}"
+    if odd := [name for name in complete if name_fault(name)]:
+        return f"{len(odd)} names can't stand in a list, such as {odd[0]!r} ({name_fault(odd[0])}): rename the files"
     if len(complete) < TRAIN_LEAST + VAL_LEAST:
         least = f"expected {TRAIN_LEAST + VAL_LEAST} or more"
         return f"{len(complete)} of {len(names)} names have both a picture and a label: {least}"

@@ -2,7 +2,8 @@
 
 import collections
 
-from ..labelmap import VOID_COLOR
+from ..files import read_lines
+from ..labelmap import VOC, VOID_COLOR
 from ..voc import read_names
 from .pairs import SUFFIXES, Problem, picture_path, without
 
@@ -19,7 +20,7 @@ def read_lists(root):
         for split in SPLITS:
             lists[split], found = _read(root, folder / f"{split}.txt")
             problems += found
-            if not found and not _is_odd(lists[split]):  # what is odd is told further down, name by name
+            if not found and len(set(lists[split])) == len(lists[split]):  # names given twice are told further down
                 problems += _as_read(root, split)
         return lists, problems
     source = next((source for source in SOURCES if (folder / f"{source}.txt").is_file()), None)
@@ -36,7 +37,7 @@ def read_lists(root):
 
 def problems(report):
     """The problems of the whole, for a `Report` whose lists and pairs are filled in."""
-    found = _numbers(report) + _twice(report) + _doubles(report) + _unlisted(report)
+    found = _numbers(report) + _twice(report) + _doubles(report) + _unlisted(report) + _several(report.root)
     if any(pair.unknown or pair.pixels is not None for pair in report.pairs.values()):  # a label could be read
         found += _colors(report) + _rare(report) + _background(report)
     return found
@@ -53,14 +54,9 @@ def _read(root, path):
         remedy = f"write it, or rename {other}.txt to default.txt and add --split to this command"
         return [], [Problem(True, "lists", file, "no such file", "one picture's name a line, without .jpg", remedy)]
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        return [line for _, line in read_lines(path, "one picture's name a line, without .jpg")], []
     except (OSError, ValueError) as error:
-        return [], [Problem(True, "lists", file, f"cannot be read ({error})", "plain text", "save it as UTF-8")]
-    return [line.strip() for line in lines if line.strip()], []
-
-
-def _is_odd(names):
-    return len(set(names)) < len(names) or any(name.lower().endswith(SUFFIXES) for name in names)
+        return [], [Problem(True, "lists", file, without(path, error))]
 
 
 def _as_read(root, split):
@@ -75,8 +71,17 @@ def _as_read(root, split):
 
 def _names(root, folder, suffixes):
     """{name: path} of a folder's files and of folders in it, names as a list would give them."""
-    files = (path for path in sorted((root / folder).rglob("*")) if path.suffix.lower() in suffixes)
-    return {path.relative_to(root / folder).with_suffix("").as_posix(): path for path in files}
+    return {name: paths[0] for name, paths in _files(root, folder, suffixes).items()}
+
+
+def _files(root, folder, suffixes):
+    """{name: paths} of the same. What begins with a dot is no one's picture: macOS and notebooks leave such files."""
+    found = collections.defaultdict(list)
+    for path in sorted((root / folder).rglob("*")):
+        inner = path.relative_to(root / folder)
+        if path.suffix.lower() in suffixes and not any(part.startswith(".") for part in inner.parts):
+            found[inner.with_suffix("").as_posix()].append(path)
+    return found
 
 
 def _file(split):
@@ -156,6 +161,18 @@ def _unlisted(report):
     return problems
 
 
+def _several(root):
+    """Pictures of one name that differ in their ending: one is read."""
+    problems = []
+    for name, paths in _files(root, "JPEGImages", (".jpg", ".jpeg", ".png")).items():
+        if len(paths) > 1:
+            read = picture_path(root, name)
+            found = f"beside {', '.join(path.name for path in paths if path != read)}"
+            file, remedy = read.relative_to(root).as_posix(), "this one is read: take the other away"
+            problems.append(Problem(False, "several pictures of one name", file, found, "", remedy))
+    return problems
+
+
 def _colors(report):
     """Unknown colours of large areas: a class that labelmap.txt lacks, or another palette."""
     pixels, files = collections.Counter(), collections.defaultdict(list)
@@ -163,9 +180,7 @@ def _colors(report):
         for color, count in pair.unknown.items():
             pixels[color] += count
             files[color].append(pair.name)
-    labelmap = (
-        "labelmap.txt" if (report.root / "labelmap.txt").is_file() else "labelmap.txt (none here: VOC's 21 classes)"
-    )
+    labelmap = "labelmap.txt" + " (none here: VOC's 21 classes)" * (report.classes is VOC)
     problems = []
     for color, count in pixels.most_common():
         names, color = files[color], ",".join(map(str, color))
@@ -198,7 +213,7 @@ def _rare(report):
     nowhere = [name for i, name in enumerate(names) if not any(pictures[i] for pictures in occurs.values())]
     if nowhere:
         remedy = "leave them out of labelmap.txt if they are never to come"
-        if not (report.root / "labelmap.txt").is_file():
+        if report.classes is VOC:
             remedy = "write a labelmap.txt of your own classes if these 21 of VOC are not yours"
         found = "no pixel of " + ", ".join(nowhere)
         problems.append(Problem(False, "classes", "labelmap.txt", found, "a class in train and in val", remedy))
