@@ -1,12 +1,16 @@
 """Every committed chapter and exercise notebook: skeleton, executed, clean, small. nbval executes them."""
 
+import utils
+
 import pathlib
 import re
 import sys
 
 import nbformat
+import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, write_palette_png
+from PIL import Image
 
 sys.path.insert(0, str(ROOT / "tools"))
 import course
@@ -226,6 +230,34 @@ def test_a_chapter_runs_on_real_photographs_with_other_classes(camvid, number, m
     assert course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
     if number in ("01", "03"):  # these print class names
         assert "pole" in next(tmp_path.glob("*.ipynb")).read_text()
+
+
+@pytest.fixture
+def own_folder(tmp_path):
+    """Data as CVAT exports it: two classes and no void, the first label without an object, one picture below."""
+    root = tmp_path / "own"
+    for folder in "JPEGImages/cups", "SegmentationClass/cups", "ImageSets/Segmentation":
+        (root / folder).mkdir(parents=True)
+    (root / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\nobject:128,0,0::\n")
+    mini = utils.data_root()
+    for split, count in ("train", 10), ("val", 3):
+        names = utils.read_names(mini, split == "train")[:count]
+        own = [f"cups/{name}" if i == 1 else name for i, name in enumerate(names)]
+        (root / f"ImageSets/Segmentation/{split}.txt").write_text("".join(f"{name}\n" for name in own))
+        for i, (name, new) in enumerate(zip(names, own, strict=True)):
+            picture = Image.fromarray(utils.read_image(utils.image_path(mini, name))).resize((256, 192))
+            picture.save(root / f"JPEGImages/{new}.{'png' if i == 2 else 'jpg'}")
+            label = Image.fromarray(utils.read_label(utils.label_path(mini, name))).resize((256, 192), 0)
+            thing = (np.asarray(label) % utils.VOID > 0) & (i > 0)
+            write_palette_png(root / f"SegmentationClass/{new}.png", thing, [(0, 0, 0), (128, 0, 0)])
+    return root
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("number", ["01", "02", "03"])
+def test_a_chapter_runs_on_few_pictures_of_two_classes_without_void(own_folder, number, monkeypatch, tmp_path):
+    monkeypatch.setattr(course, "BUILD", tmp_path / "build")
+    assert course.run(number, {"dataset": str(own_folder)})
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
