@@ -1,7 +1,7 @@
 # Everything the course can be asked to do. `make` alone lists it.
 # Targets that need the packages set up .venv first, once: tools/bootstrap.py.
 
-DEVICE ?=# cpu or gpu: the packages that .venv gets; without it, what the machine can use
+DEVICE ?=# cpu or gpu: the packages that .venv gets (naming the other one rebuilds it); without it, what the machine can use
 CHAPTER =# one chapter, such as 08
 DATASET =# voc_mini, voc2012, camvid, or a folder in VOC layout
 CROP    =# height x width, such as 160x224
@@ -58,7 +58,7 @@ exercises: ## write the exercises without their solutions to my_exercises/, wher
 
 data: ## fetch DATASET=voc2012 (2 GB) or camvid, where it is not there yet; ARCHIVE=FILE takes a file you bring
 	$(READY)
-	@.venv/bin/python -m utils.tools.datasets $(or $(DATASET),$(error Which? make data DATASET=voc2012 or camvid)) \
+	@.venv/bin/python -m utils.tools.datasets "$(or $(DATASET),$(error Which? make data DATASET=voc2012 or camvid))" \
 		$(call option,archive,$(ARCHIVE))
 
 refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=08 does one

@@ -93,8 +93,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
 
-def without_proxies(monkeypatch):
-    """Whatever proxy this machine's user has: the tests speak with 127.0.0.1, and of names that are not found."""
+def cut_off(monkeypatch):
+    """Whatever proxy and network this machine has: the tests speak with 127.0.0.1, and no name is found."""
+    real = socket.getaddrinfo
+
+    def look_up(host, *arguments, **options):
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     for name in "http_proxy", "https_proxy", "all_proxy":
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

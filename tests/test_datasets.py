@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from serving import python, serving, small_voc, without_proxies
+from serving import cut_off, python, serving, small_voc
 
 PAIRS = {"train": 5, "val": 3}
 
@@ -28,7 +28,7 @@ PAIRS = {"train": 5, "val": 3}
 @pytest.fixture(autouse=True)
 def data(tmp_path, monkeypatch):
     """An empty data folder; quick timeouts; no data sets of this machine's user."""
-    without_proxies(monkeypatch)
+    cut_off(monkeypatch)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(download, "TIMEOUT", (1, 1))
@@ -168,7 +168,7 @@ def test_too_little_room_for_archive_and_pictures(voc, data, monkeypatch):
     with pytest.raises(FetchError) as raised:
         utils.data_root("voc2012")
     assert str(raised.value) == (
-        f"{data / '.voc2012'}: needs 2.10 GB of free disk, found 2.00 GB. Make room or get leave to write there, "
+        f"{data / '.voc2012'}: needs 2.10 GB of free disk, found 2.00 GB. Make room, "
         "or name another folder for data sets by the variable COURSE_DATA"
     )
 
@@ -185,7 +185,7 @@ def test_a_disk_that_fills_up_leaves_no_half_data_set(voc, data, monkeypatch, at
 
     monkeypatch.setattr("utils.tools.download.write", write)
     monkeypatch.setattr("utils.tools.unpack.write", write)
-    with pytest.raises(FetchError, match=r"\.voc2012/.*: No space left on device\. Make room .* COURSE_DATA"):
+    with pytest.raises(FetchError, match=r"\.voc2012/.*: No space left on device\. Make room, or .* COURSE_DATA"):
         utils.data_root("voc2012")
     assert _left(data) == [".voc2012"] and "new" not in _left(data / ".voc2012")
     monkeypatch.setattr("utils.tools.download.write", real)
@@ -281,7 +281,7 @@ def test_a_disk_that_may_only_be_read(voc, monkeypatch, tmp_path):
             out, err = process.communicate(timeout=60)
             assert process.returncode == 1 and not out
             assert err.startswith(
-                f"\n{folder}/.voc2012.lock: Permission denied. Make room or get leave to write there, or"
+                f"\n{folder}/.voc2012.lock: Permission denied. Get leave to write there, or name"
             )
         os.chmod(folder, 0o755)
         root = datasets.fetch("voc2012")

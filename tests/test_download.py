@@ -22,7 +22,7 @@ import time
 import zipfile
 
 import pytest
-from serving import python, serving, without_proxies
+from serving import cut_off, python, serving
 
 DATA = random.Random(0).randbytes(900_000)
 OTHER = random.Random(1).randbytes(900_000)
@@ -31,7 +31,7 @@ SHA1, SIZE = hashlib.sha1(DATA).hexdigest(), len(DATA)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    without_proxies(monkeypatch)
+    cut_off(monkeypatch)
     monkeypatch.setattr(download, "TIMEOUT", (1, 0.4))
     monkeypatch.setattr(download, "PAUSE", 0.01)
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from mxnet import base, init, nd
 from mxnet.gluon.model_zoo import model_store, vision
-from serving import serving, without_proxies
+from serving import cut_off, serving
 
 
 @pytest.fixture
 def zoo(tmp_path, monkeypatch):
     """An empty folder in the place where the zoo keeps its files, and a zoo that fails if it downloads by itself."""
-    without_proxies(monkeypatch)
+    cut_off(monkeypatch)
     monkeypatch.setattr(download, "TIMEOUT", (1, 1))
     monkeypatch.setattr(download, "PAUSE", 0.01)
     monkeypatch.setattr(weights, "zoo_folder", lambda: tmp_path / "models")

@@ -86,11 +86,10 @@ def run(number, parameters):
 def bring(dataset):
     """Fetch a data set, or stop, before the first chapter rather than inside one."""
     import utils
+    from utils.tools.disk import one_message
 
-    try:
+    with one_message():
         utils.data_root(dataset)
-    except FileNotFoundError as error:
-        sys.exit(str(error))
 
 
 def results(notebook):
@@ -274,8 +273,8 @@ def main():
     args = parser.parse_args()
     if args.command == "run":
         dataset = args.dataset
-        if dataset and pathlib.Path(dataset).is_dir():
-            dataset = str(pathlib.Path(dataset).resolve())  # chapters run in their own folder
+        if dataset and os.path.isdir(dataset):
+            dataset = os.path.realpath(dataset)  # chapters run in their own folder
         if dataset:
             bring(dataset)
         given = {"dataset": dataset, "crop_size": args.crop, "scale": args.scale, "num_epochs": args.epochs}

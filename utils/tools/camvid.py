@@ -4,7 +4,7 @@ import pathlib
 import zipfile
 
 from .disk import FetchError
-from .unpack import unpack
+from .unpack import judge_size, unpack
 
 COMMIT = "fcaf7c4978dd8d091ec67db7cb7fdd225f5051c5"
 PAIRS = {"train": 367, "val": 101, "test": 233}
@@ -20,6 +20,7 @@ CLASSES = {
     "car": (64, 0, 128), "pedestrian": (64, 64, 0), "bicyclist": (0, 128, 192),
 }  # fmt: skip
 UNLABELLED = len(CLASSES)  # in the tutorial's files
+LIMIT = 1_000_000_000  # bytes, unpacked; generous: we had no network to look
 
 
 def check(path):
@@ -33,6 +34,7 @@ def check(path):
         raise ValueError("is not a zip archive, or was cut short")
     try:
         with zipfile.ZipFile(path) as file:
+            judge_size(file, LIMIT)
             comment, damaged = file.comment.decode("ascii", "replace"), file.testzip()
     except Exception as error:  # whatever a damaged archive makes of its readers
         raise ValueError(f"is damaged ({error})") from None

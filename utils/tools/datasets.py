@@ -12,9 +12,10 @@ import shutil
 import sys
 from collections.abc import Callable
 
+from ..files import naming, read_lines
 from ..progress import Log
 from . import camvid
-from .disk import FetchError, locked, work_folder, writing_to
+from .disk import FetchError, locked, one_message, work_folder, writing_to
 from .download import check_sha1, download
 from .unpack import unpack
 
@@ -72,7 +73,7 @@ CAMVID = Source(
     check=camvid.check,
     prepare=camvid.convert,
     pairs=camvid.PAIRS,
-    room=1_000_000_000,  # generous: we had no network to look
+    room=camvid.LIMIT,
     about=camvid.ABOUT,
 )
 SOURCES = {"voc2012": VOC2012, "camvid": CAMVID}
@@ -80,9 +81,17 @@ SOURCES = {"voc2012": VOC2012, "camvid": CAMVID}
 
 def data_folder():
     """Where data sets lie that are not part of the course: the variable COURSE_DATA, or `data/`."""
-    folder = pathlib.Path(os.environ.get("COURSE_DATA") or DATA).expanduser().absolute()
-    if not folder.is_dir():
-        raise FetchError(f"COURSE_DATA={folder}: no such folder; make it, or leave COURSE_DATA out")
+    folder = pathlib.Path(os.path.expanduser(os.environ.get("COURSE_DATA") or DATA))
+    if not folder.is_absolute():  # chapters run in another folder than `make data`
+        raise FetchError(f"COURSE_DATA={folder}: not a whole path; expected one such as {folder.absolute()}")
+    try:
+        os.stat(f"{folder}/.")
+    except FileNotFoundError:
+        raise FetchError(f"COURSE_DATA={folder}: no such folder; make it, or leave COURSE_DATA out") from None
+    except OSError as error:
+        raise FetchError(
+            f"COURSE_DATA={folder}: you may not enter it, or it is no folder ({error.strerror}); name another one"
+        ) from None
     return folder
 
 
@@ -98,7 +107,7 @@ def find(name):
     """Folder of a data set where it is on this machine, or None; a FetchError where the one found lacks files."""
     source, folder = SOURCES[name], data_folder()
     for place in (name, *source.places):
-        found = folder / pathlib.Path(place).expanduser()
+        found = folder / os.path.expanduser(place)
         if os.path.isdir(found):  # unlike Path.is_dir, False where we may not even look
             if problem := lacking(found, {split: source.pairs[split] for split in ("train", "val")}):
                 raise FetchError(
@@ -106,6 +115,9 @@ def find(name):
                     f"`make data DATASET={name}` fetches all of it; or give the path of another folder for its name"
                 )
             return found
+        if os.path.lexists(found):
+            what = "a link that leads to no folder you can reach" if os.path.islink(found) else "a file"
+            raise FetchError(f"data set {name!r}: {found} is {what}, expected a folder. Mend it or remove it")
     return None
 
 
@@ -114,17 +126,25 @@ def lacking(root, pairs):
     wanted = []
     for split, count in pairs.items():
         path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
-        names = path.read_text(encoding="utf-8").split() if path.is_file() else []
+        names = [line for _, line in _if_there(read_lines, path, "one picture's name a line")]
         if len(names) != count:
             return f"{len(names):,} names in {path.relative_to(root)}, expected {count:,}"
         wanted += [f"{folder}/{n}.{end}" for n in names for folder, end in camvid.FILES]
-    there = {f"{folder}/{file}" for folder, _ in camvid.FILES for file in _list(root / folder)}
+    there = {f"{folder}/{file}" for folder, _ in camvid.FILES for file in _if_there(_list, root / folder, "a folder")}
     missing = [path for path in wanted if path not in there]
     return f"{len(missing):,} of {len(wanted):,} files missing, such as {missing[0]}" if missing else ""
 
 
-def _list(folder):
-    return os.listdir(folder) if folder.is_dir() else []
+def _list(folder, expected):
+    with naming(folder, expected):
+        return os.listdir(folder)
+
+
+def _if_there(read, path, expected):
+    try:
+        return read(path, expected)
+    except FileNotFoundError:
+        return []
 
 
 def fetch(name, archive=None):
@@ -193,18 +213,19 @@ def _check_own(source, path, name, log):
 def main():
     """`make data`: one data set, from the shell; errors are one message, without a traceback."""
     parser = argparse.ArgumentParser(prog="make data", description="Fetch a data set, where it is not there yet.")
-    parser.add_argument("name", choices=SOURCES)
+    parser.add_argument("name")
     parser.add_argument("--archive", help="a file brought along, in place of the download")
     args = parser.parse_args()
-    try:
+    if args.name == "voc_mini":
+        print("voc_mini ships with the course: nothing to fetch")
+        return
+    if args.name not in SOURCES:
+        sys.exit(f"DATASET={args.name}: found no such data set to fetch; expected {' or '.join(SOURCES)}")
+    with one_message():
         if there := find(args.name):
             print(f"{args.name} is at {there}: nothing to do")
         else:
             fetch(args.name, args.archive)
-    except FetchError as error:
-        sys.exit(f"\n{error}")
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted. What has come is kept: the same command continues.")
 
 
 if __name__ == "__main__":

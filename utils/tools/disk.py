@@ -4,11 +4,19 @@ import contextlib
 import errno
 import fcntl
 import os
+import pathlib
 import shutil
+import sys
 
 
 class FetchError(FileNotFoundError):
     """A file or data set that could not be had: which, why, and what to do. One text."""
+
+
+REMEDY = {
+    **dict.fromkeys([errno.ENOSPC, errno.EDQUOT, errno.EFBIG], "make room, or "),
+    **dict.fromkeys([errno.EACCES, errno.EPERM, errno.EROFS], "get leave to write there, or "),
+}
 
 
 @contextlib.contextmanager
@@ -19,11 +27,24 @@ def writing_to(folder, elsewhere):
     """
     try:
         yield
-    except FetchError:
-        raise
     except OSError as error:
-        where, what = error.filename or folder, error.strerror or error
-        raise FetchError(f"{where}: {what}. Make room or get leave to write there, or {elsewhere}") from None
+        if error.errno is None:  # not the system's: a text that says what to do already
+            raise
+        advice = REMEDY.get(error.errno, "") + elsewhere
+        where = f"{error.filename or folder}: {error.strerror}"
+        raise FetchError(f"{where}. {advice[0].upper()}{advice[1:]}") from None
+
+
+@contextlib.contextmanager
+def one_message():
+    """Inside, Ctrl-C and what is wrong with a disk or a data set end a command: with one message, no traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. What has come is kept: the same command continues.")
+    except (OSError, ValueError) as error:
+        where = getattr(error, "filename", None)
+        sys.exit(f"\n{where}: {error.strerror}" if where else f"\n{error}")
 
 
 @contextlib.contextmanager
@@ -59,7 +80,8 @@ def write(file, data):
 def locked(path, say):
     """Hold the lock of that name; where another process holds it, say so and wait.
 
-    The system frees it when its process ends, however that happens. The file goes with each holder.
+    The system frees it when its process ends, however that happens. The file goes with each holder. A disk without
+    locks, as some of a network are, is no reason to stop: it is said.
     """
     while True:
         with open(path, "a", encoding="utf-8") as file:
@@ -68,12 +90,14 @@ def locked(path, say):
             except BlockingIOError:
                 say("Another process is fetching the same: waiting for it.")
                 fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                say(f"This disk cannot lock files ({error.strerror}): don't fetch the same twice at once.")
             if not _is(file, path):  # the one who held it took the file away
                 continue
             try:
                 yield
             finally:
-                os.unlink(path)
+                pathlib.Path(path).unlink(missing_ok=True)  # without locks, another may have taken it away
             return
 
 

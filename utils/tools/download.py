@@ -13,6 +13,7 @@ TIMEOUT = 10, 30  # seconds: until there is a connection; of silence
 TRIES = 4  # in a row at one address, each without a megabyte more than before
 PAUSE = 2  # seconds before the second try, twice that before the third
 GAIN, CHUNK = 1 << 20, 1 << 16  # bytes
+LIMIT = 1_000_000_000  # bytes, of a file whose size isn't known; the largest that we fetch so, vgg16's weights, has 553 MB
 NO_NAME = "its name is not found: is there a network?"
 
 
@@ -28,7 +29,7 @@ def download(path, urls, check, log, size=None, room=0):
     """Fetch a file to `path` from the first of `urls` that gives it whole; the path.
 
     check: function of a path; raises a ValueError that says what is wrong with the file. log: a `Log`.
-    size: bytes, where known. room: bytes of disk that will be needed besides.
+    size: bytes, where known; else at most `LIMIT`. room: bytes of disk that will be needed besides.
     What has come lies in PATH.part and is continued, by this process or a later one. Where no address gives the file,
     a FetchError lists each and its reason. A disk that is full or can't be written to is an OSError at once.
     """
@@ -42,7 +43,7 @@ def download(path, urls, check, log, size=None, room=0):
             path.unlink()
     reasons = []
     for url in urls:
-        log.line(f"{path.name} from {urllib.parse.urlsplit(url).netloc}")
+        log.line(f"{path.name} from {urllib.parse.urlsplit(url).netloc or url}")
         reason = _from_address(url, part, check, log, size, room)
         if reason is None:
             os.replace(part, path)
@@ -94,10 +95,10 @@ def _receive(url, part, log, size, room):
             if not start:
                 _begin(part, url, answer.headers)
             with open(part, "ab", buffering=0) as file:
-                _copy(answer, file, part, start, total, log)
+                _copy(answer, file, part, start, total, room, log)
     except requests.RequestException as error:
         reason = _reason(error, _length(part))
-        raise _FailedError(reason, final=reason == NO_NAME) from None
+        raise _FailedError(reason, final=reason == NO_NAME or isinstance(error, ValueError)) from None
     if total is not None and _length(part) != total:
         raise _FailedError(f"ended after {_length(part):,} of {total:,} bytes")
     return start == 0
@@ -134,6 +135,8 @@ def _agree(answer, part, start, size):
     total = int(total) if total.isdigit() else size
     if size is not None and total != size:
         raise _FailedError(f"has {total:,} bytes, expected {size:,}", True)
+    if size is None and (total or 0) > LIMIT:
+        raise _FailedError(f"has {total:,} bytes, expected at most {LIMIT:,}", True)
     return start, total
 
 
@@ -145,11 +148,16 @@ def _begin(part, url, headers):
     _origin(part).write_text(json.dumps({"url": url, "version": version}), encoding="utf-8")
 
 
-def _copy(answer, file, part, start, total, log):
-    begun, done = time.monotonic(), start
+def _copy(answer, file, part, start, total, room, log):
+    begun, done, most = time.monotonic(), start, LIMIT if total is None else total
     if start:
         log.line(f"  continued after {start / 1e6:,.1f} MB")
     for chunk in answer.iter_content(CHUNK):
+        if done + len(chunk) > most:
+            part.unlink()
+            raise _FailedError(f"sent more than {most:,} bytes, which is all there can be", True)
+        if total is None:  # else it was asked for at the beginning
+            need_room(part.parent, len(chunk) + room)
         write(file, chunk)
         done += len(chunk)
         rate = (done - start) / max(time.monotonic() - begun, 1e-3)
@@ -170,6 +178,7 @@ def _reason(error, came):
         "ProxyError": "the proxy, named by HTTPS_PROXY or HTTP_PROXY, does not let us through",
         "resolve": NO_NAME,
         "CERTIFICATE": "its certificate is not accepted; a proxy's own one can be named by REQUESTS_CA_BUNDLE",
+        "Schema": "no http:// or https:// in front",
         "refused": "connection refused",
         "unreachable": "not reachable: is there a network?",
         "Connection": f"the connection was cut after {came:,} bytes",

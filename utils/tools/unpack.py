@@ -40,6 +40,13 @@ def unpack(archive, target, limit, log, inside="."):
         raise FetchError(f"{archive}: cannot be unpacked ({error}): fetch or copy it anew") from None
 
 
+def judge_size(file, limit):
+    """Raise a ValueError where the members of an open ZipFile have more than `limit` bytes: before any is read."""
+    total = sum(info.file_size for info in file.infolist())
+    if total > limit:
+        raise ValueError(f"would unpack to {total:,} bytes, expected at most {limit:,}")
+
+
 @contextlib.contextmanager
 def _members(archive):
     if zipfile.is_zipfile(archive):

@@ -8,20 +8,23 @@ import zipfile
 
 from ..progress import Log
 from .disk import FetchError, locked, work_folder, writing_to
-from .download import download, sha1_of
-from .unpack import unpack
+from .download import LIMIT, download, sha1_of
+from .unpack import judge_size, unpack
 
 ELSEWHERE = "name another folder for them by the variable MXNET_HOME"
-LIMIT = 1_000_000_000  # bytes; the largest of the nets we use, vgg16, has 553 MB
 
 
 def pretrained_net(name):
     """One of Gluon's nets with its ImageNet weights (chapter 08), fetched where they are not there yet.
 
-    name: as in `gluon.model_zoo.vision`. A FetchError says what to do where they can't be had.
+    name: as in `gluon.model_zoo.vision`. A FetchError says what to do where they can't be had, a ValueError which names
+    there are.
     """
-    from mxnet.gluon.model_zoo import vision
+    from mxnet.gluon.model_zoo import model_store, vision
 
+    if name not in model_store._model_sha1:
+        known = ", ".join(sorted(model_store._model_sha1))
+        raise ValueError(f"no ImageNet weights for a net named {name!r}; there are some for {known}")
     return vision.get_model(name, pretrained=True, root=str(fetch(name)))
 
 
@@ -83,8 +86,10 @@ def _check(archive, name, sha1):
     if not zipfile.is_zipfile(archive):
         raise ValueError("is not a zip archive, or was cut short")
     try:
-        with zipfile.ZipFile(archive) as file, file.open(name) as member:
-            found = sha1_of(member)
+        with zipfile.ZipFile(archive) as file:
+            judge_size(file, LIMIT)
+            with file.open(name) as member:
+                found = sha1_of(member)
     except Exception as error:  # whatever a damaged archive makes of its readers
         raise ValueError(f"has no sound {name} in it ({error})") from None
     if found != sha1:
