@@ -270,3 +270,15 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
 def test_a_data_set_that_is_not_there_stops_before_the_first_chapter(tmp_path):
     with pytest.raises(SystemExit, match="nowhere: no such folder; expected JPEGImages"):
         course.bring(str(tmp_path / "nowhere"))
+
+
+def test_ctrl_c_and_a_name_too_long_are_one_sentence_each(monkeypatch):
+    with pytest.raises(SystemExit, match="File name too long"):
+        course.bring("long" * 1000)
+
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("utils.data_root", interrupted)
+    with pytest.raises(SystemExit, match="Interrupted. What has come is kept: the same command continues."):
+        course.bring("voc2012")

@@ -5,6 +5,7 @@ from utils.tools import camvid, datasets, disk, download
 from utils.tools.disk import FetchError
 
 import dataclasses
+import errno
 import functools
 import hashlib
 import io
@@ -271,7 +272,7 @@ def test_make_data_prints_one_message_and_no_traceback(voc, data, tmp_path):
 
 def test_a_disk_that_may_only_be_read(voc, monkeypatch, tmp_path):
     """By the system's own refusal: what is there is used, what isn't is one error."""
-    only_reading = "import os\nif os.getuid() == 0:  # root may write anywhere\n    os.seteuid(65534)\ndatasets.main()"
+    only_reading = "import os, encodings.utf_8_sig\nif os.getuid() == 0:  # root may write anywhere\n    os.seteuid(65534)\ndatasets.main()"
     code = MAKE_DATA.replace("datasets.main()", only_reading)
     with tempfile.TemporaryDirectory() as folder:  # pytest's own may be entered by its user only
         monkeypatch.setenv("COURSE_DATA", folder)
@@ -280,15 +281,82 @@ def test_a_disk_that_may_only_be_read(voc, monkeypatch, tmp_path):
         with python(code, voc.url("/voc"), tmp_path / "archive") as process:
             out, err = process.communicate(timeout=60)
             assert process.returncode == 1 and not out
-            assert err.startswith(
-                f"\n{folder}/.voc2012.lock: Permission denied. Get leave to write there, or name"
-            )
+            assert err.startswith(f"\n{folder}/.voc2012.lock: Permission denied. Get leave to write there, or name")
         os.chmod(folder, 0o755)
         root = datasets.fetch("voc2012")
         os.chmod(folder, 0o555)
         with python(code, voc.url("/voc"), tmp_path / "archive") as process:
             assert process.communicate(timeout=60) == (f"voc2012 is at {root}: nothing to do\n", "")
         os.chmod(folder, 0o755)
+
+
+@pytest.mark.parametrize("what", ["a link that leads to no folder", "a file"])
+def test_what_bears_the_name_and_is_no_folder_is_told_before_the_download(voc, data, what):
+    path = data / "voc2012"
+    path.symlink_to(data / "gone") if "link" in what else path.touch()
+    with pytest.raises(FetchError, match=f"{path} is {what}.*expected a folder. Mend it or remove it"):
+        utils.data_root("voc2012")
+    assert not voc.seen and _left(data) == ["voc2012"]
+
+
+def test_a_data_folder_must_be_a_whole_path_of_a_folder(voc, data, monkeypatch):
+    monkeypatch.chdir(data.parent)
+    (data / "file").touch()
+    named = (data.name, "not a whole path"), (data / "none", "no such folder"), (data / "file", "is no folder")
+    for name, match in named:
+        monkeypatch.setenv("COURSE_DATA", str(name))
+        with pytest.raises(FetchError, match=f"COURSE_DATA={name}: .*{match}"):
+            utils.data_root("voc2012")
+    assert not voc.seen
+
+
+def test_what_may_not_be_read_or_is_no_text_ends_make_data_with_one_message(voc, monkeypatch, capsys):
+    code = (
+        "import os, encodings.utf_8_sig\nif os.getuid() == 0:\n    os.seteuid(65534)\nsys.argv[1:] = ['voc2012']\n"
+        "datasets.main()"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("COURSE_DATA", folder)
+        os.chmod(folder, 0o755)
+        root = utils.data_root("voc2012")
+        for path in folder, root, root / "ImageSets", root / "JPEGImages":
+            os.chmod(path, 0)
+            with python(code) as process:
+                out, err = process.communicate(timeout=60)
+            os.chmod(path, 0o755)
+            assert process.returncode == 1 and "Traceback" not in err and "you may not" in err, (path, err)
+        split = root / "ImageSets/Segmentation/train.txt"
+        split.write_bytes("some".encode("utf-16"))
+        monkeypatch.setattr("sys.argv", ["make data", "voc2012"])
+        with pytest.raises(SystemExit, match=f"{split}: not UTF-8 text"):
+            datasets.main()
+
+
+def test_a_disk_without_locks_is_told_and_keeps_none(voc, data, monkeypatch, capsys):
+    def forbidden(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(disk.fcntl, "flock", forbidden)
+    assert utils.data_root("voc2012") == data / "voc2012" and _left(data) == ["voc2012"]
+    assert "cannot lock files (No locks available): don't fetch the same twice at once" in capsys.readouterr().out
+
+
+def test_make_data_of_a_name_that_is_not_fetched(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["make data", "voc_mini"])
+    datasets.main()
+    assert capsys.readouterr().out == "voc_mini ships with the course: nothing to fetch\n"
+    monkeypatch.setattr("sys.argv", ["make data", "foo bar"])
+    with pytest.raises(SystemExit, match="DATASET=foo bar: .* expected voc2012 or camvid"):
+        datasets.main()
+
+
+@pytest.mark.parametrize(
+    "number,remedy", [(errno.EDQUOT, "Make room, or"), (errno.EROFS, "Get leave"), (errno.EIO, "")]
+)
+def test_the_advice_is_that_of_the_cause(number, remedy):
+    with pytest.raises(FetchError) as raised, disk.writing_to("folder", "name another"):
+        raise OSError(number, "Something", "file")
+    assert str(raised.value).startswith(f"file: Something. {remedy or 'Name another'}")
 
 
 # ---- CamVid ----
@@ -399,10 +467,15 @@ def _refused(tutorial, data, archive, match):
     shutil.rmtree(data / ".camvid")
 
 
-def test_camvid_of_another_form_is_refused(tutorial, data):
+def test_camvid_of_another_form_is_refused(tutorial, data, monkeypatch):
     _, pairs = tutorial
     refused = functools.partial(_refused, tutorial, data)
     refused(camvid_zip(pairs, comment="0" * 40), f"is of commit {'0' * 40}, expected {camvid.COMMIT}")
+    with monkeypatch.context() as small:
+        small.setattr(camvid, "LIMIT", 1000)
+        bomb = camvid_zip(pairs)
+        small.delattr(zipfile.ZipFile, "open")  # a bomb is known by its list of members: nothing is read
+        refused(bomb, "would unpack to [0-9,]+ bytes, expected at most 1,000")
     refused(camvid_zip(pairs)[:-3000], "is not a zip archive, or was cut short")
     whole = bytearray(camvid_zip(pairs))
     whole[len(whole) // 2] ^= 255

@@ -171,6 +171,7 @@ def _refused():
 
 def test_one_error_lists_each_address_and_why_and_no_wrong_file_is_left(tmp_path):
     refused = _refused()
+    (tmp_path / "file").write_bytes(OTHER)
     with (
         serving({"/file": OTHER}) as wrong,
         serving({"/file": OTHER[:5]}) as short,
@@ -200,6 +201,35 @@ def test_too_little_room_is_said_before_anything_is_written(tmp_path, monkeypatc
             _get(tmp_path / "file", server.url("/file"), room=700_000)
         assert raised.value.errno == errno.ENOSPC and raised.value.filename == str(tmp_path) and not _left(tmp_path)
         _get(tmp_path / "file", server.url("/file"), room=500_000)
+
+
+@pytest.mark.parametrize("size", [SIZE, None], ids=["size known", "size not known"])
+def test_a_server_that_sends_on_and_on_is_left(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(download, "LIMIT", SIZE)
+    with serving({"/file": DATA * 9}, [{"length": False, "delay": 0.01}]) as endless, serving({"/file": DATA}) as good:
+        _get(tmp_path / "file", endless.url("/file"), good.url("/file"), size=size)
+        assert len(endless.seen) == 1 and _ranges(good) == [None]
+    with serving({"/file": DATA * 2}) as server, pytest.raises(FetchError, match="1,800,000 bytes, expected"):
+        _get(tmp_path / "large", server.url("/file"), size=size)
+    assert server.sent < 1_800_000 and _left(tmp_path) == ["file"]
+
+
+def test_where_no_length_is_said_the_disk_is_not_filled_up(tmp_path, monkeypatch):
+    real = shutil.disk_usage(tmp_path)
+
+    def usage(folder):
+        return real._replace(free=1_000_000 - sum(path.stat().st_size for path in tmp_path.iterdir()))
+
+    monkeypatch.setattr(disk.shutil, "disk_usage", usage)
+    with serving({"/file": DATA}, [{"length": False}]) as server, pytest.raises(OSError, match="of free disk"):
+        _get(tmp_path / "file", server.url("/file"), size=None, room=500_000)
+    assert (tmp_path / "file.part").stat().st_size < 500_000
+
+
+def test_an_address_that_is_none_is_asked_once(tmp_path, capsys):
+    with pytest.raises(FetchError, match="mirror.example/file: no http:// or https:// in front"):
+        _get(tmp_path / "file", "mirror.example/file")
+    assert "again" not in capsys.readouterr().out
 
 
 FETCH = """

@@ -75,6 +75,11 @@ def test_nothing_large_or_private_goes_into_the_image(name):
     assert name in ignored()
 
 
+def test_data_that_git_leaves_out_stays_out_of_the_image():
+    lines = {line for line in (ROOT / ".gitignore").read_text().splitlines() if line.startswith("data/")}
+    assert lines and lines <= ignored()
+
+
 def test_devcontainer_uses_the_dockerfile():
     folder = ROOT / ".devcontainer"
     settings = json.loads((folder / "devcontainer.json").read_text())
@@ -92,7 +97,7 @@ def test_devcontainer_uses_the_dockerfile():
 
 def test_every_platform_is_on_the_page():
     page = (ROOT / "docs/platforms.md").read_text()
-    for words in ("x86-64", "ARM", "Intel Mac", "WSL2", "Apple silicon", "Alpine", "JupyterHub", "Colab"):
+    for words in ("x86-64", "ARM", "NVIDIA", "Intel Mac", "WSL2", "Apple silicon", "Alpine", "JupyterHub", "Colab"):
         assert words in page
     for target in re.findall(r"(?:`|^    |!)make (?:-C \w+ )?(\w+)", page, re.M):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target

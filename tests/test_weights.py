@@ -1,13 +1,15 @@
 """Weights for `pretrained=True`, made up, from a server on this machine, through the model zoo's own path."""
 
 import utils
-from utils.tools import download, weights
+from utils.progress import Log
+from utils.tools import disk, download, weights
 from utils.tools.disk import FetchError
 
 import hashlib
 import io
 import pathlib
 import sys
+import threading
 import zipfile
 
 import numpy as np
@@ -116,3 +118,36 @@ def test_without_a_network_one_error_says_what_to_do(zoo, tmp_path, monkeypatch)
     ):
         assert word in text
     assert "0.55 on\nvoc_mini in 80 s" in text and not (zoo / f"{stem}.params").exists()
+
+
+def test_who_waited_for_another_process_finds_the_weights(zoo, monkeypatch):
+    data = b"parameters"
+    sha1 = hashlib.sha1(data).hexdigest()
+    monkeypatch.setitem(model_store._model_sha1, "resnet18_v2", sha1)
+    stem, waits = f"resnet18_v2-{sha1[:8]}", threading.Event()
+    monkeypatch.setattr(Log, "line", lambda log, text: waits.set())
+    zoo.mkdir()
+    with serving({}) as server:
+        monkeypatch.setenv("MXNET_GLUON_REPO", server.url(""))
+        monkeypatch.setattr(model_store, "apache_repo_url", server.url(""))
+        thread = threading.Thread(target=weights.fetch, args=["resnet18_v2"])
+        with disk.locked(zoo / f".{stem}.lock", print):  # an own lock for each open file, in one process too
+            thread.start()
+            assert waits.wait(20)
+            (zoo / f"{stem}.params").write_bytes(data)
+        thread.join(20)
+        assert not thread.is_alive() and not server.seen and [file.name for file in zoo.iterdir()] == [f"{stem}.params"]
+
+
+def test_a_bomb_is_not_read(tmp_path, monkeypatch):
+    (tmp_path / "bomb").write_bytes(_zip("some", bytes(10_000)))
+    monkeypatch.setattr(weights, "LIMIT", 1000)
+    monkeypatch.delattr(zipfile.ZipFile, "open")
+    with pytest.raises(ValueError, match="would unpack to 10,000 bytes, expected at most 1,000"):
+        weights._check(tmp_path / "bomb", "some.params", "")
+
+
+def test_a_net_without_weights_is_told_with_those_that_have_some(zoo):
+    with pytest.raises(ValueError, match="'resnet99_v2'; there are some for .*resnet18_v2.*vgg16"):
+        utils.fcn(4, backbone="resnet99_v2", pretrained=True)
+    assert not zoo.exists()

@@ -77,6 +77,8 @@ def test_markers_are_those_of_the_other_machine(course, target, python, names):
 def test_the_real_lock_on_this_machine_is_what_is_installed():
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     device = machine.venv_device()
+    if device is None:
+        pytest.skip("no .venv here: these packages came another way")
     pins = wheelhouse.locked(machine.lock(device), wheelhouse.this_platform(device), version)
     seen = subprocess.run([sys.executable, "-m", "pip", "freeze", "--all"], capture_output=True, text=True, check=True)
     installed = {line.lower().replace("_", "-").replace(".", "-") for line in seen.stdout.splitlines()}

@@ -13,7 +13,9 @@ TIMEOUT = 10, 30  # seconds: until there is a connection; of silence
 TRIES = 4  # in a row at one address, each without a megabyte more than before
 PAUSE = 2  # seconds before the second try, twice that before the third
 GAIN, CHUNK = 1 << 20, 1 << 16  # bytes
-LIMIT = 1_000_000_000  # bytes, of a file whose size isn't known; the largest that we fetch so, vgg16's weights, has 553 MB
+LIMIT = (
+    1_000_000_000  # bytes, of a file whose size isn't known; the largest that we fetch so, vgg16's weights, has 553 MB
+)
 NO_NAME = "its name is not found: is there a network?"
 
 
