@@ -270,10 +270,16 @@ def test_make_data_prints_one_message_and_no_traceback(voc, data, tmp_path):
         assert process.communicate(timeout=60) == (f"voc2012 is at {data / 'voc2012'}: nothing to do\n", "")
 
 
+AS_NOBODY = """import encodings.utf_8_sig, os
+if os.getuid() == 0:  # root may read and write anything
+    os.seteuid(65534)
+datasets.main()
+"""
+
+
 def test_a_disk_that_may_only_be_read(voc, monkeypatch, tmp_path):
     """By the system's own refusal: what is there is used, what isn't is one error."""
-    only_reading = "import os, encodings.utf_8_sig\nif os.getuid() == 0:  # root may write anywhere\n    os.seteuid(65534)\ndatasets.main()"
-    code = MAKE_DATA.replace("datasets.main()", only_reading)
+    code = MAKE_DATA.replace("datasets.main()", AS_NOBODY)
     with tempfile.TemporaryDirectory() as folder:  # pytest's own may be entered by its user only
         monkeypatch.setenv("COURSE_DATA", folder)
         os.chmod(folder, 0o555)
@@ -310,18 +316,16 @@ def test_a_data_folder_must_be_a_whole_path_of_a_folder(voc, data, monkeypatch):
     assert not voc.seen
 
 
-def test_what_may_not_be_read_or_is_no_text_ends_make_data_with_one_message(voc, monkeypatch, capsys):
-    code = (
-        "import os, encodings.utf_8_sig\nif os.getuid() == 0:\n    os.seteuid(65534)\nsys.argv[1:] = ['voc2012']\n"
-        "datasets.main()"
-    )
+def test_what_may_not_be_read_or_is_no_text_ends_make_data_with_one_message(voc, monkeypatch, tmp_path):
+    code = MAKE_DATA.replace("datasets.main()", AS_NOBODY)
+    (tmp_path / "archive").write_bytes(voc_tar())
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("COURSE_DATA", folder)
         os.chmod(folder, 0o755)
         root = utils.data_root("voc2012")
         for path in folder, root, root / "ImageSets", root / "JPEGImages":
             os.chmod(path, 0)
-            with python(code) as process:
+            with python(code, voc.url("/voc"), tmp_path / "archive") as process:
                 out, err = process.communicate(timeout=60)
             os.chmod(path, 0o755)
             assert process.returncode == 1 and "Traceback" not in err and "you may not" in err, (path, err)
