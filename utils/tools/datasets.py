@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from ..files import naming, read_lines
+from ..files import read_lines
 from ..progress import Log
 from . import camvid
 from .disk import FetchError, locked, one_message, work_folder, writing_to
@@ -130,19 +130,21 @@ def lacking(root, pairs):
         if len(names) != count:
             return f"{len(names):,} names in {path.relative_to(root)}, expected {count:,}"
         wanted += [f"{folder}/{n}.{end}" for n in names for folder, end in camvid.FILES]
-    there = {f"{folder}/{file}" for folder, _ in camvid.FILES for file in _if_there(_list, root / folder, "a folder")}
+    there = {f"{folder}/{file}" for folder, _ in camvid.FILES for file in _if_there(_list, root / folder)}
     missing = [path for path in wanted if path not in there]
     return f"{len(missing):,} of {len(wanted):,} files missing, such as {missing[0]}" if missing else ""
 
 
-def _list(folder, expected):
-    with naming(folder, expected):
-        return os.listdir(folder)
-
-
-def _if_there(read, path, expected):
+def _list(folder):
     try:
-        return read(path, expected)
+        return os.listdir(folder)
+    except PermissionError:
+        raise PermissionError(f"{folder}: you may not look into it; change its owner or its permissions") from None
+
+
+def _if_there(read, path, *expected):
+    try:
+        return read(path, *expected)
     except FileNotFoundError:
         return []
 
