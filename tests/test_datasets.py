@@ -138,7 +138,7 @@ def test_an_archive_brought_along_is_checked_used_and_kept(voc, data, tmp_path, 
 
 
 def test_an_archive_that_is_not_there_is_named(voc, tmp_path):
-    with pytest.raises(FetchError, match=r"nowhere\.tar: No such file or directory"):
+    with pytest.raises(FetchError, match=r"nowhere\.tar: no such file; give the path of VOC"):
         datasets.fetch("voc2012", tmp_path / "nowhere.tar")
 
 

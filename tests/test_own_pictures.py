@@ -140,7 +140,9 @@ def test_cvats_export_from_the_download_to_the_training_data(tmp_path, capsys):
 
 def test_nothing_to_say_of_a_good_folder(good, capsys):
     assert check(good, (32, 32)).problems == []
-    assert run(capsys, good, "--crop", "32x32", "--scale", "0.9")[1].endswith("CHAPTER=08 CROP=32x32 SCALE=0.9\n")
+    assert run(capsys, good, "--crop", "32x32", "--scale", "0.9")[1].endswith(
+        "CHAPTER=08 CROP=32x32 SCALE=0.9 EPOCHS=30\n"
+    )
 
 
 def test_frequencies_are_numpys(good):
@@ -165,7 +167,7 @@ def truncate(path):
 def paint(path):
     """A patch of a colour that no class has."""
     rgb = np.array(Image.open(path).convert("RGB"))
-    rgb[:10, :20] = 1, 2, 3
+    rgb[:10, :20] = 90, 200, 60
     Image.fromarray(rgb).save(path)
 
 
@@ -205,6 +207,15 @@ def copy(root, old, new):
     shutil.copy(label_path(root, old), label_path(root, new))
 
 
+def tint(path):
+    """Half of the planes of a label nearly in their colour."""
+    rgb = np.array(Image.open(path).convert("RGB"))
+    planes = (rgb == (128, 0, 0)).all(-1)
+    planes[:, ::2] = False
+    rgb[planes] = 128, 3, 0
+    Image.fromarray(rgb).save(path)
+
+
 def relink(path):
     path.unlink()
     path.symlink_to("nowhere")
@@ -229,11 +240,24 @@ ERRORS = {
     "sizes": (lambda r: blank(image_path(r, "d"), (50, 40)), "d.png: 40 × 60 (height × width); expected 40 × 50"),
     "turned, label not": (lambda r: turn(image_path(r, "e")), "e.png: 40 × 60", "EXIF", "expected 60 × 40"),
     "grey label": (lambda r: convert(label_path(r, "f"), "L"), "Class/f.png: greyscale of 0 to", "export with colours"),
-    "transparent label": (lambda r: convert(label_path(r, "f"), "RGBA"), "SegmentationClass/f.png: mode RGBA"),
+    "transparent label": (lambda r: convert(label_path(r, "f"), "RGBA"), "Class/f.png: a picture of mode RGBA"),
+    "label as JPEG": (
+        lambda r: Image.open(label_path(r, "f")).convert("RGB").save(label_path(r, "f"), "JPEG"),
+        "f.png: saved as JPEG",
+    ),
+    "label's suffix is .jpg": (
+        lambda r: (
+            Image.open(label_path(r, "f")).convert("RGB").save(label_path(r, "f").with_suffix(".jpg"))
+            or label_path(r, "f").unlink()
+        ),
+        "f.png: no such file, but f.jpg",
+        "does not bring the classes' colours back",
+    ),
+    "a slip of the brush": (lambda r: tint(label_path(r, "f")), "3 away from the colour of plane: repaint it"),
     "other palette": (
         lambda r: [paint(label_path(r, name)) for name in "gx"],
-        "colour 1,2,3 is not in labelmap.txt: 400 pixels in 2 labels, such as g.png",
-        "write the line NAME:1,2,3::",
+        "colour 90,200,60 is not in labelmap.txt: 400 pixels in 2 labels, such as g.png",
+        "write the line NAME:90,200,60::",
     ),
     "smeared": (lambda r: smear(label_path(r, "h")), "SegmentationClass/h.png", "unknown colours", "blended"),
     "name twice": (lambda r: add(r / LISTS / "train.txt", "i"), "train.txt: i, 2 times"),
@@ -304,7 +328,7 @@ def test_each_fault_is_told_in_one_line(good, fault):
 def test_many_faults_at_once(good, capsys):
     faults = [
         "picture missing", "suffix", "label cut short", "sizes", "grey label", "other palette", "smeared",
-        "name twice", "same picture, train and val", "suffix in a list", "class nowhere",
+        "name twice", "same picture, train and val", "suffix in a list",
     ]  # fmt: skip
     for fault in faults:
         FAULTS[fault][0](good)
@@ -358,6 +382,14 @@ def test_what_has_no_error_trains_and_what_the_course_refuses_has_one(good, faul
         assert report.errors, refused
     readable = {"seven to train", "void alone", "name in both", "same picture, train and val", "one class"}
     assert bool(refused) == (bool(report.errors) and fault not in readable)
+
+
+def test_classes_are_not_called_absent_where_labels_could_not_be_counted(good, capsys):
+    unplane(good, "abcdefghixyz")
+    assert line(check(good, (32, 32)), "no pixel of plane")
+    truncate(label_path(good, "a"))
+    code, text = run(capsys, good, "--crop", "32x32")
+    assert code == 1 and "no pixel of" not in text and "1 without a label that can be counted" in text
 
 
 def test_a_list_of_unusual_line_ends_is_read_as_the_course_reads_it(good):

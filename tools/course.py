@@ -12,6 +12,7 @@ import io
 import os
 import pathlib
 import re
+import shlex
 import sys
 import tempfile
 import time
@@ -84,12 +85,19 @@ def run(number, parameters):
 
 
 def bring(dataset):
-    """Fetch a data set, or stop, before the first chapter rather than inside one."""
+    """Fetch a data set that has a name, check a folder: what is wrong stops here rather than inside a chapter."""
     import utils
     from utils.tools.disk import one_message
+    from utils.tools.folder import check
 
     with one_message():
-        utils.data_root(dataset)
+        root = utils.data_root(dataset)
+        errors = check(root).errors if os.path.isdir(dataset) else []
+        if errors:
+            raise ValueError(
+                f"{dataset}: not ready, {len(errors)} errors, such as\n  {errors[0]}\n"
+                f"All of them: .venv/bin/python -m utils data {shlex.quote(dataset)}"
+            )
 
 
 def results(notebook):

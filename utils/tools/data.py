@@ -78,7 +78,8 @@ def run(args):
 def lines(report, few=FEW):
     """A `Report` as lines of text: what is there, how often each class occurs, problems by kind, `few` of each."""
     size = ", ".join(f"{len(names)} in {split}" for split, names in report.lists.items())
-    yield f"{report.root}: {size}"
+    uncounted = sum(pair.pixels is None for pair in report.pairs.values())
+    yield f"{report.root}: {size}" + f"; {uncounted} without a label that can be counted" * bool(uncounted)
     if any(pair.pixels is not None for pair in report.pairs.values()):
         yield from _table(report)
     for error, title in (
@@ -123,7 +124,8 @@ def _next(report, args):
     if not report.errors:
         crop = "" if args.crop == CROP_SIZE else " CROP={}x{}".format(*args.crop)
         scale = "" if args.scale == 1 else f" SCALE={args.scale}"
-        return f"Next: make course DATASET={folder} CHAPTER=08{crop}{scale}"
+        epochs = " EPOCHS=30" if len(report.lists["train"]) < 40 else ""  # few steps make an epoch
+        return f"Next: make course DATASET={folder} CHAPTER=08{crop}{scale}{epochs}"
     if not set(report.lists) & set(SPLITS) and not refusal(report):
         return f"Next: {again} --split"
     return f"Next: mend what stands under ERRORS, then {again}"

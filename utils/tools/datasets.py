@@ -204,6 +204,8 @@ def _check_own(source, path, name, log):
     log.line(f"{path}: checking it")
     try:
         source.check(path)
+    except FileNotFoundError:
+        raise FetchError(f"ARCHIVE={path}: no such file; give the path of {source.archive}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FetchError(

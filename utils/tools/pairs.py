@@ -133,13 +133,18 @@ def _why(path, file, classes, error):
     """What `_look_at_label` returns of a label that `read_label` refused."""
     try:
         with Image.open(path) as picture:
-            mode, rgb = picture.mode, np.asarray(picture.convert("RGB"))
+            kind, mode, rgb = picture.format, picture.mode, np.asarray(picture.convert("RGB"))
     except Exception:
         return None, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     size, expected = rgb.shape[:2], "a palette or RGB PNG in the classes' colours"
-    if mode not in ("P", "RGB"):
-        what = f"greyscale of {rgb.min()} to {rgb.max()}" if mode in ("1", "L", "I;16", "I") else f"mode {mode}"
-        return size, None, {}, [Problem(True, "labels without colours", file, what, expected, EXPORT)]
+    if mode == "L" and kind == "PNG":
+        what, repair = (
+            f"greyscale of {rgb.min()} to {rgb.max()}",
+            without(path, error).partition("export it as one.")[2],
+        )
+        return size, None, {}, [Problem(True, "labels without colours", file, what, expected, f"{EXPORT}.{repair}")]
+    if mode not in ("P", "RGB") or kind != "PNG":
+        return size, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     index = classes.indices(rgb)
     colors, counts = np.unique(rgb[(index >= len(classes)) & (index != VOID)], axis=0, return_counts=True)
     if not len(colors):
@@ -175,6 +180,8 @@ def _missing(root, path, kind, remedy):
     if other:
         same = other.suffix.lower() in ((".png",) if path.suffix == ".png" else (".jpg", ".jpeg"))
         remedy = f"rename it to {path.name}" if same else f"save or export it anew as {path.name}"
+        if path.suffix == ".png" and not same:
+            remedy += " by the tool that drew it: converting this file does not bring the classes' colours back"
     if path.stem.lower().endswith(SUFFIXES):
         remedy = f"leave {pathlib.Path(path.stem).suffix} out of the name, in the list or the label's file"
     if not other and (twin := _same_to_the_eye(path)):

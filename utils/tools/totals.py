@@ -2,6 +2,8 @@
 
 import collections
 
+import numpy as np
+
 from ..files import read_lines
 from ..labelmap import VOC, VOID_COLOR
 from ..voc import read_names
@@ -182,14 +184,21 @@ def _colors(report):
             files[color].append(pair.name)
     labelmap = "labelmap.txt" + " (none here: VOC's 21 classes)" * (report.classes is VOC)
     problems = []
-    for color, count in pixels.most_common():
-        names, color = files[color], ",".join(map(str, color))
+    for c, count in pixels.most_common():
+        names, color = files[c], ",".join(map(str, c))
         where = f"{len(names)} labels, such as {names[0]}.png" if len(names) > 1 else f"{names[0]}.png"
         found = f"colour {color} is not in {labelmap}: {count:,} pixels in {where}"
         expected = f"a class's colour, or {','.join(map(str, VOID_COLOR))} for void"
         remedy = f"a class or another palette: write the line NAME:{color}:: if you know what it is, or export anew"
+        near, name = min((max(abs(np.subtract(c, known))), name) for name, known in _known(report))
+        if near <= 16:  # a slip of the brush, or of labelmap.txt
+            remedy = f"{near} away from the colour of {name}: repaint it, or mend the line of {name} in labelmap.txt"
         problems.append(Problem(True, "unknown colours", "SegmentationClass", found, expected, remedy))
     return problems
+
+
+def _known(report):
+    return [*zip(report.classes.names, report.classes.colors, strict=True), ("void", VOID_COLOR)]
 
 
 def _rare(report):
@@ -209,6 +218,8 @@ def _rare(report):
                     "nothing is learnt from them, or tested on them",
                 )
             )
+    if any(pair.pixels is None for pair in report.pairs.values()):
+        return problems  # what lies in labels that could not be counted, no one knows
     names = report.classes.names
     nowhere = [name for i, name in enumerate(names) if not any(pictures[i] for pictures in occurs.values())]
     if nowhere:
