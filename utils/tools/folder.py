@@ -1,7 +1,7 @@
 """Looks at a data set in VOC layout and finds every problem at once: `python -m utils data FOLDER`.
 
 `check` returns data; data.py prints it. Problems of one pair are found in pairs.py, those that only all pairs
-together show (lists, doubles, classes) in totals.py.
+together show in totals.py (lists, doubles) and classes.py.
 """
 
 import concurrent.futures
@@ -15,6 +15,7 @@ from ..device import physical_cores
 from ..files import read_lines
 from ..labelmap import VOID_COLOR, LabelMap
 from ..voc import classes_in, data_root
+from . import classes as of_classes
 from . import datasets, totals
 from . import pairs as one
 from .pairs import Problem, without
@@ -78,7 +79,7 @@ def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
     report = Report(root, classes, lists, pairs, problems)
     for name in dict.fromkeys(sum(lists.values(), [])):
         problems += pairs[name].problems
-    problems += totals.problems(report)
+    problems += totals.problems(report) + of_classes.problems(report)
     for name in lists.get("train", []):
         problems += one.small(pairs[name], crop_size, scale)
     return report
