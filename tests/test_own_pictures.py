@@ -400,7 +400,14 @@ def test_a_list_of_unusual_line_ends_is_read_as_the_course_reads_it(good):
 
 
 def test_a_folder_that_may_not_be_entered_is_no_missing_label(good, monkeypatch, capsys):
-    monkeypatch.setattr(os, "access", lambda path, mode: "SegmentationClass" not in str(path))
+    listdir = os.listdir
+
+    def not_labels(folder):
+        if "SegmentationClass" in str(folder):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", not_labels)
     assert main(["data", str(good)]) == 2
     assert "SegmentationClass: you may not look into it" in capsys.readouterr().err
 

@@ -5,6 +5,7 @@ from utils.progress import Log
 from utils.tools import disk, download, weights
 from utils.tools.disk import FetchError
 
+import csv
 import hashlib
 import io
 import pathlib
@@ -14,6 +15,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from mxnet import base, init, nd
 from mxnet.gluon.model_zoo import model_store, vision
 from serving import cut_off, serving
@@ -117,7 +119,7 @@ def test_without_a_network_one_error_says_what_to_do(zoo, tmp_path, monkeypatch)
         "pretrained=False",
     ):
         assert word in text
-    assert "0.55 on\nvoc_mini in 80 s" in text and not (zoo / f"{stem}.params").exists()
+    assert "0.50 to\n0.56 on voc_mini in 80 s" in text and not (zoo / f"{stem}.params").exists()
 
 
 def test_who_waited_for_another_process_finds_the_weights(zoo, monkeypatch):
@@ -151,3 +153,17 @@ def test_a_net_without_weights_is_told_with_those_that_have_some(zoo):
     with pytest.raises(ValueError, match="'resnet99_v2'; there are some for .*resnet18_v2.*vgg16"):
         utils.fcn(4, backbone="resnet99_v2", pretrained=True)
     assert not zoo.exists()
+
+
+def test_what_training_from_nothing_gives_is_the_table_s():
+    """The numbers in the message for those without a network."""
+    with open(ROOT / "results/skips.csv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["way"] == "at once"]
+
+    def column(data, net, name):
+        return [float(row[name]) for row in rows if (row["data"], row["net"]) == (data, net)]
+
+    assert all(0.50 <= value <= 0.56 for value in column("voc_mini", "32s", "mean_iou"))
+    for net, expected in ("32s", 0.42), ("8s", 0.47):
+        assert abs(np.mean(column("camvid", net, "mean_iou")) - expected) < 0.006
+        assert 200 < np.mean(column("camvid", net, "seconds")) < 280

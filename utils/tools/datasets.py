@@ -15,7 +15,7 @@ from collections.abc import Callable
 from ..files import read_lines
 from ..progress import Log
 from . import camvid
-from .disk import FetchError, locked, one_message, work_folder, writing_to
+from .disk import FetchError, locked, names_in, one_message, work_folder, writing_to
 from .download import check_sha1, download
 from .unpack import unpack
 
@@ -126,27 +126,14 @@ def lacking(root, pairs):
     wanted = []
     for split, count in pairs.items():
         path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
-        names = [line for _, line in _if_there(read_lines, path, "one picture's name a line")]
+        lines = read_lines(path, "one picture's name a line") if path.name in names_in(path.parent) else []
+        names = [name for _, name in lines]
         if len(names) != count:
             return f"{len(names):,} names in {path.relative_to(root)}, expected {count:,}"
         wanted += [f"{folder}/{n}.{end}" for n in names for folder, end in camvid.FILES]
-    there = {f"{folder}/{file}" for folder, _ in camvid.FILES for file in _if_there(_list, root / folder)}
+    there = {f"{folder}/{file}" for folder, _ in camvid.FILES for file in names_in(root / folder)}
     missing = [path for path in wanted if path not in there]
     return f"{len(missing):,} of {len(wanted):,} files missing, such as {missing[0]}" if missing else ""
-
-
-def _list(folder):
-    try:
-        return os.listdir(folder)
-    except PermissionError:
-        raise PermissionError(f"{folder}: you may not look into it; change its owner or its permissions") from None
-
-
-def _if_there(read, path, *expected):
-    try:
-        return read(path, *expected)
-    except FileNotFoundError:
-        return []
 
 
 def fetch(name, archive=None):

@@ -58,6 +58,16 @@ def work_folder(path):
             path.rmdir()
 
 
+def names_in(folder):
+    """What lies in a folder; nothing where there is none."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except PermissionError:
+        raise PermissionError(f"{folder}: you may not look into it; change its owner or its permissions") from None
+
+
 def need_room(folder, needed):
     """Raise an OSError where `folder` has fewer than `needed` bytes free."""
     free = shutil.disk_usage(folder).free

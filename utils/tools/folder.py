@@ -18,6 +18,7 @@ from ..voc import classes_in, data_root
 from . import classes as of_classes
 from . import datasets, totals
 from . import pairs as one
+from .disk import names_in
 from .pairs import Problem, without
 
 CROP_SIZE = (160, 224)  # what the chapters train with
@@ -52,8 +53,7 @@ def find(name):
         raise FileNotFoundError(f"{name} is not on this machine: `make data DATASET={name}` fetches it")
     path, parts = pathlib.Path(name).expanduser(), ("JPEGImages", "SegmentationClass")
     for part in parts:
-        if os.path.isdir(path / part) and not os.access(path / part, os.R_OK | os.X_OK):
-            raise PermissionError(f"{path / part}: you may not look into it; change its owner or its permissions")
+        names_in(path / part)  # or its error, before each file in it seems to be missing
     return path if any(os.path.isdir(path / part) for part in parts) else data_root(name)
 
 

@@ -9,6 +9,7 @@ from .pairs import SUFFIXES, Problem, picture_path, without
 TRAIN_LEAST, VAL_LEAST = 8, 1  # one batch of the chapters, one picture to test on
 SOURCES = "default", "trainval"  # lists that a split is made from; where there is none, every label
 SPLITS = "train", "val"
+A_LIST = "one picture's name a line, without .jpg"
 
 
 def read_lists(root):
@@ -29,7 +30,7 @@ def read_lists(root):
         names, problems = list(_names(root, "SegmentationClass", (".png",))), []
     where = f"{source}.txt" if source else "the labels that are there"
     remedy = f"--split makes both from {where} ({len(names)} names)"
-    file, expected = "ImageSets/Segmentation/train.txt and val.txt", "one picture's name a line, without .jpg"
+    file, expected = "ImageSets/Segmentation/train.txt and val.txt", A_LIST
     problem = Problem(True, "lists", file, "no such files", expected, remedy)
     return {source or "all labels": names}, [problem, *problems]
 
@@ -48,9 +49,9 @@ def _read(root, path):
     if not path.is_file():
         other = "val" if path.stem == "train" else "train"
         remedy = f"write it, or rename {other}.txt to default.txt and add --split to this command"
-        return [], [Problem(True, "lists", file, "no such file", "one picture's name a line, without .jpg", remedy)]
+        return [], [Problem(True, "lists", file, "no such file", A_LIST, remedy)]
     try:
-        return [line for _, line in read_lines(path, "one picture's name a line, without .jpg")], []
+        return [line for _, line in read_lines(path, A_LIST)], []
     except (OSError, ValueError) as error:
         return [], [Problem(True, "lists", file, without(path, error))]
 
