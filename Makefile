@@ -67,7 +67,7 @@ refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=0
 
 results: ## make the tables in results/ that chapters load, where code, data or settings changed; CAMVID=FOLDER
 	$(READY)
-	@for table in fcn32s skips; do .venv/bin/python results/$$table.py $(if $(CAMVID),"$(CAMVID)") || exit 1; done
+	@for table in fcn32s skips optimisation; do .venv/bin/python results/$$table.py $(if $(CAMVID),"$(CAMVID)") || exit 1; done
 
 wheelhouse: ## pack all that an install needs, for rooms without a network; PLATFORM= WHEELHOUSE=
 	@WHEELHOUSE=none "$(ANY)" tools/bootstrap.py --quiet

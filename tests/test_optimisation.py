@@ -1,0 +1,167 @@
+"""Chapter 10's experiments: what `results/optimisation.py` changes about a training, and its table."""
+
+import utils
+
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+from conftest import ROOT
+from mxnet import autograd, nd
+from sklearn.utils.class_weight import compute_class_weight
+
+sys.path.insert(0, str(ROOT / "results"))
+sys.path.insert(0, str(ROOT / "tools"))
+import common
+import course
+import optimisation
+from optimisation import Loss
+
+ROWS = common.read(ROOT / "results" / "optimisation.csv")
+
+
+@pytest.fixture
+def batch():
+    """Scores of 5 classes, and labels with void in them; one picture is all void."""
+    utils.seed(0)
+    labels = nd.random.randint(0, 5, shape=(3, 24, 40)).astype("float32")
+    labels[:, 3:9], labels[2] = utils.VOID, utils.VOID
+    scores = nd.random.normal(shape=(3, 5, 24, 40))
+    scores.attach_grad()
+    return scores, labels
+
+
+def _loss_and_gradient(loss, scores, labels):
+    with autograd.record():
+        losses = loss(scores, labels)
+    losses.backward()
+    return losses.asnumpy(), scores.grad.asnumpy()
+
+
+def test_unchanged_it_is_the_course_s_loss(batch):
+    found, expected = (_loss_and_gradient(loss, *batch) for loss in (Loss(), utils.SoftmaxCrossEntropyLoss()))
+    assert np.allclose(found[0], expected[0], rtol=1e-5) and np.allclose(found[1], expected[1], atol=1e-7)
+
+
+def test_weights_and_sum_by_hand(batch):
+    scores, labels = (array.asnumpy().astype(float) for array in batch)
+    weights = np.array([0.5, 2, 0, 1, 3])
+    log_p = scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    expected = np.zeros(3)
+    for n, row, column in np.argwhere(labels != utils.VOID):
+        c = int(labels[n, row, column])
+        expected[n] -= weights[c] * log_p[n, c, row, column]
+    assert np.allclose(Loss("sum", weights)(*batch).asnumpy(), expected, rtol=1e-4)
+    known = (labels != utils.VOID).sum((1, 2)).clip(1)
+    assert np.allclose(Loss("mean", weights)(*batch).asnumpy(), expected / known, rtol=1e-4)
+
+
+@pytest.mark.parametrize("square", [1, 16])
+def test_drawn_pixels_alone_count(batch, square):
+    scores, labels = batch
+    loss = Loss(sample=square, keep=1 / 4)
+    utils.seed(1)
+    drawn = loss.drawn(labels).asnumpy()
+    utils.seed(1)
+    found, gradient = _loss_and_gradient(loss, scores, labels)
+    kept = nd.array(np.where(drawn, labels.asnumpy(), utils.VOID))
+    assert np.allclose(found, utils.SoftmaxCrossEntropyLoss()(scores, kept).asnumpy(), rtol=1e-5)
+    assert not gradient.transpose(0, 2, 3, 1)[kept.asnumpy() == utils.VOID].any() and gradient.any()
+    corners = drawn[:, ::square, ::square].repeat(square, 1).repeat(square, 2)[:, :24, :40]
+    assert (drawn == corners).all() and drawn.shape == (3, 24, 40)
+
+
+def test_one_in_four_is_drawn_and_anew_each_time(batch):
+    labels = nd.zeros((8, 160, 160))
+    for square in 1, 16:
+        loss = Loss(sample=square, keep=1 / 4)
+        first, second = (loss.drawn(labels).asnumpy() for _ in range(2))
+        assert abs(first.mean() - 1 / 4) < 0.06 and (first != second).any()
+
+
+def test_inverse_weights_are_scikit_learn_s_balanced_ones():
+    train_set, _ = optimisation.pictures("voc_mini", utils.data_root(), 0)
+    train_set.names = train_set.names[:12]
+    labels = [utils.read_label(utils.label_path(train_set.root, name)) for name in train_set.names]
+    pixels = np.concatenate([label[label != utils.VOID] for label in labels])
+    present = np.unique(pixels)
+    found = optimisation.class_weights(train_set, "inverse")
+    assert np.allclose(found[present], compute_class_weight("balanced", classes=present, y=pixels))
+    assert set(np.nonzero(found)[0]) == set(present)
+
+
+def test_median_weights_count_only_pictures_that_show_a_class(monkeypatch):
+    labels = {
+        "a": np.array([[0, 0, 0, 1]]),
+        "b": np.array([[0, 2, utils.VOID, utils.VOID]]),
+        "c": np.zeros((1, 4), int),
+    }
+    monkeypatch.setattr(optimisation.utils, "read_label", lambda path, classes: labels[path.stem])
+    train_set, _ = optimisation.pictures("voc_mini", utils.data_root(), 0)
+    train_set.names = list(labels)
+    weights = optimisation.class_weights(train_set, "median")
+    assert np.allclose(weights[:3] / weights[2], [0.5 / 0.8, 0.5 / 0.25, 1]) and not weights[3:].any()
+    assert np.isclose((8 * weights[0] + weights[1] + weights[2]) / 10, 1)
+
+
+def test_weights_taken_back_are_taken_off_the_scores():
+    train_set, _ = optimisation.pictures("voc_mini", utils.data_root(), 0)
+    weights = optimisation.class_weights(train_set, "inverse")
+    given = {"weights": "inverse", "back": True}
+    scores = optimisation.answers(lambda x: nd.zeros((1, 21, 2, 2)), train_set, given)(nd.zeros((3, 2, 2)), None)
+    seen = weights > 0
+    assert np.allclose(np.exp(-scores[0, :, 0, 0].asnumpy()[seen]), weights[seen], rtol=1e-4)
+    assert not scores[0, :, 0, 0].asnumpy()[~seen].any()
+
+
+def test_the_matched_rate_moves_as_far_as_the_large_batch():
+    """Simulated on a stream of gradients whose mean is 1: the formula's promise, not the formula."""
+    gradients = 1 + np.random.RandomState(0).randn(8000)
+
+    def walk(batch, momentum, rate):
+        place = velocity = 0
+        for step in gradients.reshape(-1, batch).mean(1):
+            velocity = momentum * velocity - rate * step
+            place += velocity
+        return place
+
+    large = walk(20, 0.9, 0.05)
+    assert walk(1, optimisation.DECAYED, 0.05 * optimisation.MATCHED) == pytest.approx(large, rel=0.01)
+    assert walk(1, 0.9, 0.05 / 20) == pytest.approx(large, rel=0.03)
+    assert abs(walk(1, optimisation.DECAYED, 0.05 / 20) / large) > 15
+
+
+def test_what_is_scored_is_neither_trained_on_nor_a_test_picture():
+    train_set, scored = optimisation.pictures("voc_mini", utils.data_root(), 0)
+    names = utils.read_names(utils.data_root(), train=True)
+    assert sorted(train_set.names + scored.names) == sorted(names) and len(scored) == optimisation.HELD_OUT
+    assert scored.crop_size is None
+
+
+def test_the_chapter_s_plain_forms_are_the_table_s(batch):
+    """`weighted_loss` and `drawn` of the chapter against `Loss`."""
+    cells = [c.source for c in nbformat.read(course.find("10")[0], 4).cells if c.cell_type == "code"]
+    chapter = {"utils": utils, "nd": nd, "np": np}
+    for name in "weighted_loss", "drawn":
+        source = next(cell for cell in cells if f"def {name}(" in cell)
+        exec(source.split("\n\n\n")[0], chapter)
+    weights = np.array([0.5, 2, 0, 1, 3])
+    found = chapter["weighted_loss"](*batch, nd.array(weights)).asnumpy()
+    assert np.allclose(found, Loss(weights=weights)(*batch).asnumpy(), rtol=1e-5)
+    mask = chapter["drawn"]((160, 160), 1 / 4, 16, np.random.RandomState(0))
+    assert (mask == mask[::16, ::16].repeat(16, 0).repeat(16, 1)).all() and abs(mask.mean() - 1 / 4) < 0.15
+
+
+def test_the_table_is_whole():
+    """Each kind with three seeds, by the same code on the same pictures; only what must diverge has no score."""
+    assert len({row["code"] for row in ROWS}) == 1
+    wanted = [(d, b, k) for d in ("voc_mini", "camvid") for b, kinds in optimisation.CHANGES.items() for k in kinds]
+    wanted = [(d, b, k) for d, b, k in wanted if d == "voc_mini" or b == "fcn-8s" and k in optimisation.AGAIN]
+    for data, base, kind in wanted:
+        mine = [row for row in ROWS if (row["data"], row["base"], row["kind"]) == (data, base, kind)]
+        assert [row["seed"] for row in mine] == ["0", "1", "2"], (data, base, kind)
+        diverged = kind == "1 image, same rate"
+        assert all((row["mean_iou"] == "nan") == diverged for row in mine), (data, base, kind)
+    assert len(ROWS) == 3 * len(wanted)
+    assert all(len({row["pictures"] for row in ROWS if row["data"] == data}) == 1 for data in ("voc_mini", "camvid"))
