@@ -33,7 +33,7 @@ def _text(notebook):
 
 def test_the_chapters_and_their_exercises_are_there():
     assert [path.name[:2] for path in CHAPTERS] == [path.name[:2] for path in EXERCISES]
-    assert {"00", "01", "02", "03", "04", "05", "06", "07", "08", "09"} <= {path.name[:2] for path in CHAPTERS}
+    assert {f"{number:02}" for number in range(11)} <= {path.name[:2] for path in CHAPTERS}
 
 
 @BOTH
