@@ -109,7 +109,7 @@ def resnet_features(backbone="resnet18_v2", pretrained=False):
 def fixed_batch_norm(layer):
     """The BatchNorm on the image of a `resnet…_v2`, which has no scale and no offset, with its statistics fixed.
 
-    The same parameters, but in training too it uses the running mean and variance that it was given.
+    The same parameters, but in training too it uses the running mean and variance that it was given (chapter 08).
     """
     return nn.BatchNorm(scale=False, center=False, use_global_stats=True, prefix=layer.prefix, params=layer.params)
 

@@ -1,4 +1,4 @@
-"""Pictures of images, labels and training (chapters 01 to 08)."""
+"""Pictures of images, labels and training (from chapter 00 on)."""
 
 import math
 

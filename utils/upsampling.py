@@ -1,4 +1,4 @@
-"""Enlarging score maps bilinearly (chapters 04 and 05)."""
+"""Enlarging maps bilinearly (chapter 05)."""
 
 import numpy as np
 from mxnet import gluon, init, nd

@@ -1,4 +1,4 @@
-"""Reading data sets in Pascal VOC's layout, cropping, batches (chapters 01 and 02)."""
+"""Reading data sets in Pascal VOC's layout, and cropping (chapters 01 and 02)."""
 
 import operator
 import os
@@ -145,7 +145,7 @@ def read_images(root=None, train=True):
 
 
 def normalize(image):
-    """(H, W, 3) uint8 image → float32 of the same shape, minus ImageNet's mean, over its deviation."""
+    """(H, W, 3) uint8 image → float32 of the same shape, minus ImageNet's mean, over its deviation (chapter 02)."""
     return (image.astype(np.float32) / 255 - RGB_MEAN) / RGB_STD
 
 
