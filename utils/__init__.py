@@ -13,6 +13,7 @@ from .classifiers import atrous, convolutionize, receptive_field
 from .losses import SoftmaxCrossEntropyLoss
 from .vgg16 import VGG16FCN
 from .fcn import FCN8s, FCN16s, FCN32s, fcn, fixed_batch_norm, resnet_features, start_from
-from .training import confusion, evaluate, seed, train
+from .evaluating import confusion, evaluate
+from .training import seed, train
 from .keeping import train_or_load
 from .predicting import predict

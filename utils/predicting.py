@@ -4,7 +4,7 @@ import numpy as np
 from mxnet import nd
 from PIL import Image
 
-from .training import net_context
+from .evaluating import net_context
 from .voc import normalize, resize
 
 
