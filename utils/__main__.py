@@ -3,9 +3,15 @@
 import argparse
 import sys
 
-from .tools import data
+from .tools import command_evaluate, command_export, command_predict, command_train, data
 
-COMMANDS = {"data": data}
+COMMANDS = {
+    "data": data,
+    "train": command_train,
+    "evaluate": command_evaluate,
+    "predict": command_predict,
+    "export": command_export,
+}
 
 
 def main(words=None):
@@ -19,6 +25,9 @@ def main(words=None):
         return COMMANDS[args.command].run(args)
     except (KeyboardInterrupt, BrokenPipeError):  # Ctrl-C, or `| head` that has seen enough
         return 130
+    except (OSError, ValueError) as error:  # what is wrong with a file or a value: said, not traced
+        print(error, file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

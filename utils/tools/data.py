@@ -1,8 +1,6 @@
 """`python -m utils data`: prints what folder.py finds in a data set, and has a split made."""
 
 import argparse
-import os
-import re
 import shlex
 import sys
 
@@ -10,6 +8,7 @@ from ..progress import Log
 from .folder import CROP_SIZE, check, find
 from .split import refusal, refuse_existing, write_split
 from .totals import SPLITS
+from .words import python, scale, share, size
 
 FEW = 5  # lines of each kind
 
@@ -36,10 +35,10 @@ def add_arguments(parser):
         EPILOG,
     )
     parser.add_argument("folder", help="a folder in VOC layout, or voc_mini, voc2012, camvid")
-    parser.add_argument("--crop", type=_size, default=CROP_SIZE, metavar="HxW", help="crop for training (160x224)")
-    parser.add_argument("--scale", type=_scale, default=1.0, help="pictures are reduced by this first (1)")
+    parser.add_argument("--crop", type=size, default=CROP_SIZE, metavar="HxW", help="crop for training (160x224)")
+    parser.add_argument("--scale", type=scale, default=1.0, help="pictures are reduced by this first (1)")
     parser.add_argument("--split", action="store_true", help="make train.txt and val.txt, if there is neither")
-    parser.add_argument("--val", type=_share, default=0.2, metavar="SHARE", help="share of test pictures (0.2)")
+    parser.add_argument("--val", type=share, default=0.2, metavar="SHARE", help="share of test pictures (0.2)")
     parser.add_argument("--seed", type=int, default=0, help="another number gives another split (0)")
     parser.add_argument("--all", action="store_true", help="every problem, not only the first five of each kind")
 
@@ -119,8 +118,7 @@ def _verdict(report):
 def _next(report, args):
     """The command to type next."""
     folder = shlex.quote(str(args.folder))
-    python = os.path.relpath(sys.executable)
-    again = f"{'python' if python.startswith('..') else python} -m utils data {folder}"
+    again = f"{python()} -m utils data {folder}"
     if not report.errors:
         crop = "" if args.crop == CROP_SIZE else " CROP={}x{}".format(*args.crop)
         scale = "" if args.scale == 1 else f" SCALE={args.scale}"
@@ -129,27 +127,3 @@ def _next(report, args):
     if not set(report.lists) & set(SPLITS) and not refusal(report):
         return f"Next: {again} --split"
     return f"Next: mend what stands under ERRORS, then {again}"
-
-
-def _size(text):
-    match = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected HEIGHTxWIDTH, such as 160x224")
-    return tuple(int(n) for n in match.groups())
-
-
-def _scale(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, at most 1")
-    return value
-
-
-def _share(text):
-    value = _scale(text)
-    if value == 1:
-        raise argparse.ArgumentTypeError("1: nothing would be left to train with")
-    return value
