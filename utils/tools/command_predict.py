@@ -68,13 +68,13 @@ def _targets(images, folder, force):
         raise FileExistsError(f"{folder}: a file; expected a folder, which is made if need be")
     targets, sources = [], {}
     originals = {os.path.realpath(image): image for image in images}
-    for image in images:
+    for i, image in enumerate(images):
         stem = pathlib.Path(image).stem
         targets.append((folder / f"{stem}.png", folder / f"{stem}_overlay.jpg"))
         for target in targets[-1]:
-            other = sources.setdefault(str(target).lower(), image)  # some systems don't tell a from A
-            if other is not image:
-                raise ValueError(f"{other} and {image} would both become {target}: rename one, or take two folders")
+            other = sources.setdefault(str(target).lower(), i)  # some systems don't tell a from A
+            if other != i:
+                raise ValueError(f"{images[other]} and {image} would both become {target}: rename one, or take two folders")
             if os.path.realpath(target) in originals:
                 raise ValueError(f"{target}: would replace the picture itself; take another folder for --output")
             if os.path.lexists(target) and not force:

@@ -47,7 +47,7 @@ def save(path, net, classes, scale, force=False, *, stride, backbone, align=True
             "void_colors": classes.void_colors,
             "mean": [round(float(v), 6) for v in RGB_MEAN],
             "deviation": [round(float(v), 6) for v in RGB_STD],
-            "sha256": _digest(beside),
+            "sha256": hashlib.sha256(beside.read_bytes()).hexdigest(),
             **about,
         }
         lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in known.items())
@@ -66,8 +66,10 @@ def load(path, ctx=None):
     expected = "the two files that `python -m utils train` writes, NAME.params and NAME.json"
     if path.suffix != ".params":
         raise ValueError(f"{path}: expected a name that ends in .params; a net is {expected}")
-    with opened(path, expected), opened(record, expected) as file:
+    with opened(record, expected) as file:
         text = file.read()
+    with opened(path, expected) as file:
+        found = hashlib.sha256(file.read()).hexdigest()
     try:
         known = json.loads(text)
         if known["format"] != FORMAT:
@@ -77,7 +79,7 @@ def load(path, ctx=None):
         scale, digest = float(known["scale"]), known["sha256"]
     except (KeyError, TypeError, ValueError) as error:  # a JSON that cannot be decoded is a ValueError
         raise ValueError(f"{record}: not the description of a net ({error}); expected {expected}") from None
-    if _digest(path) != digest:
+    if found != digest:
         raise ValueError(
             f"{path}: not the parameters that {record.name} describes, or a damaged copy: copy both files anew"
         )
@@ -89,7 +91,3 @@ def load(path, ctx=None):
         raise ValueError(f"{path}: the parameters of another net than {record.name} says ({reason})") from None
     net.hybridize()
     return net, classes, scale, known
-
-
-def _digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()

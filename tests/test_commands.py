@@ -1,0 +1,260 @@
+"""`python -m utils train`, `evaluate`, `predict` and `export`, one after the other, and what each refuses."""
+
+import utils
+from utils.__main__ import main
+from utils.tools import command_train, model
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import mxnet as mx
+import numpy as np
+import pytest
+from conftest import ROOT
+from mxnet import nd
+from PIL import Image
+
+NET = {"stride": 8, "backbone": "resnet18_v2"}
+CLASSES = utils.LabelMap(["ground", "road", "sky"], [(0, 0, 0), (128, 0, 0), (128, 128, 128)])
+
+
+def run(capsys, *words):
+    """Exit code, and what was printed on the two streams together."""
+    code = main([str(word) for word in words])
+    printed = capsys.readouterr()
+    return code, printed.out + printed.err
+
+
+def saved(path, classes=CLASSES, scale=0.5):
+    """A net with skips that say something, as `train` would save it."""
+    net = utils.fcn(len(classes), **NET)
+    net(nd.zeros((1, 3, 32, 32)))
+    for name, parameter in net._collect_params_with_prefix().items():
+        if name.startswith("score") and name.endswith("weight"):
+            parameter.set_data(nd.random.normal(scale=0.3, shape=parameter.shape))
+    model.save(path, net, classes, scale, force=True, **NET)
+    return net
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    """Folder with street.params and street.json, and a photograph; never written to by a test."""
+    utils.seed(0)
+    folder = tmp_path_factory.mktemp("street")
+    saved(folder / "street.params")
+    shutil.copy(next((ROOT / "data/voc_mini/JPEGImages").glob("*.jpg")), folder / "photo.jpg")
+    return folder
+
+
+def test_train_evaluate_predict(voc_folder, tmp_path, capsys):
+    """What is trained by the command scores and predicts as the same net does in a notebook."""
+    output = tmp_path / "new" / "tiny.params"
+    words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 2, "--batch", 3, "--output", output]
+    code, text = run(capsys, *words)
+    assert code == 0 and "epoch 2 of 2: loss" in text and f"Written: {output}" in text, text
+    assert sorted(path.name for path in output.parent.iterdir()) == ["tiny.json", "tiny.params"]
+    net, classes, scale, known = model.load(output)
+    assert classes == utils.VOC and scale == 1 and known["stride"] == 32 and known["scores"]["epoch"] == 2
+    test_set = utils.VOCSegDataset(False, None, voc_folder)
+    scores = utils.evaluate(net, test_set)
+    assert scores["pixel_acc"] == known["scores"]["test_acc"]
+
+    code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder)
+    assert code == 0 and re.search(rf"mean_iou +{scores['mean_iou']:.3f}\n", text) and "aeroplane" in text, text
+    flipped = utils.evaluate(net, test_set, flip=True, scales=(0.5, 1))
+    code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--flip", "--scales", "0.5,1")
+    assert code == 0 and f"{flipped['pixel_acc']:.3f}" in text
+
+    code, text = run(capsys, *words)
+    assert code == 2 and "tiny.params: is there already" in text and "--force" in text
+
+
+def test_predict_writes_the_label_and_the_overlay(street, tmp_path, capsys):
+    folder, photo = tmp_path / "labels", street / "photo.jpg"
+    turned, gray = tmp_path / "turned.jpg", tmp_path / "gray.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(photo).save(turned, exif=exif)
+    Image.open(photo).convert("L").save(gray)
+    code, text = run(capsys, "predict", "--model", street / "street.params", photo, turned, gray, "--output", folder)
+    assert code == 0, text
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{name}{end}" for name in ("gray", "photo", "turned") for end in (".png", "_overlay.jpg")
+    ]
+    net, *_ = model.load(street / "street.params")
+    for path in photo, turned, gray:
+        image = utils.read_image(path)
+        label = utils.predict(net, image, scale=0.5).asnumpy()
+        found = Image.open(folder / f"{path.stem}.png")
+        assert found.mode == "P"
+        np.testing.assert_array_equal(np.asarray(found), label)
+        np.testing.assert_array_equal(utils.read_label(folder / f"{path.stem}.png", CLASSES), label)
+        painted = np.asarray(Image.open(folder / f"{path.stem}_overlay.jpg")).astype(float)
+        assert np.abs(painted - utils.overlay(image, label, CLASSES)).mean() < 6
+    share = 100 * (np.asarray(Image.open(folder / "photo.png")) == 1).mean()
+    assert f"road {share:.1f} %" in text
+
+
+def test_predict_refuses_before_it_writes(street, tmp_path, capsys):
+    folder, params, photo = tmp_path / "labels", street / "street.params", tmp_path / "photo.jpg"
+    shutil.copy(street / "photo.jpg", photo)
+    (tmp_path / "other").mkdir()
+    namesake, cut, deep = tmp_path / "other" / "Photo.png", tmp_path / "cut.jpg", tmp_path / "deep.png"
+    Image.new("RGB", (9, 9)).save(namesake)
+    cut.write_bytes(photo.read_bytes()[:-900])
+    Image.fromarray(np.zeros((9, 9), np.uint16)).save(deep)
+    for images, error in (
+        ([photo, namesake], r"photo\.jpg and .*Photo\.png would both become .*photo\.png|Photo\.png: rename one"),
+        ([photo, photo], r"would both become"),
+        ([photo, cut], r"cut\.jpg: cannot be read as a picture"),
+        ([photo, deep], r"deep\.png: a PNG of 16 bits a channel"),
+        ([photo, tmp_path / "none.jpg"], r"none\.jpg: no such file"),
+        ([photo, tmp_path], r": a folder; expected a JPEG or PNG"),
+    ):
+        code, text = run(capsys, "predict", "--model", params, *images, "--output", folder)
+        assert code == 2 and re.search(error, text) and not folder.exists(), text
+    code, text = run(capsys, "predict", "--model", params, namesake, "--output", namesake.parent, "--force")
+    assert code == 2 and "would replace the picture itself" in text
+    assert run(capsys, "predict", "--model", params, photo, "--output", folder)[0] == 0
+    code, text = run(capsys, "predict", "--model", params, photo, "--output", folder)
+    assert code == 2 and "photo.png: is there already" in text
+    assert run(capsys, "predict", "--model", params, photo, "--output", folder, "--force")[0] == 0
+    code, text = run(capsys, "predict", "--model", params, photo, "--output", photo)
+    assert code == 2 and "expected a folder" in text
+
+
+def test_a_net_that_does_not_fit_is_refused(street, voc_folder, tmp_path, capsys):
+    copy, record = tmp_path / "a.params", tmp_path / "a.json"
+
+    def fresh():
+        shutil.copy(street / "street.params", copy)
+        shutil.copy(street / "street.json", record)
+
+    fresh()
+    code, text = run(capsys, "evaluate", "--model", copy, "--dataset", voc_folder)
+    assert code == 2 and "its classes are background, aeroplane" in text and "trained with ground, road, sky" in text
+    copy.write_bytes(copy.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"a\.params: not the parameters that a\.json describes"):
+        model.load(copy)
+    fresh()
+    known = json.loads(record.read_text())
+    for change, error in (
+        ({"format": "x"}, r"a\.json: not the description of a net \(format 'x'\)"),
+        ({"stride": 32}, r"a\.params: the parameters of another net than a\.json says"),
+        ({"classes": ["ground"], "colors": [[0, 0, 0]]}, r"a\.params: the parameters of another net"),
+        ({"classes": ["ground"]}, r"1 names but 3 colours"),
+        ({"backbone": "alexnet"}, r"alexnet"),
+    ):
+        record.write_text(json.dumps(known | change))
+        with pytest.raises(ValueError, match=error):
+            model.load(copy)
+    record.write_text("[")
+    with pytest.raises(ValueError, match=r"a\.json: not the description of a net"):
+        model.load(copy)
+    record.unlink()
+    with pytest.raises(FileNotFoundError, match=r"a\.json: no such file; expected the two files"):
+        model.load(copy)
+    with pytest.raises(ValueError, match=r"expected a name that ends in \.params"):
+        model.load(record)
+
+
+def test_a_training_that_was_stopped_writes_nothing(voc_folder, tmp_path, capsys, monkeypatch):
+    seen = {}
+
+    def stopped(*args, **options):
+        seen.update(options)
+        return [{"epoch": 1}]
+
+    monkeypatch.setattr(command_train, "train", stopped)
+    words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 2, "--batch", 3]
+    words += ["--output", tmp_path / "a.params", "--checkpoint", tmp_path / "kept"]
+    code, text = run(capsys, *words)
+    assert code == 130 and "Stopped after 1 of 2 epochs" in text and not (tmp_path / "a.params").exists()
+    assert seen == {"checkpoint": str(tmp_path / "kept")}
+
+
+def test_help_and_slips(capsys):
+    for command in "train", "evaluate", "predict", "export":
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0 and f"-m utils {command} --" in capsys.readouterr().out
+    for option, value in ("--rate", "fast"), ("--crop", "160"), ("--epochs", "0"), ("--stride", "4"):
+        with pytest.raises(SystemExit) as ended:
+            main(["train", "--dataset", "voc_mini", "--output", "a.params", option, value])
+        assert ended.value.code == 2 and option in capsys.readouterr().err
+
+
+def snippets():
+    """The Python in README's section on exported files: for MXNet, for onnxruntime."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Without the course", 1)[1].split("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+
+
+def without_the_course(code, folder):
+    """Run it in a process that cannot import `utils`."""
+    code = f"import sys\nsys.modules['utils'] = None\n{code}\nnp.savez('found', scores=S(scores), label=label)\n"
+    code = "S = lambda a: a if type(a).__module__ == 'numpy' else a.asnumpy()\n" + code
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return np.load(folder / "found.npz")
+
+
+@pytest.mark.parametrize("onnx", [False, True])
+def test_readme_s_lines_give_the_net_s_scores_without_the_course(street, tmp_path, capsys, onnx):
+    code, text = run(
+        capsys, "export", "--model", street / "street.params", "--output", tmp_path / "street", *["--onnx"] * onnx
+    )
+    assert code == 0 and "Written: " in text, text
+    names = ["street.onnx"] if onnx else ["street-0000.params", "street-symbol.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    net, *_ = model.load(street / "street.params")
+    for size in (1, 1), (33, 31), (190, 250), (480, 640):
+        Image.open(street / "photo.jpg").resize(size[::-1]).save(tmp_path / "photo.jpg")
+        image = utils.read_image(tmp_path / "photo.jpg")
+        scores = net(nd.array(utils.normalize(image).transpose(2, 0, 1)[None])).asnumpy()
+        found = without_the_course(snippets()[onnx], tmp_path)
+        if onnx:
+            np.testing.assert_allclose(found["scores"], scores, atol=2e-6 * max(1, np.abs(scores).max()))
+        else:
+            np.testing.assert_array_equal(found["scores"], scores)
+        first, second = np.sort(scores[0], axis=0)[:-3:-1]
+        clear = first - second > (4e-6 * max(1, np.abs(scores).max()) if onnx else -1)  # but for ties within rounding
+        assert clear.mean() > 0.999
+        np.testing.assert_array_equal(found["label"][clear], utils.predict(net, image).asnumpy()[clear])
+    code, text = run(
+        capsys, "export", "--model", street / "street.params", "--output", tmp_path / "street", *["--onnx"] * onnx
+    )
+    assert code == 2 and "is there already" in text
+
+
+@pytest.mark.parametrize("stride, align", [(32, True), (16, False), (16, True)])
+def test_every_form_of_the_net_exports(tmp_path, stride, align):
+    import onnxruntime
+
+    net = utils.fcn(5, stride=stride, align=align)
+    (path,) = utils.export(net, tmp_path / "net", onnx=True)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    x = mx.nd.random.normal(shape=(2, 3, 77, 130))
+    expected = net(x).asnumpy()
+    (found,) = session.run(None, {"data": x.asnumpy()})
+    np.testing.assert_allclose(found, expected, atol=2e-6 * max(1, np.abs(expected).max()))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stride", [32, 16, 8])
+def test_vgg16_exports_too(tmp_path, stride):
+    import onnxruntime
+
+    net = utils.fcn(3, stride=stride, backbone="vgg16")
+    for name, parameter in net._collect_params_with_prefix().items():
+        if name.startswith("score"):
+            parameter.set_data(nd.random.normal(scale=0.1, shape=parameter.shape))
+    (path,) = utils.export(net, tmp_path / "net", onnx=True)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    x = mx.nd.random.normal(shape=(1, 3, 50, 70))
+    expected = net(x).asnumpy()
+    (found,) = session.run(None, {"data": x.asnumpy()})
+    np.testing.assert_allclose(found, expected, atol=1e-5 * max(1, np.abs(expected).max()))
