@@ -200,6 +200,37 @@ def test_peak_memory_at_3000_by_4000():
     assert int(done.stdout) < PEAK
 
 
+def mosaic(rows, columns):
+    """Pictures of voc_mini's test split side by side, cut to 160 × 224 each."""
+    images, _ = utils.read_images(train=False)
+    cut = [image.asnumpy()[:160, :224] for image in images if min(image.shape[0] - 160, image.shape[1] - 224) >= 0]
+    places = [cut[i % len(cut)] for i in range(rows * columns)]
+    return np.block([[[image] for image in places[row * columns : (row + 1) * columns]] for row in range(rows)])
+
+
+@pytest.mark.long
+def test_share_of_labels_that_differ_falls_with_the_margin(monkeypatch):
+    """A trained FCN-8s on one picture, whole and in tiles: nothing differs at 256; what less costs."""
+    train_set = utils.VOCSegDataset(True, (96, 128), scale=0.5)
+    utils.seed(0)
+    net = utils.fcn(21, stride=8)
+    net.hybridize()
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 1e-3})
+    loss = utils.SoftmaxCrossEntropyLoss()
+    utils.train(utils.data_loader(train_set, 8), None, net, loss, trainer, CPU, 10)
+    x = planes(mosaic(8, 6))  # 1280 × 1344
+    whole = net(nd.array(x[None])).argmax(axis=1)[0].asnumpy()
+    monkeypatch.setattr(tiles, "CORE", 256)  # many cuts
+    monkeypatch.setattr(tiles, "in_one_piece", lambda size: False)
+    shares = []
+    for margin in 0, 32, 64, 128, 192, 256:
+        monkeypatch.setattr(tiles, "MARGIN", margin)
+        differ = tiles.labels(net, x, CPU)[0] != whole
+        shares.append(differ.mean())
+        print(f"margin {margin:3}: {100 * shares[-1]:.4f} % of labels differ")
+    assert shares[0] > 0.001 and shares[-1] < 1e-5 and shares[:4] == sorted(shares[:4], reverse=True)
+
+
 @pytest.mark.long
 def test_resnet18_in_tiles_is_the_whole_picture():
     """The course's net in tiles of the size they have: scores equal but for rounding."""

@@ -74,7 +74,7 @@ def _targets(images, folder, force):
         for target in targets[-1]:
             other = sources.setdefault(str(target).lower(), i)  # some systems don't tell a from A
             if other != i:
-                raise ValueError(f"{images[other]} and {image} would both become {target}: rename one, or take two folders")
+                raise ValueError(f"{images[other]} and {image} would both become {target}: rename one")
             if os.path.realpath(target) in originals:
                 raise ValueError(f"{target}: would replace the picture itself; take another folder for --output")
             if os.path.lexists(target) and not force:
