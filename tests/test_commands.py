@@ -3,6 +3,7 @@
 import utils
 from utils.__main__ import main
 from utils.tools import command_train, model
+from utils.tools.export import export
 
 import json
 import re
@@ -235,7 +236,7 @@ def test_every_form_of_the_net_exports(tmp_path, stride, align):
     import onnxruntime
 
     net = utils.fcn(5, stride=stride, align=align)
-    (path,) = utils.export(net, tmp_path / "net", onnx=True)
+    (path,) = export(net, tmp_path / "net", onnx=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     x = mx.nd.random.normal(shape=(2, 3, 77, 130))
     expected = net(x).asnumpy()
@@ -252,7 +253,7 @@ def test_vgg16_exports_too(tmp_path, stride):
     for name, parameter in net._collect_params_with_prefix().items():
         if name.startswith("score"):
             parameter.set_data(nd.random.normal(scale=0.1, shape=parameter.shape))
-    (path,) = utils.export(net, tmp_path / "net", onnx=True)
+    (path,) = export(net, tmp_path / "net", onnx=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     x = mx.nd.random.normal(shape=(1, 3, 50, 70))
     expected = net(x).asnumpy()

@@ -220,15 +220,15 @@ def test_share_of_labels_that_differ_falls_with_the_margin(monkeypatch):
     utils.train(utils.data_loader(train_set, 8), None, net, loss, trainer, CPU, 10)
     x = planes(mosaic(8, 6))  # 1280 × 1344
     whole = net(nd.array(x[None])).argmax(axis=1)[0].asnumpy()
-    monkeypatch.setattr(tiles, "CORE", 256)  # many cuts
+    monkeypatch.setattr(tiles, "CORE", 448)  # more cuts than by default
     monkeypatch.setattr(tiles, "in_one_piece", lambda size: False)
     shares = []
-    for margin in 0, 32, 64, 128, 192, 256:
+    for margin in 0, 64, 128, 192, 256:
         monkeypatch.setattr(tiles, "MARGIN", margin)
         differ = tiles.labels(net, x, CPU)[0] != whole
         shares.append(differ.mean())
         print(f"margin {margin:3}: {100 * shares[-1]:.4f} % of labels differ")
-    assert shares[0] > 0.001 and shares[-1] < 1e-5 and shares[:4] == sorted(shares[:4], reverse=True)
+    assert shares[0] > 0.001 and shares[-1] < 1e-5 and shares[:3] == sorted(shares[:3], reverse=True)
 
 
 @pytest.mark.long

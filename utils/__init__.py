@@ -17,4 +17,3 @@ from .evaluating import confusion, evaluate
 from .training import seed, train
 from .keeping import train_or_load
 from .predicting import predict
-from .tools.export import export

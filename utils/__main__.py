@@ -25,7 +25,7 @@ def main(words=None):
         return COMMANDS[args.command].run(args)
     except (KeyboardInterrupt, BrokenPipeError):  # Ctrl-C, or `| head` that has seen enough
         return 130
-    except (OSError, ValueError) as error:  # what is wrong with a file or a value: said, not traced
+    except (OSError, ValueError, MemoryError) as error:  # what is wrong with a file or a value: said, not traced
         print(error, file=sys.stderr)
         return 2
 
