@@ -172,7 +172,7 @@ def test_what_cannot_be_averaged_or_is_not_finite_is_said(net):
             utils.predict(net, picture(40, 40), scales=scales)
     with pytest.raises(ValueError, match=r"\(0, 5, 3\) and uint8: expected"):
         utils.predict(net, np.zeros((0, 5, 3), np.uint8))
-    net.features[0].weight.set_data(net.features[0].weight.data() * np.nan)
+    net.features[5].bias.set_data(net.features[5].bias.data() * np.nan)
     with pytest.raises(ValueError, match="nan or infinite"):
         utils.predict(net, picture(40, 40))
 
