@@ -71,6 +71,8 @@ def test_train_evaluate_predict(voc_folder, tmp_path, capsys):
 
     code, text = run(capsys, *words)
     assert code == 2 and "tiny.params: is there already" in text and "--force" in text
+    code, text = run(capsys, *words[:-1], output / "inside.params")
+    assert code == 2 and f"{output}: cannot be written to" in text
 
 
 def test_predict_writes_the_label_and_the_overlay(street, tmp_path, capsys):

@@ -26,6 +26,9 @@ def check_output(path, force=False):
             raise ValueError(f"{target}: a folder; expected the name of a file")
         if os.path.lexists(target) and not force:
             raise FileExistsError(f"{target}: is there already; take another name, or --force to replace it")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not os.access(there, os.W_OK) or not there.is_dir():  # now, not after hours of training
+        raise PermissionError(f"{there}: cannot be written to; take another folder for {path.name}")
     return path, path.with_suffix(".json")
 
 
