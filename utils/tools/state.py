@@ -1,0 +1,120 @@
+"""What a training consists of at one moment, taken out of a net and its trainer and put back (for checkpoints).
+
+By the names of `net.save_parameters`, as a trainer's own numbering follows names that MXNet counts up: a net made a
+second time in one process may be numbered in another order.
+"""
+
+import mxnet as mx
+import numpy as np
+
+BASE = set(vars(mx.optimizer.Optimizer()))  # what every optimiser has; the rest of it is asked for below
+SPECIAL = {"lr_scheduler", "lr_mult", "wd_mult", "idx2name", "sym_info", "param_dict"}  # settings, not state
+COUNTS = {"_all_index_update_counts", "_index_update_count"}
+PLAIN = int, float, str, bool, type(None), np.number
+
+
+def names_of(net, trainer):
+    """{parameter of the trainer: its name in the net}."""
+    names = {parameter: name for name, parameter in net._collect_params_with_prefix().items()}
+    if foreign := [parameter.name for parameter in trainer._params if parameter not in names]:
+        raise ValueError(f"the trainer holds {foreign[0]}, which the net doesn't: a checkpoint would lose it")
+    return {parameter: names[parameter] for parameter in trainer._params}
+
+
+def _updaters(trainer):
+    """What holds the optimiser's arrays: the store of several devices, or one updater a device."""
+    return [trainer._kvstore._updater] if trainer._update_on_kvstore else trainer._updaters
+
+
+def arrays_of(net, trainer):
+    """(name, NumPy array) of all parameters and of all that the optimiser keeps for them."""
+    mx.nd.waitall()  # a first forward pass may still be changing the layout of weights
+    for name, parameter in net._collect_params_with_prefix().items():
+        data = parameter.list_data()
+        for i, array in enumerate(data if parameter.grad_req == "null" else data[:1]):  # BatchNorm's differ by device
+            array = array.asnumpy()
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} is nan or infinite: the net has diverged, take a smaller learning rate")
+            yield f"net/{name}" + f"@{i}" * (i > 0), array
+    names = list(names_of(net, trainer).values())
+    for index, state in _updaters(trainer)[0].states.items():
+        for key, array in _flat(f"optimizer/{names[int(index)]}", state):
+            yield key, array.asnumpy()
+
+
+def _flat(key, state):
+    """(key, NDArray) of one parameter's state: None, an array, or a tuple of such."""
+    if isinstance(state, (tuple, list)):
+        for i, part in enumerate(state):
+            yield from _flat(f"{key}#{i}", part)
+    elif state is not None:
+        yield key, state
+
+
+def _shape(state):
+    """How the parts of a state hang together: None, 0 for an array, or a list."""
+    return [_shape(part) for part in state] if isinstance(state, (tuple, list)) else None if state is None else 0
+
+
+def _whole(key, shape, arrays):
+    if isinstance(shape, list):
+        return tuple(_whole(f"{key}#{i}", part, arrays) for i, part in enumerate(shape))
+    return None if shape is None else _nd(arrays[key])
+
+
+def _nd(array):
+    return mx.nd.array(array, dtype=array.dtype)
+
+
+def put_arrays(arrays, net, trainer, numbers):
+    """Give net and optimiser the arrays that `arrays_of` took; parameters without values yet get theirs."""
+    for name, parameter in net._collect_params_with_prefix().items():
+        value = _nd(arrays[f"net/{name}"])
+        parameter.set_data(value)
+        if parameter._deferred_init:
+            parameter._finish_deferred_init()
+        for i, own in enumerate(parameter.list_data()):
+            if f"net/{name}@{i}" in arrays:
+                own[:] = _nd(arrays[f"net/{name}@{i}"])
+    if not trainer._kv_initialized:
+        trainer._init_kvstore()
+    if trainer._params_to_init:
+        trainer._init_params()
+    index = {name: i for i, name in enumerate(names_of(net, trainer).values())}
+    for updater in _updaters(trainer):
+        updater.states = {index[n]: _whole(f"optimizer/{n}", s, arrays) for n, s in numbers["states"].items()}
+        updater.states_synced = dict.fromkeys(updater.states, False)
+
+
+def numbers_of(net, trainer):
+    """Counters and rates of optimiser and scheduler, and how the states hang together: numbers, texts and lists."""
+    optimizer, names = trainer.optimizer, list(names_of(net, trainer).values())
+    own = {key: value for key, value in vars(optimizer).items() if key not in SPECIAL | COUNTS}
+    for key, value in own.items():
+        if not isinstance(value, PLAIN) and key not in BASE:
+            kind = type(optimizer).__name__
+            raise ValueError(f"a checkpoint can't hold {key} of the optimiser {kind}: take sgd, nag, adam or another")
+    counts = {}
+    for device in optimizer._all_index_update_counts.values():
+        for index, count in device.items():
+            counts[names[int(index)]] = max(count, counts.get(names[int(index)], 0))
+    states = _updaters(trainer)[0].states if trainer._kv_initialized else {}
+    return {
+        "optimizer": own,
+        "counts": counts,
+        "states": {names[int(index)]: _shape(state) for index, state in states.items()},
+        "scheduler": dict(vars(optimizer.lr_scheduler)) if optimizer.lr_scheduler is not None else {},
+    }
+
+
+def put_numbers(numbers, net, trainer):
+    """The reverse of `numbers_of`, into the trainer's own optimiser and scheduler."""
+    optimizer = trainer.optimizer
+    index = {name: i for i, name in enumerate(names_of(net, trainer).values())}
+    vars(optimizer).update(numbers["optimizer"])
+    if optimizer.lr_scheduler is not None:
+        vars(optimizer.lr_scheduler).update(numbers["scheduler"])
+    for device in {0, *(ctx.device_id for ctx in trainer._contexts)}:
+        counts = {index[name]: count for name, count in numbers["counts"].items()}
+        optimizer._all_index_update_counts[device] = counts
+    optimizer._set_current_context(0)

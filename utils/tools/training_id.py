@@ -1,0 +1,70 @@
+"""What tells one training from another, so that a checkpoint of another one is not taken for this one's."""
+
+import hashlib
+import os
+import re
+import weakref
+
+import mxnet as mx
+
+from .state import PLAIN, names_of
+
+MOVING = {"num_update", "begin_num_update", "rescale_grad"}
+_begun = weakref.WeakKeyDictionary()  # trainers, and how they were set when first seen: training changes some of it
+
+
+def identity(net, trainer, loss, data, seed):
+    """Names and values, numbers or texts: net, optimiser, loss, data and seed."""
+    found = {"net": re.sub(r"(None|\d+) ->|in_channels=(None|\d+)", "", repr(net))}  # not known before a first batch
+    for parameter, name in names_of(net, trainer).items():
+        found[f"parameter {name}"] = [parameter.grad_req, parameter.lr_mult, parameter.wd_mult, str(parameter.dtype)]
+    for name, parameter in net._collect_params_with_prefix().items():
+        found[f"shape of {name}"] = parameter.shape and list(parameter.shape)
+    found |= _begun.setdefault(trainer, _settings(trainer.optimizer))
+    found["loss"] = getattr(loss, "__qualname__", type(loss).__name__)
+    return found | _data(data) | {"seed": seed}
+
+
+def _settings(optimizer):
+    found = {"optimizer": type(optimizer).__name__}
+    found |= {f"optimizer's {k}": v for k, v in vars(optimizer).items() if isinstance(v, PLAIN) and k not in MOVING}
+    scheduler = optimizer.lr_scheduler
+    if scheduler is None:
+        return found | {"scheduler": None}
+    found["scheduler"] = getattr(scheduler, "__qualname__", type(scheduler).__name__)
+    return found | {f"scheduler's {key}": value for key, value in vars(scheduler).items() if isinstance(value, PLAIN)}
+
+
+def _data(data):
+    """A loader's batches and its pictures, by name: they are not read for it."""
+    dataset = getattr(data, "_dataset", data)
+    found = {"batches an epoch": len(data), "pictures": type(dataset).__name__}
+    found["batch size"] = getattr(getattr(data, "_batch_sampler", None), "_batch_size", None)
+    if hasattr(dataset, "names"):
+        text = f"{dataset.names} {dataset.classes.names} {dataset.classes.colors} {dataset.seed}"
+        found |= {"pictures": repr(dataset), "their names": hashlib.sha256(text.encode()).hexdigest()[:12]}
+    return found
+
+
+def circumstances(contexts):
+    """What may change the last bits of a training, and nothing else."""
+    threads = os.environ.get("OMP_NUM_THREADS")
+    return {"devices": ", ".join(map(str, contexts)), "threads": threads, "MXNet": mx.__version__}
+
+
+def differences(before, now):
+    """Texts for a message; shapes may be unknown (None, or 0) before a first batch."""
+    found = []
+    for what in {**before, **now}:
+        old, new = before.get(what), now.get(what)
+        if what.startswith("shape") and what in before and what in now and _may_be_same(old, new):
+            continue
+        if old != new:
+            found.append("other layers in the net" if what == "net" else f"{what} {old}, now {new}")
+    return found
+
+
+def _may_be_same(old, new):
+    if not old or not new:
+        return True
+    return len(old) == len(new) and all(a == b or 0 in (a, b) for a, b in zip(old, new, strict=True))
