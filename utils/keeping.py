@@ -7,6 +7,7 @@ import inspect
 import json
 import os
 import pathlib
+import shutil
 import time
 
 import mxnet as mx
@@ -26,7 +27,8 @@ def train_or_load(fit, net, train_set, **settings):
     pictures, settings, code of `utils`, MXNet, device and threads. What `fit` takes from outside (a loss, a class of
     the notebook, test pictures) is not seen: name it by a setting, such as loss="weighted".
     A line says which happened. Kept in `build/kept/`, or in the folder that the variable COURSE_KEPT names; deleting it
-    or `make clean` forgets all.
+    or `make clean` forgets all. Where `fit` has a parameter named checkpoint, it is given a folder in there, for
+    `train(..., checkpoint=checkpoint)`: a training that was killed or interrupted then goes on the next time.
     Seed before the net is made and in `fit`, or no start will be like another.
     """
     contexts = next(iter(net.collect_params().values())).list_ctx()
@@ -50,13 +52,19 @@ def train_or_load(fit, net, train_set, **settings):
             f"and its net was kept: {weights.name}"
         )
         return kept["history"]
+    going = FOLDER / f"{fit.__name__}-{key}.going"
+    resumable = {"checkpoint": going} if "checkpoint" in inspect.signature(fit).parameters else {}
     start = time.time()
-    history = fit(net, train_set, **settings)
+    history = fit(net, train_set, **settings, **resumable)
     mx.nd.waitall()
+    if getattr(history, "interrupted", False):
+        print(f"interrupted, so nothing was kept; the same call {'goes on' if resumable else 'begins anew'}")
+        return history
     kept = {"history": history, "seconds": time.time() - start, "date": str(datetime.date.today())}
     FOLDER.mkdir(parents=True, exist_ok=True)
     _write_whole(weights, lambda path: net.save_parameters(str(path)))
     _write_whole(record, lambda path: path.write_text(json.dumps(kept | identity), encoding="utf-8"))
+    shutil.rmtree(going, ignore_errors=True)
     print(f"trained now, in {kept['seconds']:.0f} s, and kept: {weights.name}")
     return history
 

@@ -47,7 +47,7 @@ def train(train_data, test_data, net, loss, trainer, ctx, num_epochs=10, *, on_e
     ctx: a context, or a list of them, over which each batch is split as evenly as it goes; the net must be on all of
     them. Without BatchNorm several devices train as one does, to rounding. BatchNorm takes the mean and variance of
     each device's own part of a batch, as if batches were smaller, and keeps running ones apart; `evaluate` takes the
-    first device's.
+    first device's. FCN-8s with batches of 8 on two devices: the first loss 0.8 % off, the next eleven 0 to 17 %.
 
     checkpoint: a folder, one for each training. After each epoch all that is needed to go on is put there; the same
     call, in this process or another, goes on after the last whole epoch. Killed at any moment and resumed, a training
@@ -99,9 +99,9 @@ def _epoch(epoch, batches, test_data, net, loss, trainer, contexts, watch, show)
         images += x.shape[0]
         show(epoch, i)
     seconds, test = time.time() - start, {}
-    with watch.at(f"epoch {epoch}, test"):
-        watch.passed(metric)
-        if test_data is not None:
+    watch.passed(f"epoch {epoch}", metric)
+    if test_data is not None:
+        with watch.at(f"epoch {epoch}, test"):
             test = evaluate(net, test_data, contexts)
     return {
         "epoch": epoch,

@@ -1,5 +1,6 @@
 """The batches of a `DataLoader`, with what may happen to it while it is read: a worker killed, the folder gone."""
 
+import multiprocessing.pool
 import pathlib
 
 
@@ -50,9 +51,24 @@ class Batches:
     def _all_alive(self):
         for worker in self._workers:
             if getattr(worker, "exitcode", None) is not None:
+                _end(self.pool)
                 how = f"signal {-worker.exitcode}" if worker.exitcode < 0 else f"exit code {worker.exitcode}"
                 raise RuntimeError(
                     f"a worker of the loader died ({how}), and its batch with it: often memory ran out. Take fewer "
                     "workers (num_workers=0 needs none) or smaller batches, and make the loader anew; a training "
                     "with checkpoint= then goes on after its last whole epoch"
                 )
+
+
+def _end(pool):
+    """End a pool of which a worker died, maybe with a lock in its hands that the pool's own end would wait for."""
+    pool._worker_handler._state = multiprocessing.pool.TERMINATE  # no new workers
+    pool._change_notifier.put(None)
+    pool._worker_handler.join()
+    for worker in pool._pool:
+        worker.kill()
+        worker.join()
+    for lock in pool._inqueue._rlock, pool._outqueue._wlock:
+        lock.acquire(block=False)  # free now, or held by the dead: free after the next line
+        lock.release()
+    pool.terminate()

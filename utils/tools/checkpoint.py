@@ -24,7 +24,7 @@ import numpy as np
 
 from ..dataset import EpochSampler
 from .state import arrays_of, numbers_of, put_arrays, put_numbers
-from .training_id import circumstances, differences, identity
+from .training_id import circumstances, differences, identity, shapes
 
 VERSION, DIGITS, KEPT = 1, 64, 2
 
@@ -79,7 +79,7 @@ class Checkpoints:
             return
         numbers = numbers_of(self.net, self.trainer)
         record = {"version": VERSION, "history": list(history), "seed": self.seed, "numbers": numbers}
-        record |= {"identity": self.identity, "circumstances": circumstances(self.contexts)}
+        record |= {"identity": self.identity | shapes(self.net), "circumstances": circumstances(self.contexts)}
         path = self.folder / f"epoch-{len(history):04d}.npz"
         with _interrupts_wait():
             try:

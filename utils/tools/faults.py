@@ -153,13 +153,15 @@ class Watch:
                 "python -m utils data FOLDER shows how much is void"
             )
 
-    def passed(self, metric):
+    def passed(self, where, metric):
         """After an epoch: some pixel was labelled, and some parameter was given a gradient."""
         if not metric.confusion.any():
-            raise ValueError(f"no training batch has a labelled pixel: all labels are {VOID} (void). Look at the data")
+            raise ValueError(
+                f"{where}: no training batch has a labelled pixel: all labels are {VOID} (void). Look at the data"
+            )
         if not self._learning:
             raise ValueError(
-                "the gradient of every parameter was 0, none was updated: does the loss depend on the net?"
+                f"{where}: the gradient of every parameter was 0, none was updated: does the loss depend on the net?"
             )
 
     def _check_classes(self, scores):

@@ -73,13 +73,14 @@ def put_arrays(arrays, net, trainer, numbers):
         parameter.set_data(value)
         if parameter._deferred_init:
             parameter._finish_deferred_init()
-        for i, own in enumerate(parameter.list_data()):
-            if f"net/{name}@{i}" in arrays:
-                own[:] = _nd(arrays[f"net/{name}@{i}"])
     if not trainer._kv_initialized:
         trainer._init_kvstore()
     if trainer._params_to_init:
-        trainer._init_params()
+        trainer._init_params()  # which gives all devices what the first one has
+    for name, parameter in net._collect_params_with_prefix().items():
+        for i, own in enumerate(parameter.list_data()):
+            if f"net/{name}@{i}" in arrays:
+                own[:] = _nd(arrays[f"net/{name}@{i}"])
     index = {name: i for i, name in enumerate(names_of(net, trainer).values())}
     for updater in _updaters(trainer):
         updater.states = {index[n]: _whole(f"optimizer/{n}", s, arrays) for n, s in numbers["states"].items()}

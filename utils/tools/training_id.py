@@ -18,11 +18,16 @@ def identity(net, trainer, loss, data, seed):
     found = {"net": re.sub(r"(None|\d+) ->|in_channels=(None|\d+)", "", repr(net))}  # not known before a first batch
     for parameter, name in names_of(net, trainer).items():
         found[f"parameter {name}"] = [parameter.grad_req, parameter.lr_mult, parameter.wd_mult, str(parameter.dtype)]
-    for name, parameter in net._collect_params_with_prefix().items():
-        found[f"shape of {name}"] = parameter.shape and list(parameter.shape)
+    found |= shapes(net)
     found |= _begun.setdefault(trainer, _settings(trainer.optimizer))
     found["loss"] = getattr(loss, "__qualname__", type(loss).__name__)
     return found | _data(data) | {"seed": seed}
+
+
+def shapes(net):
+    """The shapes of all parameters, as far as they are known: before a first batch some are not."""
+    parameters = net._collect_params_with_prefix().items()
+    return {f"shape of {name}": parameter.shape and list(parameter.shape) for name, parameter in parameters}
 
 
 def _settings(optimizer):
