@@ -26,12 +26,12 @@ LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lab setup check refresh exercises data results wheelhouse clean distclean lock
+.PHONY: help course test test-all lab setup check refresh exercises data results wheelhouse clean distclean lock
 .NOTPARALLEL:
 
 help:
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
 course: ## run the chapters; CHAPTER=08 runs one; DATASET= CROP= SCALE= EPOCHS= change the data
 	$(READY)
@@ -45,6 +45,10 @@ lab: ## open the chapters in JupyterLab
 test: ## run the tests: lint, unit tests, every chapter and solution; ARGS=chapters runs one part
 	$(READY)
 	@.venv/bin/python tools/run_tests.py $(ARGS)
+
+test-all: ## everything in make test and what takes longer; what was tried and came out: build/test-all.txt
+	$(READY)
+	@.venv/bin/python tools/run_tests.py --all $(ARGS)
 
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
 	@"$(ANY)" utils/tools/check.py

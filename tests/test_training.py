@@ -4,7 +4,8 @@ from utils.voc import image_path, read_pair
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet import gluon, init, nd
+import tiny
+from mxnet import autograd, gluon, init, nd
 from PIL import Image
 
 
@@ -52,6 +53,24 @@ def test_first_loss_is_the_mean_over_images(voc_folder):
     history = utils.train(utils.data_loader(dataset, 2), None, net, loss, trainer, mx.cpu(), 1)
     assert history[0]["loss"] == pytest.approx(np.log(21), rel=1e-5)
     assert np.isnan(history[0]["test_acc"]) and np.isnan(history[0]["mean_iou"])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_it_is_the_plain_loop_to_the_bit(voc_folder, optimizer):
+    """The loop of chapter 08, written out: nothing that is looked at on the way may change the numbers."""
+    ends = []
+    for by_hand in False, True:
+        given = tiny.setup(voc_folder, optimizer, net=tiny.net_of(norm=True))
+        if not by_hand:
+            tiny.train(given, 3)
+        for _ in range(3 * by_hand):
+            for x, y in given["train_data"]:
+                with autograd.record():
+                    losses = given["loss"](given["net"](x), y)
+                losses.backward()
+                given["trainer"].step(x.shape[0])
+        ends.append(tiny.weights(given["net"]))
+    np.testing.assert_array_equal(*ends)
 
 
 def test_same_seed_same_weights_and_another_seed_others(voc_folder):

@@ -1,6 +1,8 @@
 """`make test`: lint, unit tests, every chapter and every solution, with the time of each part.
 
-All parts run, whatever fails; the command fails if one of them did. Parts named as arguments run alone.
+All parts run, whatever fails; the command fails if one of them did. Parts named as arguments run alone. With --all
+(`make test-all`) the long tests follow, and what tests report (kills survived, what each fault printed) goes to
+build/test-all.txt with the times.
 """
 
 import os
@@ -18,7 +20,7 @@ NBVAL = [PYTHON, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--
 NBVAL += ["-p", "no:cacheprovider", "-W", "default"]
 
 
-def parts():
+def parts(everything):
     """Name and command of each part, in order."""
     yield "lint", [PYTHON, "-m", "ruff", "check", "."]
     yield "format", [PYTHON, "-m", "ruff", "format", "--check", "."]
@@ -26,24 +28,35 @@ def parts():
     for folder in "chapters", "chapters/exercises":
         paths = sorted((ROOT / folder).glob("[0-9][0-9]_*.ipynb"))
         yield folder, [*NBVAL, "--durations=5", *(str(path.relative_to(ROOT)) for path in paths)]
+    if everything:
+        yield "long tests", [PYTHON, "-m", "pytest", "-q", "-m", "long", "tests", "--durations=0"]
 
 
 def main():
-    rows, wanted = [], sys.argv[1:]
-    if unknown := set(wanted) - {name for name, _ in parts()}:
-        sys.exit(f"no part {', '.join(unknown)}: there are {', '.join(name for name, _ in parts())}")
-    for name, command in parts():
+    everything, wanted = "--all" in sys.argv, [word for word in sys.argv[1:] if word != "--all"]
+    target, rows, report = "make test-all" if everything else "make test", [], ROOT / "build" / "test-all.txt"
+    environment = dict(os.environ)
+    if everything:
+        report.parent.mkdir(exist_ok=True)
+        report.write_text("", encoding="utf-8")
+        environment["COURSE_REPORT"] = str(report)
+    if unknown := set(wanted) - {name for name, _ in parts(everything)}:
+        sys.exit(f"no part {', '.join(unknown)}: there are {', '.join(name for name, _ in parts(everything))}")
+    for name, command in parts(everything):
         if wanted and name not in wanted:
             continue
         print(f"\n=== {name}", flush=True)
         start = time.time()
         with tempfile.TemporaryDirectory() as kept:  # nothing that was trained before counts
-            code = subprocess.run(command, cwd=ROOT, env=os.environ | {"COURSE_KEPT": kept}).returncode
+            code = subprocess.run(command, cwd=ROOT, env=environment | {"COURSE_KEPT": kept}).returncode
         rows.append((name, code, time.time() - start))
-    print("\n=== make test, by part")
-    for name, code, seconds in rows:
-        print(f"{name:20} {'passed' if code == 0 else 'FAILED':8} {seconds:6.0f} s")
-    print(f"{'together':29} {sum(row[2] for row in rows):6.0f} s")
+    table = [f"{name:20} {'passed' if code == 0 else 'FAILED':8} {seconds:6.0f} s" for name, code, seconds in rows]
+    table = "\n".join([*table, f"{'together':29} {sum(row[2] for row in rows):6.0f} s"])
+    if everything:
+        with report.open("a", encoding="utf-8") as file:
+            file.write(f"\n{table}\n")
+        print(f"\n=== {report.relative_to(ROOT)}\n{report.read_text(encoding='utf-8')}")
+    print(f"\n=== {target}, by part\n{table}")
     sys.exit(any(code for _, code, _ in rows))
 
 
