@@ -8,7 +8,8 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import ROOT
-from mxnet import autograd, nd
+from mxnet import autograd, gluon, init, nd
+from mxnet.gluon import nn
 from sklearn.utils.class_weight import compute_class_weight
 
 sys.path.insert(0, str(ROOT / "results"))
@@ -151,6 +152,30 @@ def test_the_chapter_s_plain_forms_are_the_table_s(batch):
     assert np.allclose(found, Loss(weights=weights)(*batch).asnumpy(), rtol=1e-5)
     mask = chapter["drawn"]((160, 160), 1 / 4, 16, np.random.RandomState(0))
     assert (mask == mask[::16, ::16].repeat(16, 0).repeat(16, 1)).all() and abs(mask.mean() - 1 / 4) < 0.15
+
+
+def test_accumulated_steps_are_those_of_the_large_batch():
+    """`add_gradients` and `step` of the chapter: three unequal parts, momentum, a fixed parameter, several steps."""
+    cells = [c.source for c in nbformat.read(course.find("10")[0], 4).cells if c.cell_type == "code"]
+    chapter = {"autograd": autograd, "unweighted": utils.SoftmaxCrossEntropyLoss()}
+    exec(next(cell for cell in cells if "def add_gradients(" in cell), chapter)
+    utils.seed(0)
+    x, y = nd.random.normal(shape=(7, 3, 12, 10)), nd.random.randint(0, 4, shape=(7, 12, 10)).astype("float32")
+    y[0, 2:] = utils.VOID
+    ends = []
+    for cuts in (slice(0, 7),), (slice(0, 1), slice(1, 5), slice(5, 7)), (slice(5, 7),):
+        utils.seed(1)
+        net = nn.HybridSequential()
+        net.add(nn.Conv2D(8, 3, padding=1, activation="relu", in_channels=3), nn.Conv2D(4, 1, in_channels=8))
+        net.initialize(init.Xavier())
+        net[0].bias.grad_req = "null"
+        chapter["add_gradients"](net)
+        trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5, "momentum": 0.9})
+        for _ in range(3):
+            chapter["step"](net, trainer, [(x[cut], y[cut]) for cut in cuts])
+        assert not net[0].bias.data().asnumpy().any()
+        ends.append(np.concatenate([p.data().asnumpy().ravel() for p in net.collect_params().values()]))
+    assert np.abs(ends[0] - ends[1]).max() < 1e-6 < 1e-2 < np.abs(ends[0] - ends[2]).max()
 
 
 def test_the_table_is_whole():

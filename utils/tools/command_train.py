@@ -1,5 +1,6 @@
 """`python -m utils train`: a net from a folder of pictures and labels."""
 
+import mxnet as mx
 from mxnet import gluon
 
 from ..dataset import VOCSegDataset, data_loader
@@ -12,8 +13,8 @@ from .words import count, describe, python, rate, scale, size
 
 HELP = "train a net on a folder of pictures and labels"
 DESCRIPTION = """\
-Train a fully convolutional net, as chapter 08 does: the same functions, Adam, random crops and flips. After each epoch
-one line says the loss and the score on the test pictures (val.txt). The net goes into two files: FILE.params, its
+Train a fully convolutional net, as chapter 08 does: the same functions, Adam at a rate that falls to 0, random crops and
+flips. After each epoch one line says the loss and the score on the test pictures (val.txt). The net goes into two files: FILE.params, its
 weights, and FILE.json, what `predict`, `evaluate` and `export` have to know about it.
 """
 EPILOG = """\
@@ -36,7 +37,7 @@ def add_arguments(parser):
     parser.add_argument("--scale", type=scale, default=1.0, help="pictures are reduced by this first (1)")
     parser.add_argument("--epochs", type=count, default=30, help="how often it sees each picture (30)")
     parser.add_argument("--batch", type=count, default=8, help="pictures a step (8)")
-    parser.add_argument("--rate", type=rate, default=5e-4, help="Adam's learning rate (0.0005)")
+    parser.add_argument("--rate", type=rate, default=5e-4, help="Adam's learning rate at the start (0.0005)")
     parser.add_argument("--stride", type=int, choices=(32, 16, 8), default=32, help="FCN-32s, 16s or 8s (32)")
     parser.add_argument("--backbone", default="resnet18_v2", help="resnet18_v2, 34, 50, 101, 152, or vgg16")
     parser.add_argument("--pretrained", action="store_true", help="start from ImageNet's weights (a download)")
@@ -55,7 +56,8 @@ def run(args):
     settings = {"stride": args.stride, "backbone": args.backbone}
     net = fcn(len(train_set.classes), pretrained=args.pretrained, ctx=contexts, **settings)
     net.hybridize()
-    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": args.rate})
+    schedule = mx.lr_scheduler.PolyScheduler(args.epochs * len(batches), args.rate, pwr=0.9)
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": args.rate, "lr_scheduler": schedule})
     options = {"checkpoint": args.checkpoint} if args.checkpoint else {}
     loss = SoftmaxCrossEntropyLoss()
     history = train(batches, test_set, net, loss, trainer, contexts, args.epochs, **options)
