@@ -13,9 +13,9 @@ from .words import count, describe, python, rate, scale, size
 
 HELP = "train a net on a folder of pictures and labels"
 DESCRIPTION = """\
-Train a fully convolutional net, as chapter 08 does: the same functions, Adam at a rate that falls to 0, random crops and
-flips. After each epoch one line says the loss and the score on the test pictures (val.txt). The net goes into two files: FILE.params, its
-weights, and FILE.json, what `predict`, `evaluate` and `export` have to know about it.
+Train a fully convolutional net, as chapter 08 does: the same functions, Adam at a rate that falls to 0, random crops
+and flips. After each epoch one line says the loss and the score on the test pictures (val.txt). The net goes into two
+files: FILE.params, its weights, and FILE.json, what `predict`, `evaluate` and `export` have to know about it.
 """
 EPILOG = """\
 examples:
