@@ -167,7 +167,7 @@ def test_any_bit_that_flips_is_noticed(kept, tmp_path):
 def test_nothing_but_damage_is_refused(voc_folder, kept):
     for path in kept[0].iterdir():
         path.write_bytes(b"")
-    with pytest.raises(ValueError, match="no checkpoint here can be used .*Delete the folder to begin anew"):
+    with pytest.raises(ValueError, match="no checkpoint here can be used .*Delete its epoch-\\*.npz to begin anew"):
         tiny.train(tiny.setup(voc_folder), 3, checkpoint=kept[0])
 
 
@@ -190,7 +190,7 @@ def test_another_training_is_refused_with_the_reason(voc_folder, tmp_path, index
     words, other = list(_others(voc_folder))[index]
     tiny.train(tiny.setup(voc_folder, poly=index != 1), 1, checkpoint=tmp_path / "kept")
     with pytest.raises(
-        ValueError, match=f"checkpoints are of another training: .*{words}.*or delete this one"
+        ValueError, match=f"checkpoints are of another training: .*{words}.*or delete its epoch"
     ) as error:
         tiny.train(tiny.setup(voc_folder, **other), 2, checkpoint=tmp_path / "kept")
     report("checkpoint of another training", error.value)
@@ -212,7 +212,7 @@ def test_a_learning_rate_set_by_hand_is_not_overruled_in_silence(voc_folder, tmp
     given = tiny.setup(voc_folder, poly=False)
     tiny.train(given, 1, checkpoint=tmp_path / "kept")
     given["trainer"].set_learning_rate(0.001)
-    with pytest.raises(ValueError, match="learning rate 0.05, now 0.001"):
+    with pytest.raises(ValueError, match="optimizer's lr 0.05, now 0.001"):
         tiny.train(given, 2, checkpoint=tmp_path / "kept")
 
 
@@ -357,6 +357,116 @@ def test_ctrl_c_during_a_save_waits_for_it_and_twice_does_not(voc_folder, tmp_pa
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_c_in_the_first_epoch_asks_for_a_new_net(voc_folder, tmp_path, capsys):
+    given = tiny.setup(voc_folder) | {"loss": Interrupting(2)}
+    tiny.train(given, 2, checkpoint=tmp_path / "kept")
+    assert capsys.readouterr().out.endswith("; no checkpoint yet: make net and trainer anew before the next call\n")
+    with pytest.raises(ValueError, match="trained for part of an epoch that no checkpoint holds: make net and trainer"):
+        tiny.train(given, 2, checkpoint=tmp_path / "kept")
+    whole, anew = tiny.setup(voc_folder), tiny.setup(voc_folder)
+    tiny.train(anew, 2, checkpoint=tmp_path / "kept")
+    tiny.train(whole, 2, checkpoint=tmp_path / "whole")
+    np.testing.assert_array_equal(tiny.weights(anew["net"]), tiny.weights(whole["net"]))
+    tiny.train(given, 2, checkpoint=tmp_path / "kept")  # what is restored needs no new net
+    np.testing.assert_array_equal(tiny.weights(given["net"]), tiny.weights(whole["net"]))
+
+
+def _unfreezing(given):
+    def unfreeze(rows):
+        given["net"][0].collect_params().setattr("grad_req", "write" if len(rows) > 1 else "null")
+        given["net"][2].collect_params().setattr("lr_mult", 1 / len(rows))
+
+    given["net"][0].collect_params().setattr("grad_req", "null")
+    return unfreeze
+
+
+def test_unfreezing_in_on_epoch_goes_on(voc_folder, tmp_path):
+    ends = []
+    for stops in (4,), (1, 2, 3, 4):
+        for epochs in stops:
+            given = tiny.setup(voc_folder)
+            tiny.train(given, epochs, checkpoint=tmp_path / str(len(stops)), on_epoch=_unfreezing(given))
+        ends.append(tiny.weights(given["net"]))
+    given = tiny.setup(voc_folder) | {"loss": Interrupting(6)}  # in epoch 3, and on in the same process
+    unfreeze = _unfreezing(given)
+    tiny.train(given, 4, checkpoint=tmp_path / "same", on_epoch=unfreeze)
+    given["trainer"] = tiny.setup(voc_folder, net=given["net"])["trainer"]  # anew, as a `fit` makes it
+    assert len(tiny.train(given, 4, checkpoint=tmp_path / "same", on_epoch=unfreeze)) == 4
+    again = tiny.setup(voc_folder)
+    unfreeze = _unfreezing(again)
+    tiny.train(again, 4, checkpoint=tmp_path / "same", on_epoch=unfreeze)  # as the training began: no other one
+    for end in ends[1], tiny.weights(given["net"]), tiny.weights(again["net"]):
+        np.testing.assert_array_equal(ends[0], end)
+
+
+def test_a_multiplier_set_by_hand_is_not_overruled_in_silence(voc_folder, tmp_path):
+    given = tiny.setup(voc_folder)
+    tiny.train(given, 1, checkpoint=tmp_path / "kept")
+    given["net"][0].weight.lr_mult = 0.1
+    with pytest.raises(ValueError, match=r"parameter 0.weight \['write', 1.0, 1.0\], now \['write', 0.1, 1.0\]"):
+        tiny.train(given, 2, checkpoint=tmp_path / "kept")
+
+
+def test_other_steps_of_a_scheduler_are_refused_and_more_epochs_explained(voc_folder, tmp_path):
+    steps = lambda *steps: mx.lr_scheduler.MultiFactorScheduler(list(steps))  # noqa: E731
+    tiny.train(tiny.setup(voc_folder, poly=False, lr_scheduler=steps(200, 400)), 1, checkpoint=tmp_path / "steps")
+    with pytest.raises(ValueError, match=r"scheduler's step \[200, 400\], now \[2, 4\]"):
+        tiny.train(tiny.setup(voc_folder, poly=False, lr_scheduler=steps(2, 4)), 2, checkpoint=tmp_path / "steps")
+    tiny.train(tiny.setup(voc_folder, updates=4), 1, checkpoint=tmp_path / "poly")
+    with pytest.raises(ValueError, match=r"max_update 4, now 8 \(its falling rate was made for another number of ep"):
+        tiny.train(tiny.setup(voc_folder, updates=8), 2, checkpoint=tmp_path / "poly")
+
+
+def test_a_rate_lowered_before_a_save_that_failed(voc_folder, tmp_path, monkeypatch):
+    given, write = tiny.setup(voc_folder, poly=False), checkpoint._write
+    lower = lambda rows, t=given["trainer"]: t.set_learning_rate(0.05 / (1 + len(rows)))  # noqa: E731
+
+    def full(path, *args):
+        if path.name == "epoch-0002.npz":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, *args)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="then the same call goes on"):
+        patch.setattr(checkpoint, "_write", full)
+        tiny.train(given, 3, checkpoint=tmp_path / "kept", on_epoch=lower)
+    assert len(tiny.train(given, 3, checkpoint=tmp_path / "kept", on_epoch=lower)) == 3
+
+
+def test_files_of_others_stay_and_rows_must_be_numbers(voc_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/film.mp4.part").write_bytes(b"half")
+    tiny.train(tiny.setup(voc_folder), 1, checkpoint="~/kept")
+    assert sorted(os.listdir(tmp_path / "kept")) == ["epoch-0001.npz", "film.mp4.part"]
+    for value in object(), np.zeros(2):
+        put = lambda rows, value=value: rows[-1].update(more=value)  # noqa: E731
+        with pytest.raises(ValueError, match="only; the history's rows, the optimiser or the scheduler more"):
+            tiny.train(tiny.setup(voc_folder), 2, checkpoint="~/kept", on_epoch=put)
+
+
+def test_a_forked_child_does_not_hold_the_folder(voc_folder, tmp_path):
+    kept = checkpoint.Checkpoints(tmp_path / "kept", **_parts(tiny.setup(voc_folder)))
+    with kept.opened(1, print):
+        if not (process := os.fork()):
+            time.sleep(60)
+            os._exit(0)
+    try:
+        with kept.opened(1, print):
+            pass
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+
+
+def test_a_dataset_of_ones_own_with_names(voc_folder, tmp_path):
+    class Own(mx.gluon.data.ArrayDataset):
+        names = ("a", "b")
+
+    given = tiny.setup(voc_folder)
+    given["train_data"] = mx.gluon.data.DataLoader(Own(np.zeros((2, 3, 8, 8), "f"), np.zeros((2, 8, 8), "f")), 1)
+    assert len(tiny.train(given, 1, checkpoint=tmp_path / "kept")) == 1
+
+
 # Killed
 
 
@@ -463,6 +573,38 @@ def test_what_train_or_load_was_training_goes_on(voc_folder, tmp_path, monkeypat
     assert loaded == json.loads(json.dumps(history)) and not losses
     np.testing.assert_array_equal(tiny.weights(net), tiny.weights(again))
     assert sorted(path.suffix for path in (tmp_path / "kept").iterdir()) == [".json", ".params"]
+
+
+def test_train_or_load_goes_on_with_the_same_net_in_one_process(voc_folder, tmp_path, monkeypatch):
+    from utils import keeping
+
+    monkeypatch.setattr(keeping, "FOLDER", tmp_path / "kept")
+
+    def fit(net, train_set, num_epochs, checkpoint):
+        given = tiny.setup(voc_folder, net=net) | {"loss": losses.pop(0)}
+        return tiny.train(given, num_epochs, checkpoint=checkpoint)
+
+    def made():
+        utils.seed(0)
+        net = tiny.net_of()
+        net.initialize()
+        return net
+
+    dataset, ends = utils.VOCSegDataset(True, (32, 32), voc_folder), []
+    for losses in [utils.SoftmaxCrossEntropyLoss()], [Interrupting(4), utils.SoftmaxCrossEntropyLoss()]:
+        net = made()
+        for _ in list(losses):
+            history = utils.train_or_load(fit, net, dataset, num_epochs=3)
+        assert isinstance(history, utils.training.History) and len(history) == 3
+        ends.append(tiny.weights(net))
+        loaded = made()
+        history = utils.train_or_load(fit, loaded, dataset, num_epochs=3)  # kept for the weights at the start
+        assert isinstance(history, utils.training.History) and not losses
+        ends.append(tiny.weights(loaded))
+        for path in (tmp_path / "kept").iterdir():
+            path.unlink()
+    for end in ends[1:]:
+        np.testing.assert_array_equal(ends[0], end)
 
 
 CELLS = """

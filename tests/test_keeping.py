@@ -111,3 +111,36 @@ def test_what_is_kept_can_be_read_by_people(train_set):
     utils.train_or_load(fit, _net(), train_set, num_epochs=1, rate=1.0)
     record = json.loads(next(keeping.FOLDER.glob("*.json")).read_text())
     assert record["settings"] == {"num_epochs": 1, "rate": 1.0} and "A training of the net's bias" in record["fit"]
+
+
+def test_an_interrupted_net_is_not_trained_further_without_a_checkpoint(train_set, capsys):
+    def stops(net, train_set):
+        net.bias.set_data(net.bias.data() + 1)
+        history = utils.training.History()
+        history.interrupted = True
+        return history
+
+    net = _net()
+    utils.train_or_load(stops, net, train_set)
+    assert "make the net anew (run its cell again) before the next call" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="as an interrupted training left it: make it anew"):
+        utils.train_or_load(stops, net, train_set)
+
+
+def test_a_full_disk_loses_no_checkpoint(train_set, monkeypatch):
+    def fits(net, train_set, checkpoint):
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "epoch-0001.npz").write_text("")
+        return []
+
+    def short(net, path):
+        save(net, path)
+        with open(path, "r+b") as file:
+            file.truncate(file.seek(0, 2) // 2)
+
+    save = gluon.Block.save_parameters
+    monkeypatch.setattr(gluon.Block, "save_parameters", short)
+    with pytest.raises(OSError, match="could not be written whole; disk full?"):
+        utils.train_or_load(fits, _net(), train_set)
+    left = [path.name.rpartition(".")[2] for path in keeping.FOLDER.iterdir()]
+    assert left == ["going"] and len(list(keeping.FOLDER.glob("*.going/epoch-0001.npz"))) == 1

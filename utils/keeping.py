@@ -9,18 +9,21 @@ import os
 import pathlib
 import shutil
 import time
+import weakref
 
 import mxnet as mx
 
+from .training import History
 from .voc import image_path, label_path
 
 HERE = pathlib.Path(__file__).resolve().parent
 FOLDER = pathlib.Path(os.environ.get("COURSE_KEPT", HERE.parent / "build" / "kept"))
 NOT_TRAINING = {"__init__", "__main__", "classifiers", "cuda", "keeping", "plotting", "predicting", "progress"}
+_stopped = weakref.WeakKeyDictionary()  # nets of trainings that were interrupted: their digests then and at the start
 
 
 def train_or_load(fit, net, train_set, **settings):
-    """Train a net by `fit(net, train_set, **settings)`, or load what the same training gave before; the history.
+    """Train a net by `fit(net, train_set, **settings)`, or load what the same training gave before; its `History`.
 
     fit: a function that trains `net` in place and returns its history. train_set: a `VOCSegDataset`. settings:
     numbers and texts, such as num_epochs. The same training: the same text of `fit`, net and weights to start with,
@@ -32,9 +35,15 @@ def train_or_load(fit, net, train_set, **settings):
     Seed before the net is made and in `fit`, or no start will be like another.
     """
     contexts = next(iter(net.collect_params().values())).list_ctx()
+    digest = _net_digest(net)
+    stopped, start = _stopped.get(net, (None, None))
+    first = start if digest == stopped else digest
+    resumable = "checkpoint" in inspect.signature(fit).parameters
+    if first != digest and not resumable:
+        raise ValueError("the net is as an interrupted training left it: make it anew (run its cell again)")
     identity = {
         "fit": inspect.getsource(fit),
-        "net": _net_digest(net),
+        "net": first,
         "data": data_digest(train_set),
         "settings": settings,
         "code": code_digest(),
@@ -51,29 +60,42 @@ def train_or_load(fit, net, train_set, **settings):
             f"not trained now: the same training ran on {kept['date']}, in {kept['seconds']:.0f} s, "
             f"and its net was kept: {weights.name}"
         )
-        return kept["history"]
+        return History(kept["history"])
     going = FOLDER / f"{fit.__name__}-{key}.going"
-    resumable = {"checkpoint": going} if "checkpoint" in inspect.signature(fit).parameters else {}
-    start = time.time()
-    history = fit(net, train_set, **settings, **resumable)
-    mx.nd.waitall()
-    if getattr(history, "interrupted", False):
-        print(f"interrupted, so nothing was kept; the same call {'goes on' if resumable else 'begins anew'}")
+    start, done = time.time(), False
+    try:
+        history = fit(net, train_set, **settings, **({"checkpoint": going} if resumable else {}))
+        mx.nd.waitall()
+        done = not getattr(history, "interrupted", False)
+    finally:
+        if not done:
+            _stopped[net] = _net_digest(net), first
+    if not done:
+        goes_on = any(going.glob("epoch-*.npz"))
+        then = "the same call goes on" if goes_on else "make the net anew (run its cell again) before the next call"
+        print(f"interrupted, so nothing was kept; {then}")
         return history
     kept = {"history": history, "seconds": time.time() - start, "date": str(datetime.date.today())}
     FOLDER.mkdir(parents=True, exist_ok=True)
-    _write_whole(weights, lambda path: net.save_parameters(str(path)))
+    _write_whole(weights, lambda path: (net.save_parameters(str(path)), mx.nd.load(str(path))))
     _write_whole(record, lambda path: path.write_text(json.dumps(kept | identity), encoding="utf-8"))
     shutil.rmtree(going, ignore_errors=True)
     print(f"trained now, in {kept['seconds']:.0f} s, and kept: {weights.name}")
-    return history
+    return History(history)
 
 
 def _write_whole(path, write):
-    """Write beside and move into place, so that what bears the name is whole."""
+    """Write beside, make sure that the disk has it, and move into place, so that what bears the name is whole."""
     beside = path.with_name(f"{path.name}.{os.getpid()}")
-    write(beside)
-    os.replace(beside, path)
+    try:
+        write(beside)
+        with open(beside, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except (OSError, mx.base.MXNetError) as error:  # MXNet notices a short file when it reads it, not when it writes
+        raise OSError(f"{path}: could not be written whole; disk full? {error}") from None
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _net_digest(net):

@@ -15,25 +15,28 @@ import os
 import pathlib
 import random
 import re
-import signal
-import threading
+import weakref
 import zipfile
 
 import mxnet as mx
 import numpy as np
 
 from ..dataset import EpochSampler
-from .state import arrays_of, numbers_of, put_arrays, put_numbers
-from .training_id import circumstances, differences, identity, shapes
+from .interrupts import interrupts_wait
+from .state import arrays_of, numbers_of, put_arrays, put_numbers, settings_of
+from .training_id import circumstances, identity, other_training, shapes
 
-VERSION, DIGITS, KEPT = 1, 64, 2
+VERSION, DIGITS, KEPT = 2, 64, 2
+ANEW = "make net and trainer anew"
+_spoilt = weakref.WeakSet()  # nets trained for a while that no checkpoint holds
+_left = weakref.WeakKeyDictionary()  # nets, and their trainers' settings at the last save that was tried
 
 
 class Checkpoints:
     """The checkpoints of one training. Without a folder nothing is found, seeded or written."""
 
     def __init__(self, folder, net, trainer, loss, data, contexts, seed):
-        self.folder = None if folder is None else pathlib.Path(folder)
+        self.folder = None if folder is None else pathlib.Path(folder).expanduser()
         self.net, self.trainer, self.data, self.contexts, self.history = net, trainer, data, contexts, []
         if self.folder is not None:
             self.identity = identity(net, trainer, loss, data, seed)
@@ -53,13 +56,18 @@ class Checkpoints:
             raise OSError(
                 error.errno, f"checkpoint={str(self.folder)!r}: {error.strerror}; name another folder"
             ) from None
+        steps = self.trainer.optimizer.num_update
         try:
             _lock(held, self.folder, say)
-            for left in self.folder.glob("*.part"):  # by a kill during a save
+            for left in self.folder.glob("epoch-[0-9]*.part"):  # by a kill during a save
                 left.unlink()
             self._restore(num_epochs, say)
             yield self
         finally:
+            if not self.history and self.trainer.optimizer.num_update > steps:
+                _spoilt.add(self.net)
+            with contextlib.suppress(OSError):  # a disk that cannot lock
+                fcntl.flock(held, fcntl.LOCK_UN)  # closing is not enough while a loader's worker has it open too
             os.close(held)
 
     def begin(self, epoch):
@@ -78,17 +86,20 @@ class Checkpoints:
         if self.folder is None:
             return
         numbers = numbers_of(self.net, self.trainer)
+        _left[self.net] = numbers["settings"]
         record = {"version": VERSION, "history": list(history), "seed": self.seed, "numbers": numbers}
         record |= {"identity": self.identity | shapes(self.net), "circumstances": circumstances(self.contexts)}
         path = self.folder / f"epoch-{len(history):04d}.npz"
-        with _interrupts_wait():
+        with interrupts_wait():
             try:
                 _write(path, arrays_of(self.net, self.trainer), _json(record))
             except OSError as error:
+                whole = (
+                    "The checkpoints before it are whole: make room or take another disk, then the same call goes on"
+                )
+                then = f"{whole} after the last of them" if self.history else f"Make room, then {ANEW}"
                 raise OSError(
-                    error.errno,
-                    f"{path}: {error.strerror}, so epoch {len(history)} was not kept. The checkpoints before it are "
-                    "whole: make room or take another disk, then the same call goes on after the last of them",
+                    error.errno, f"{path}: {error.strerror}, so epoch {len(history)} was not kept. {then}"
                 ) from None
             for _, old in self._found()[KEPT:]:
                 old.unlink()
@@ -98,7 +109,9 @@ class Checkpoints:
         """What to do after an interrupt, for its line."""
         if self.folder is None:
             return ""
-        return f"; the same call goes on after epoch {len(self.history)}" if self.history else "; no checkpoint yet"
+        if not self.history:
+            return f"; no checkpoint yet: {ANEW} before the next call"
+        return f"; the same call goes on after epoch {len(self.history)}"
 
     def _found(self):
         """(epoch, path) of all checkpoints, newest first."""
@@ -117,7 +130,12 @@ class Checkpoints:
             if damaged:
                 raise ValueError(
                     f"{self.folder}: no checkpoint here can be used ({'; '.join(damaged)}). "
-                    "Delete the folder to begin anew, or name another"
+                    "Delete its epoch-*.npz to begin anew, or name another folder"
+                )
+            if self.net in _spoilt:
+                raise ValueError(
+                    f"{self.folder}: the net was trained for part of an epoch that no checkpoint holds: {ANEW} "
+                    "(run their cells again)"
                 )
             return
         with arrays:
@@ -126,6 +144,8 @@ class Checkpoints:
                 say(f"{'; '.join(damaged)}. Going back to {path.name}")
             put_arrays(arrays, self.net, self.trainer, record["numbers"])
         put_numbers(record["numbers"], self.net, self.trainer)
+        _spoilt.discard(self.net)
+        self.identity |= record["identity"]  # as the training began
         self.seed, self.history = record["seed"], record["history"]
         done = len(self.history)
         end = " was trained before" if done == num_epochs else f" of {num_epochs} was the last one whole: going on"
@@ -135,15 +155,12 @@ class Checkpoints:
                 say(f"{what} {was} before, now {now}: the same training, but not to the last bit")
 
     def _check(self, record, num_epochs):
-        found = differences(record["identity"], self.identity)
-        rate, numbers = self.trainer.optimizer.lr, record["numbers"]["optimizer"]
-        if not found and rate not in (self.identity["optimizer's lr"], numbers["lr"]):  # set by hand since
-            found = [f"learning rate {numbers['lr']:g}, now {rate:g}"]
-        if found:
+        settings, left = settings_of(self.net, self.trainer), _left.get(self.net, {})
+        if found := other_training(record, self.identity, settings, left):
             more = f" and {len(found) - 3} more differences" if len(found) > 3 else ""
             raise ValueError(
                 f"{self.folder}: its checkpoints are of another training: {'; '.join(found[:3])}{more}. "
-                "Name another folder, or delete this one to begin anew"
+                "Name another folder, or delete its epoch-*.npz to begin anew"
             )
         if len(record["history"]) > num_epochs:
             raise ValueError(
@@ -156,9 +173,10 @@ def _json(record):
     """As JSON text; a ValueError where an optimiser, scheduler or setting can't be written so."""
     try:
         return json.dumps(record, default=lambda value: value.item())
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, ValueError) as error:
         raise ValueError(
-            f"a checkpoint holds numbers and texts only, and the optimiser or scheduler more: {error}"
+            "a checkpoint holds numbers and texts only; the history's rows, the optimiser or the scheduler more: "
+            f"{error}"
         ) from None
 
 
@@ -221,25 +239,3 @@ def _lock(held, folder, say):
         raise ValueError(f"{folder}: another process is training with these checkpoints; name another folder") from None
     except OSError as error:
         say(f"This disk cannot lock files ({error.strerror}): do not train twice with one folder at once")
-
-
-@contextlib.contextmanager
-def _interrupts_wait():
-    """Ctrl-C inside is raised at the end; a second one at once."""
-    before, pressed = signal.getsignal(signal.SIGINT), []
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield
-        return
-
-    def later(number, frame):
-        if pressed:
-            raise KeyboardInterrupt
-        pressed.append(number)
-
-    signal.signal(signal.SIGINT, later)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt

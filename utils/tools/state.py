@@ -21,6 +21,12 @@ def names_of(net, trainer):
     return {parameter: names[parameter] for parameter in trainer._params}
 
 
+def settings_of(net, trainer):
+    """What `on_epoch` may change: the learning rate; gradient, rate and decay of each parameter (unfreezing)."""
+    names, found = names_of(net, trainer).items(), {"optimizer's lr": trainer.optimizer.lr}
+    return found | {f"parameter {name}": [own.grad_req, own.lr_mult, own.wd_mult] for own, name in names}
+
+
 def _updaters(trainer):
     """What holds the optimiser's arrays: the store of several devices, or one updater a device."""
     return [trainer._kvstore._updater] if trainer._update_on_kvstore else trainer._updaters
@@ -104,8 +110,13 @@ def numbers_of(net, trainer):
         "optimizer": own,
         "counts": counts,
         "states": {names[int(index)]: _shape(state) for index, state in states.items()},
-        "scheduler": dict(vars(optimizer.lr_scheduler)) if optimizer.lr_scheduler is not None else {},
+        "settings": settings_of(net, trainer),
+        "scheduler": {key: value for key, value in _inside(optimizer.lr_scheduler) if isinstance(value, PLAIN)},
     }
+
+
+def _inside(scheduler):
+    return getattr(scheduler, "__dict__", {}).items()
 
 
 def put_numbers(numbers, net, trainer):
@@ -114,7 +125,10 @@ def put_numbers(numbers, net, trainer):
     index = {name: i for i, name in enumerate(names_of(net, trainer).values())}
     vars(optimizer).update(numbers["optimizer"])
     if optimizer.lr_scheduler is not None:
-        vars(optimizer.lr_scheduler).update(numbers["scheduler"])
+        vars(optimizer.lr_scheduler).update(numbers["scheduler"])  # not its lists: those are settings
+    for parameter, name in names_of(net, trainer).items():
+        own = numbers["settings"][f"parameter {name}"]
+        parameter.grad_req, parameter.lr_mult, parameter.wd_mult = own
     for device in {0, *(ctx.device_id for ctx in trainer._contexts)}:
         counts = {index[name]: count for name, count in numbers["counts"].items()}
         optimizer._all_index_update_counts[device] = counts

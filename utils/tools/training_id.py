@@ -7,9 +7,13 @@ import weakref
 
 import mxnet as mx
 
-from .state import PLAIN, names_of
+from ..dataset import VOCSegDataset
+from .state import PLAIN, names_of, settings_of
 
 MOVING = {"num_update", "begin_num_update", "rescale_grad"}
+OTHER_END = (
+    " (its falling rate was made for another number of epochs: take the number from the start, or another folder)"
+)
 _begun = weakref.WeakKeyDictionary()  # trainers, and how they were set when first seen: training changes some of it
 
 
@@ -17,9 +21,9 @@ def identity(net, trainer, loss, data, seed):
     """Names and values, numbers or texts: net, optimiser, loss, data and seed."""
     found = {"net": re.sub(r"(None|\d+) ->|in_channels=(None|\d+)", "", repr(net))}  # not known before a first batch
     for parameter, name in names_of(net, trainer).items():
-        found[f"parameter {name}"] = [parameter.grad_req, parameter.lr_mult, parameter.wd_mult, str(parameter.dtype)]
+        found[f"dtype of {name}"] = str(parameter.dtype)
     found |= shapes(net)
-    found |= _begun.setdefault(trainer, _settings(trainer.optimizer))
+    found |= _begun.setdefault(trainer, _settings(trainer.optimizer) | settings_of(net, trainer))
     found["loss"] = getattr(loss, "__qualname__", type(loss).__name__)
     return found | _data(data) | {"seed": seed}
 
@@ -37,7 +41,14 @@ def _settings(optimizer):
     if scheduler is None:
         return found | {"scheduler": None}
     found["scheduler"] = getattr(scheduler, "__qualname__", type(scheduler).__name__)
-    return found | {f"scheduler's {key}": value for key, value in vars(scheduler).items() if isinstance(value, PLAIN)}
+    inside = getattr(scheduler, "__dict__", {}).items()
+    found |= {f"scheduler's {key}": value for key, value in inside if isinstance(value, PLAIN)}
+    return found | {f"scheduler's {key}": str(value) for key, value in inside if _plain_parts(value)}
+
+
+def _plain_parts(value):
+    parts = [*value, *value.values()] if isinstance(value, dict) else value
+    return isinstance(parts, (list, tuple)) and all(isinstance(part, PLAIN) for part in parts)
 
 
 def _data(data):
@@ -45,7 +56,7 @@ def _data(data):
     dataset = getattr(data, "_dataset", data)
     found = {"batches an epoch": len(data), "pictures": type(dataset).__name__}
     found["batch size"] = getattr(getattr(data, "_batch_sampler", None), "_batch_size", None)
-    if hasattr(dataset, "names"):
+    if isinstance(dataset, VOCSegDataset):
         text = f"{dataset.names} {dataset.classes.names} {dataset.classes.colors} {dataset.seed}"
         found |= {"pictures": repr(dataset), "their names": hashlib.sha256(text.encode()).hexdigest()[:12]}
     return found
@@ -55,6 +66,20 @@ def circumstances(contexts):
     """What may change the last bits of a training, and nothing else."""
     threads = os.environ.get("OMP_NUM_THREADS")
     return {"devices": ", ".join(map(str, contexts)), "threads": threads, "MXNet": mx.__version__}
+
+
+def other_training(record, identity, settings, left):
+    """Texts: in what a checkpoint's training is another one than that of `identity`.
+
+    settings: the present ones, which a training that was stopped leaves as its last epoch had them. left: those of
+    the last save that was tried, or {}.
+    """
+    before, saved = record["identity"], record["numbers"]["settings"]
+    kept = {what: before.get(what) for what in saved if "parameter" in what and settings.get(what) == saved[what]}
+    if found := differences(before, identity | kept):  # a new trainer of a net that was unfrozen is no other one
+        return [text + OTHER_END * text.startswith("scheduler's max_update") for text in found]
+    allowed = [(what, [known[what] for known in (saved, identity, left) if what in known]) for what in settings]
+    return [f"{what} {ways[0]}, now {settings[what]}" for what, ways in allowed if settings[what] not in ways]
 
 
 def differences(before, now):
