@@ -5,7 +5,9 @@ from utils.__main__ import main
 from utils.tools import command_train, model
 from utils.tools.export import export
 
+import functools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -164,6 +166,50 @@ def test_a_net_that_does_not_fit_is_refused(street, voc_folder, tmp_path, capsys
         model.load(record)
 
 
+@pytest.mark.parametrize("left", [0, 100, 0.5, -1])
+def test_a_disk_that_is_full_leaves_no_net(street, tmp_path, left):
+    """MXNet says nothing where it could write only a part."""
+    net, *_ = model.load(street / "street.params")
+    saving = net.save_parameters
+
+    def cut_short(name):
+        saving(name)
+        size = os.path.getsize(name)
+        os.truncate(name, {0.5: size // 2, -1: size - 1}.get(left, left))
+
+    net.save_parameters = cut_short
+    path = tmp_path / "a.params"
+    path.write_bytes(b"before")
+    with pytest.raises(OSError, match=r"a\.params: what was written cannot be read again.*disk full"):
+        model.save(path, net, CLASSES, 1, force=True, **NET)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.params"] and path.read_bytes() == b"before"
+
+
+def test_train_goes_on_from_a_checkpoint(voc_folder, tmp_path, capsys, monkeypatch):
+    """Stopped after one epoch of three, the same command writes the net of a training that was not."""
+    ends = []
+    for name, stops in ("whole", [None]), ("stopped", [1, None]):
+        for stop in stops:
+            words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 3, "--batch", 3]
+            words += ["--output", tmp_path / f"{name}.params", "--checkpoint", tmp_path / f"kept {name}"]
+            code, text = _stopped_after(stop, monkeypatch, lambda words=words: run(capsys, *words))
+            assert code == (130 if stop else 0), text
+        ends.append((tmp_path / f"{name}.params").read_bytes())
+    assert "epoch 2 of 3" in text and "epoch 1 of 3: loss" not in text and ends[0] == ends[1]
+
+
+def _stopped_after(epochs, monkeypatch, call):
+    """What the call gives, with Ctrl-C during its training after so many epochs."""
+
+    def interrupt(history):
+        if len(history) == epochs:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command_train, "train", functools.partial(utils.train, on_epoch=interrupt))
+        return call()
+
+
 def test_a_training_that_was_stopped_writes_nothing(voc_folder, tmp_path, capsys, monkeypatch):
     seen = {}
 
@@ -248,7 +294,7 @@ def test_every_form_of_the_net_exports(tmp_path, stride, align):
 
 @pytest.mark.long
 @pytest.mark.parametrize("stride", [32, 16, 8])
-def test_vgg16_exports_too(tmp_path, stride):
+def test_vgg16_exports_too(tmp_path, stride, report):
     import onnxruntime
 
     net = utils.fcn(3, stride=stride, backbone="vgg16")
@@ -260,4 +306,6 @@ def test_vgg16_exports_too(tmp_path, stride):
     x = mx.nd.random.normal(shape=(1, 3, 50, 70))
     expected = net(x).asnumpy()
     (found,) = session.run(None, {"data": x.asnumpy()})
-    np.testing.assert_allclose(found, expected, atol=1e-5 * max(1, np.abs(expected).max()))
+    error = np.abs(found - expected).max() / max(1, np.abs(expected).max())
+    report(f"ONNX of VGG16 at stride {stride} against MXNet", f"scores {error:.1e} of the largest apart")
+    assert found.shape == expected.shape and error < 1e-5

@@ -149,6 +149,86 @@ def test_looking_at_void_changes_no_bit_of_the_gradient(dtype):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("penalty", [False, True])
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_a_loss_with_a_penalty_on_weights_trains_as_by_hand(voc_folder, hybridize, penalty):
+    """Not all of a loss goes through the scores; the look at void takes nothing from the rest."""
+
+    def prepared():
+        given = tiny.setup(voc_folder)
+        net, entropy = given["net"], utils.SoftmaxCrossEntropyLoss()
+        if hybridize:
+            net.hybridize()
+            entropy.hybridize()
+
+        def loss(scores, labels):
+            return entropy(scores, labels) + (0.1 * (net[0].weight.data() ** 2).sum() if penalty else 0)
+
+        return given | {"loss": loss}
+
+    given, by_hand = prepared(), prepared()
+    tiny.train(given, 1)
+    utils.seed(0)
+    by_hand = prepared()
+    for x, y in by_hand["train_data"]:
+        with autograd.record():
+            losses = by_hand["loss"](by_hand["net"](x), y)
+        losses.backward()
+        by_hand["trainer"].step(len(x))
+    np.testing.assert_array_equal(tiny.weights(given["net"]), tiny.weights(by_hand["net"]))
+
+
+class Smooth:
+    """Cross-entropy, and a term that wants the scores of all pixels small, void or not."""
+
+    def __init__(self, uses_void):
+        self.loss, self.uses_void = utils.SoftmaxCrossEntropyLoss(), uses_void
+
+    def __call__(self, scores, labels):
+        return self.loss(scores, labels) + 0.01 * (scores**2).mean((1, 2, 3))
+
+
+def test_a_loss_that_uses_void_on_purpose_says_so(voc_folder, fails):
+    tiny.train(tiny.setup(voc_folder) | {"loss": Smooth(True)}, 1)
+    fails(
+        ValueError, "the loss Smooth takes void.*set uses_void = True", tiny.setup(voc_folder) | {"loss": Smooth(False)}
+    )
+
+
+def test_a_layer_that_is_never_called(voc_folder, fails):
+    net = tiny.net_of()
+    net.unused = gluon.nn.Conv2D(4, 1)
+    net.forward = lambda x: net[2](net[0](x))
+    words = "epoch 1, batch 1: the net has the parameter .*weight, but no layer used it: is its layer called"
+    fails(ValueError, words, tiny.setup(voc_folder, net=net))
+
+
+def test_an_error_in_a_loss_of_ones_own_keeps_its_frames(voc_folder):
+    def mistaken(scores, labels):
+        raise ValueError("my own")
+
+    with pytest.raises(ValueError, match="^epoch 1, batch 1: my own$") as found:
+        tiny.train(tiny.setup(voc_folder) | {"loss": mistaken}, 1)
+    assert found.traceback[-1].name == "mistaken"
+    assert found.value.__cause__ is None and found.value.__context__ is None
+
+
+def test_classes_of_a_data_set_of_ones_own_may_be_a_number(voc_folder):
+    given = tiny.setup(voc_folder)
+    pairs = gluon.data.ArrayDataset(nd.zeros((3, 3, 8, 8)), nd.zeros((3, 8, 8)))
+    pairs.classes = 21
+    assert len(tiny.train(given | {"train_data": gluon.data.DataLoader(pairs, 3)}, 1)) == 1
+
+
+def test_a_loader_whose_workers_have_ended(voc_folder, fails):
+    given = tiny.setup(voc_folder, workers=1)
+    picture = voc_folder / "JPEGImages/c.jpg"
+    picture.rename(voc_folder / "away.jpg")
+    fails(FileNotFoundError, "c.jpg: no such file", given)
+    (voc_folder / "away.jpg").rename(picture)
+    fails(ValueError, "the loader's workers have ended after an error: make the loader anew", given)
+
+
 def test_more_classes_than_the_net_gives(voc_folder, fails):
     words = "epoch 1, batch 1: labels go from 0 to 20, but the net gives 9 scores a pixel.*as many classes"
     fails(ValueError, words, tiny.setup(voc_folder, net=tiny.net_of(9)))
@@ -267,7 +347,14 @@ def test_one_picture_gone_is_named(voc_folder, fails):
 
 
 @pytest.mark.parametrize(
-    "words", ["cudaMalloc retry failed: out of memory", "Failed to allocate CPU Memory", "CUDA: Check failed: e == 0"]
+    "words",
+    [
+        "cudaMalloc retry failed: out of memory",
+        "Failed to allocate CPU Memory",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "std::bad_alloc",
+        "CUDA: Check failed: e == 0",
+    ],
 )
 def test_out_of_memory_names_the_batch_and_what_to_try(voc_folder, fails, monkeypatch, words):
     def too_large(*args):
@@ -281,7 +368,7 @@ def test_out_of_memory_names_the_batch_and_what_to_try(voc_folder, fails, monkey
             tiny.train(given, 1)
         return
     text = r"epoch 1, batch 1: no memory left on cpu\(0\) for a batch of 6, crops of 128 × 192. "
-    fails(MemoryError, text + r"Try batch_size=3, or crop_size=\(64, 128\)", given)
+    fails(MemoryError, text + r"Try batch_size=3, or crop_size=\(64, 128\); restart the kernel if", given)
 
 
 def test_nothing_of_it_costs_time(voc_folder):

@@ -3,6 +3,8 @@
 import multiprocessing.pool
 import pathlib
 
+from ..labelmap import LabelMap
+
 
 class Batches:
     """What `train` goes through, once an epoch. data: a `DataLoader`, or anything else that gives batches.
@@ -13,7 +15,10 @@ class Batches:
 
     def __init__(self, data):
         self.data, self.pool = data, getattr(data, "_worker_pool", None)
-        self.classes = getattr(getattr(data, "_dataset", None), "classes", None)
+        if self.pool and self.pool._state != multiprocessing.pool.RUN:
+            raise ValueError("the loader's workers have ended after an error: make the loader anew (utils.data_loader)")
+        classes = getattr(getattr(data, "_dataset", None), "classes", None)
+        self.classes = classes if isinstance(classes, LabelMap) else None
         self._workers = list(self.pool._pool) if self.pool else []
 
     def __len__(self):

@@ -5,11 +5,11 @@ import re
 
 import mxnet as mx
 import numpy as np
-from mxnet import autograd
+from mxnet import autograd, gluon
 
 from ..labelmap import VOID
 
-NO_MEMORY = re.compile("out of memory|Failed to allocate", re.IGNORECASE)
+NO_MEMORY = re.compile("out of memory|Failed to allocate|ALLOC_FAILED|bad_alloc", re.IGNORECASE)
 
 
 def check_start(data, net, trainer, contexts):
@@ -48,7 +48,10 @@ def check_start(data, net, trainer, contexts):
 
 
 class Checked:
-    """A loss that looks at what it is given: at shapes and classes once, at void until some was seen."""
+    """A loss that looks at what it is given: at shapes and classes once, at void until some was seen.
+
+    A loss with `uses_void = True` is not asked about void: it has a term over all pixels on purpose.
+    """
 
     def __init__(self, loss):
         self.loss, self._first, self._void = loss, True, False
@@ -56,7 +59,8 @@ class Checked:
     def __call__(self, scores, labels):
         if self._first:
             _check_scores(scores, labels)
-            self._first, self._void = False, labels.ndim == scores.ndim - 1 > 1 and scores.shape[1] <= VOID
+            self._first, asked = False, not getattr(self.loss, "uses_void", False)
+            self._void = asked and labels.ndim == scores.ndim - 1 > 1 and scores.shape[1] <= VOID
         if self._void:
             with autograd.pause():
                 void = (labels == VOID).expand_dims(1)
@@ -69,22 +73,24 @@ class Checked:
         """The losses, after a look at their gradient at void pixels, which must be 0.
 
         The loss is called once, on scores cut off from the net, as a second call might draw other random numbers. What
-        comes back has the losses' values, and the same gradient by the chain rule.
+        comes back has the losses' values, and their gradient: by the chain rule what goes through the scores, as it is
+        what does not (a penalty on weights).
         """
         cut_off = scores.detach()
         cut_off.attach_grad()
         losses = self.loss(cut_off, labels)
-        losses.backward()
-        if (cut_off.grad * void.astype(scores.dtype)).abs().max().asscalar() > 0:
+        (gradient,) = autograd.grad(losses, [cut_off], retain_graph=True)  # unlike backward, no parameter's is written
+        if (gradient * void.astype(scores.dtype)).abs().max().asscalar() > 0:
             name = getattr(self.loss, "__qualname__", type(self.loss).__name__)
             raise ValueError(
                 f"the loss {name} takes void (label {VOID}) for a class, and teaches the net wrong things there. "
-                "Take utils.SoftmaxCrossEntropyLoss(), which leaves void out"
+                "Take utils.SoftmaxCrossEntropyLoss(), which leaves void out. If it has a term over all pixels on "
+                "purpose, set uses_void = True on it"
             )
         if losses.shape != (len(scores),):  # not one value an image: a loss of its own kind
             return self.loss(scores, labels)
-        carried = (scores * cut_off.grad).sum(axis=0, exclude=True)
-        return losses.detach() + (carried - carried.detach())
+        carried = (scores * gradient).sum(axis=0, exclude=True)
+        return losses + (carried - carried.detach())
 
 
 def _check_scores(scores, labels):
@@ -122,10 +128,16 @@ class Watch:
         """Inside, errors get `where` and advice. where: such as "epoch 1, batch 3". x: the batch's images."""
         try:
             yield
+        except gluon.parameter.DeferredInitializationError as error:
+            (name,) = re.findall("Parameter '(.*?)'", str(error))
+            raise ValueError(
+                f"{where}: the net has the parameter {name}, but no layer used it: is its layer called in "
+                "hybrid_forward (or forward)? Call it, or leave it out"
+            ) from None
         except mx.MXNetError as error:
             if not NO_MEMORY.search(str(error)):
                 raise
-            raise MemoryError(f"{where}: {self._smaller(x)}") from None
+            raise MemoryError(f"{where}: {self._smaller(x)}; restart the kernel if it happens again") from None
         except UserWarning as error:
             if not (unused := re.search("Gradient of Parameter `(.*?)`.* has not been updated", str(error))):
                 raise
@@ -134,7 +146,8 @@ class Watch:
                 "the trainer, or set its grad_req to 'null'"
             ) from None
         except ValueError as error:
-            raise ValueError(f"{where}: {self._diverged(x) if 'diverged' in str(error) else error}") from None
+            error.args = (f"{where}: {self._diverged(x) if 'diverged' in str(error) else error}",)
+            raise  # itself: a loss or net of one's own keeps its frames
 
     def seen(self, where, loss, metric):
         """After a step: its loss is a number, and some pixel was labelled."""

@@ -39,6 +39,7 @@ def save(path, net, classes, scale, force=False, *, stride, backbone, align=True
     beside, text = (target.with_name(f"{target.name}.{os.getpid()}") for target in (path, record))
     try:
         net.save_parameters(str(beside))
+        _check_whole(beside, path)
         known = {
             "format": FORMAT,
             "stride": stride,
@@ -55,11 +56,22 @@ def save(path, net, classes, scale, force=False, *, stride, backbone, align=True
         }
         lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in known.items())
         text.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+        for written in beside, text:
+            with written.open("rb+") as file:
+                os.fsync(file.fileno())
         os.replace(beside, path)
         os.replace(text, record)
     finally:
         for left in beside, text:
             left.unlink(missing_ok=True)
+
+
+def _check_whole(beside, path):
+    """An OSError unless MXNet can read what it wrote: it does not notice a full disk."""
+    try:
+        mx.nd.load(str(beside))
+    except mx.MXNetError:
+        raise OSError(f"{path}: what was written cannot be read again, and is not kept (disk full?)") from None
 
 
 def load(path, ctx=None):

@@ -31,7 +31,7 @@ def labels(net, x, ctx, flip=False, scales=(1,)):
         raise ValueError(f"scales={scales!r}: expected numbers above 0, at most 2, such as (0.75, 1, 1.25)")
     views = [_resized(x, scale) for scale in scales]
     found = np.empty(size, np.uint8)
-    for rows, columns in cores(size):
+    for rows, columns in cores(size, max(1, *scales)):
         if scales == (1,) and not flip:
             scores = region_scores(net, x, rows, columns, ctx)
             best, num_classes = scores.argmax(axis=1)[0].asnumpy(), scores.shape[1]
@@ -46,17 +46,20 @@ def labels(net, x, ctx, flip=False, scales=(1,)):
     return found, num_classes
 
 
-def cores(size):
-    """((top, bottom), (left, right)) of the cores: together they are the picture, and no two overlap."""
-    if in_one_piece(size):
+def cores(size, largest=1):
+    """((top, bottom), (left, right)) of the cores: together they are the picture, and no two overlap.
+
+    largest: the largest scale at which the picture is seen; a core has at most CORE pixels to each side there.
+    """
+    if in_one_piece([n * largest for n in size]):
         return [((0, size[0]), (0, size[1]))]
-    rows, columns = (_cuts(length) for length in size)
+    rows, columns = (_cuts(length, int(CORE / largest) // STRIDE * STRIDE) for length in size)
     return [(row, column) for row in rows for column in columns]
 
 
-def _cuts(length):
-    """Pairs from 0 to length, at multiples of 32, about equal, at most CORE apart."""
-    count = -(-length // CORE)
+def _cuts(length, most):
+    """Pairs from 0 to length, at multiples of 32, about equal, at most `most` (a multiple of 32) apart."""
+    count = -(-length // most)
     step = -(-length // (count * STRIDE)) * STRIDE
     return [(start, min(start + step, length)) for start in range(0, length, step)]
 
