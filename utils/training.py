@@ -51,10 +51,11 @@ def train(train_data, test_data, net, loss, trainer, ctx, num_epochs=10, *, on_e
 
     checkpoint: a folder, one for each training. After each epoch all that is needed to go on is put there; the same
     call, in this process or another, goes on after the last whole epoch. Killed at any moment and resumed, a training
-    ends with the same bits as one that was not, on the same machine with as many threads. For that each epoch is seeded
-    anew, by the last `utils.seed` and its own number: random numbers, such as dropout's, are other ones than without
-    `checkpoint` (the crops of a new `data_loader` are the same). The folder is asked about net, optimiser, loss, data
-    and seed, not about the weights to start with. An epoch that a kill cuts short may call `on_epoch` twice.
+    ends with the same bits as one that was not, on the same machine (tried on CPUs) with as many threads. For that each
+    epoch but the first is seeded anew, by the last `utils.seed` and its own number: random numbers such as dropout's
+    are then other ones than without `checkpoint` (the crops of a new `data_loader` are the same). The folder is asked
+    about net, optimiser, loss, data and seed, not about the weights to start with. An epoch that a kill cuts short may
+    call `on_epoch` twice.
 
     Errors, each with what to try: ValueError for what is wrong with net, loss, labels or folder, and for a net that
     diverged; MemoryError where a batch is too large; RuntimeError where a loader's worker died; OSError where data is

@@ -71,12 +71,17 @@ class Checkpoints:
             os.close(held)
 
     def begin(self, epoch):
-        """Seeds, order and crops of one epoch, from the training's seed and the epoch alone."""
+        """Seeds, order and crops of one epoch, from the training's seed and the epoch alone.
+
+        The first epoch begins with the caller's seeds, as without a checkpoint: weights made at the first batch are
+        the same, and nothing goes on in the middle of it.
+        """
         if self.folder is None:
             return
-        number = np.random.RandomState([self.seed, epoch]).randint(2**31)
-        for library in random, np.random, mx.random:
-            library.seed(int(number))
+        if epoch > 1:
+            number = np.random.RandomState([self.seed, epoch]).randint(2**31)
+            for library in random, np.random, mx.random:
+                library.seed(int(number))
         sampler = getattr(getattr(self.data, "_batch_sampler", None), "_sampler", None)
         if isinstance(sampler, EpochSampler):
             sampler.epoch = epoch - 2  # it counts from 0, and is started once more
