@@ -287,8 +287,9 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(voc_folder, tmp_path, monk
             tiny.train(tiny.setup(voc_folder), 3, checkpoint=folder)
     report("disk full at a save", error.value)
     assert os.listdir(folder) == ["epoch-0001.npz"]
-    given, whole = tiny.setup(voc_folder), tiny.setup(voc_folder)
+    given = tiny.setup(voc_folder)
     tiny.train(given, 3, checkpoint=folder)
+    whole = tiny.setup(voc_folder)  # its weights are drawn at its first batch, from the seed
     tiny.train(whole, 3, checkpoint=tmp_path / "whole")
     np.testing.assert_array_equal(tiny.weights(given["net"]), tiny.weights(whole["net"]))
 
@@ -363,8 +364,9 @@ def test_ctrl_c_in_the_first_epoch_asks_for_a_new_net(voc_folder, tmp_path, caps
     assert capsys.readouterr().out.endswith("; no checkpoint yet: make net and trainer anew before the next call\n")
     with pytest.raises(ValueError, match="trained for part of an epoch that no checkpoint holds: make net and trainer"):
         tiny.train(given, 2, checkpoint=tmp_path / "kept")
-    whole, anew = tiny.setup(voc_folder), tiny.setup(voc_folder)
+    anew = tiny.setup(voc_folder)
     tiny.train(anew, 2, checkpoint=tmp_path / "kept")
+    whole = tiny.setup(voc_folder)
     tiny.train(whole, 2, checkpoint=tmp_path / "whole")
     np.testing.assert_array_equal(tiny.weights(anew["net"]), tiny.weights(whole["net"]))
     tiny.train(given, 2, checkpoint=tmp_path / "kept")  # what is restored needs no new net
