@@ -550,57 +550,54 @@ def test_twenty_kills(voc_folder, tmp_path, report, optimizer, workers):
 # In a notebook
 
 
-def test_what_train_or_load_was_training_goes_on(voc_folder, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def keeping_losses(voc_folder, tmp_path, monkeypatch):
+    """A function of losses: (net as it begins, `train_or_load` of a net, each training with the next loss)."""
     from utils import keeping
 
     monkeypatch.setattr(keeping, "FOLDER", tmp_path / "kept")
-
-    def fit(net, train_set, num_epochs, checkpoint):
-        given = tiny.setup(voc_folder, net=net) | {"loss": losses.pop(0)}
-        return tiny.train(given, num_epochs, checkpoint=checkpoint)
-
-    def call():
-        utils.seed(0)
-        net = tiny.net_of()
-        net.initialize()
-        return net, utils.train_or_load(fit, net, dataset, num_epochs=3)
-
     dataset = utils.VOCSegDataset(True, (32, 32), voc_folder)
+
+    def begin(losses):
+        def fit(net, train_set, num_epochs, checkpoint):
+            given = tiny.setup(voc_folder, net=net) | {"loss": losses.pop(0)}
+            return tiny.train(given, num_epochs, checkpoint=checkpoint)
+
+        def made():
+            utils.seed(0)
+            net = tiny.net_of()
+            net.initialize()
+            return net
+
+        return made, lambda net: utils.train_or_load(fit, net, dataset, num_epochs=3)
+
+    return begin
+
+
+def test_what_train_or_load_was_training_goes_on(keeping_losses, tmp_path, capsys):
     losses = [Interrupting(4), utils.SoftmaxCrossEntropyLoss()]
-    assert len(call()[1]) == 1
+    made, train_or_load = keeping_losses(losses)
+    assert len(train_or_load(made())) == 1
     assert "interrupted, so nothing was kept" in capsys.readouterr().out
-    net, history = call()
+    net, again = made(), made()
+    history = train_or_load(net)
     assert len(history) == 3 and "epoch 1 of 3 was the last one whole" in capsys.readouterr().out
-    again, loaded = call()
-    assert loaded == json.loads(json.dumps(history)) and not losses
+    assert train_or_load(again) == json.loads(json.dumps(history)) and not losses
     np.testing.assert_array_equal(tiny.weights(net), tiny.weights(again))
     assert sorted(path.suffix for path in (tmp_path / "kept").iterdir()) == [".json", ".params"]
 
 
-def test_train_or_load_goes_on_with_the_same_net_in_one_process(voc_folder, tmp_path, monkeypatch):
-    from utils import keeping
-
-    monkeypatch.setattr(keeping, "FOLDER", tmp_path / "kept")
-
-    def fit(net, train_set, num_epochs, checkpoint):
-        given = tiny.setup(voc_folder, net=net) | {"loss": losses.pop(0)}
-        return tiny.train(given, num_epochs, checkpoint=checkpoint)
-
-    def made():
-        utils.seed(0)
-        net = tiny.net_of()
-        net.initialize()
-        return net
-
-    dataset, ends = utils.VOCSegDataset(True, (32, 32), voc_folder), []
+def test_train_or_load_goes_on_with_the_same_net_in_one_process(keeping_losses, tmp_path):
+    ends = []
     for losses in [utils.SoftmaxCrossEntropyLoss()], [Interrupting(4), utils.SoftmaxCrossEntropyLoss()]:
+        made, train_or_load = keeping_losses(losses)
         net = made()
         for _ in list(losses):
-            history = utils.train_or_load(fit, net, dataset, num_epochs=3)
+            history = train_or_load(net)
         assert isinstance(history, utils.training.History) and len(history) == 3
         ends.append(tiny.weights(net))
         loaded = made()
-        history = utils.train_or_load(fit, loaded, dataset, num_epochs=3)  # kept for the weights at the start
+        history = train_or_load(loaded)  # kept for the weights at the start
         assert isinstance(history, utils.training.History) and not losses
         ends.append(tiny.weights(loaded))
         for path in (tmp_path / "kept").iterdir():

@@ -13,6 +13,8 @@ import weakref
 
 import mxnet as mx
 
+from .tools.disk import whole
+from .tools.model import write_parameters
 from .training import History
 from .voc import image_path, label_path
 
@@ -36,8 +38,8 @@ def train_or_load(fit, net, train_set, **settings):
     """
     contexts = next(iter(net.collect_params().values())).list_ctx()
     digest = _net_digest(net)
-    stopped, start = _stopped.get(net, (None, None))
-    first = start if digest == stopped else digest
+    stopped, begun = _stopped.get(net, (None, None))
+    first = begun if digest == stopped else digest
     resumable = "checkpoint" in inspect.signature(fit).parameters
     if first != digest and not resumable:
         raise ValueError("the net is as an interrupted training left it: make it anew (run its cell again)")
@@ -77,25 +79,13 @@ def train_or_load(fit, net, train_set, **settings):
         return history
     kept = {"history": history, "seconds": time.time() - start, "date": str(datetime.date.today())}
     FOLDER.mkdir(parents=True, exist_ok=True)
-    _write_whole(weights, lambda path: (net.save_parameters(str(path)), mx.nd.load(str(path))))
-    _write_whole(record, lambda path: path.write_text(json.dumps(kept | identity), encoding="utf-8"))
+    with whole(weights) as beside:
+        write_parameters(net, beside, weights)
+    with whole(record) as beside:
+        beside.write_text(json.dumps(kept | identity), encoding="utf-8")
     shutil.rmtree(going, ignore_errors=True)
     print(f"trained now, in {kept['seconds']:.0f} s, and kept: {weights.name}")
     return History(history)
-
-
-def _write_whole(path, write):
-    """Write beside, make sure that the disk has it, and move into place, so that what bears the name is whole."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        write(beside)
-        with open(beside, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except (OSError, mx.base.MXNetError) as error:  # MXNet notices a short file when it reads it, not when it writes
-        raise OSError(f"{path}: could not be written whole; disk full? {error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _net_digest(net):

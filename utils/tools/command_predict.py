@@ -13,6 +13,7 @@ from ..plotting import overlay
 from ..predicting import predict
 from ..progress import Log
 from . import model
+from .disk import whole
 from .words import add_averaging, add_model, describe
 
 HELP = "label pictures with a trained net"
@@ -56,8 +57,10 @@ def run(args):
         label = predict(net, image, scale=scale, flip=args.flip, scales=args.scales).asnumpy().astype(np.uint8)
         bands = [slice(row, row + 512) for row in range(0, len(image), 512)]  # overlay computes in float64
         painted = np.concatenate([overlay(image[band], label[band], classes) for band in bands])
-        _write(palette_picture(label, classes), label_file, "PNG")
-        _write(Image.fromarray(painted), overlay_file, "JPEG")
+        with whole(label_file) as beside:
+            palette_picture(label, classes).save(beside, "PNG")
+        with whole(overlay_file) as beside:
+            Image.fromarray(painted).save(beside, "JPEG", quality=90)
         log.line(f"{label_file}: {_shares(label, classes)}")
     return 0
 
@@ -89,15 +92,6 @@ def palette_picture(label, classes):
     picture = Image.fromarray(label)
     picture.putpalette(colors.ravel().tolist())
     return picture
-
-
-def _write(picture, path, kind):
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        picture.save(beside, kind, **({"quality": 90} if kind == "JPEG" else {}))
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _shares(label, classes):

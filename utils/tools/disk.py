@@ -48,6 +48,22 @@ def one_message():
 
 
 @contextlib.contextmanager
+def whole(path):
+    """A path beside `path` to write to; at the end it is moved into place, once the disk has it, or taken away.
+
+    So what bears the name is whole. For what a program writes, not for what it fetches (`work_folder`).
+    """
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        yield beside
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def work_folder(path):
     """Make a folder, where it isn't there; afterwards, take it away if nothing is left in it."""
     path.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from ..fcn import fcn
 from ..files import opened
 from ..labelmap import LabelMap
 from ..voc import RGB_MEAN, RGB_STD
+from .disk import whole
 
 FORMAT = "segmentation-course net, 1"
 NET = ("stride", "backbone", "align")
@@ -36,10 +37,8 @@ def save(path, net, classes, scale, force=False, *, stride, backbone, align=True
     """Write a net of `fcn` and what it takes to use it again; about: what else is worth knowing, such as its scores."""
     path, record = check_output(path, force)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside, text = (target.with_name(f"{target.name}.{os.getpid()}") for target in (path, record))
-    try:
-        net.save_parameters(str(beside))
-        _check_whole(beside, path)
+    with whole(record) as text, whole(path) as beside:
+        write_parameters(net, beside, path)
         known = {
             "format": FORMAT,
             "stride": stride,
@@ -56,18 +55,11 @@ def save(path, net, classes, scale, force=False, *, stride, backbone, align=True
         }
         lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in known.items())
         text.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
-        for written in beside, text:
-            with written.open("rb+") as file:
-                os.fsync(file.fileno())
-        os.replace(beside, path)
-        os.replace(text, record)
-    finally:
-        for left in beside, text:
-            left.unlink(missing_ok=True)
 
 
-def _check_whole(beside, path):
-    """An OSError unless MXNet can read what it wrote: it does not notice a full disk."""
+def write_parameters(net, beside, path):
+    """`net.save_parameters`, read again: MXNet does not notice a full disk. path: where they go, for the OSError."""
+    net.save_parameters(str(beside))
     try:
         mx.nd.load(str(beside))
     except mx.MXNetError:
