@@ -45,7 +45,8 @@ def train(net, train_set, epochs, rate):
     trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": rate, "lr_scheduler": schedule})
     clock = time.process_time if ctx == mx.cpu() else time.time
     start = clock()
-    utils.train(data, None, net, loss, trainer, ctx, epochs)
+    if utils.train(data, None, net, loss, trainer, ctx, epochs).interrupted:
+        raise KeyboardInterrupt  # no row of half a training
     mx.nd.waitall()
     return clock() - start
 

@@ -35,7 +35,7 @@ def jobs(data, root):
 def make_net(start, classes, seed):
     """A net that begins as `start` says."""
     ctx = utils.try_gpu()
-    net = utils.fcn(classes, ctx=ctx)
+    net = utils.fcn(classes, plain=True, ctx=ctx)
     if start == "nothing, score zeros":
         net.score_fr.initialize(init.Zero(), ctx=ctx, force_reinit=True)
     elif start == "nothing, without the cure":
@@ -45,7 +45,7 @@ def make_net(start, classes, seed):
         net.initialize(init.Xavier(), ctx=ctx)
     elif start == "voc_mini":
         train_set, _ = common.datasets("voc_mini", utils.data_root(), seed)
-        drawn = utils.fcn(len(train_set.classes), ctx=ctx)
+        drawn = utils.fcn(len(train_set.classes), plain=True, ctx=ctx)
         common.train(drawn, train_set, EPOCHS["voc_mini"], RATE)
         net.features = drawn.features
     return net

@@ -151,7 +151,10 @@ def train(net, train_set, given):
         for bias in net.collect_params(".*bias").values():
             bias.lr_mult, bias.wd_mult = given["biases"], 0
     trainer = gluon.Trainer(net.collect_params(), given["optimizer"], options)
-    return utils.train(data, None, net, loss, trainer, ctx, given["epochs"])[-1]["loss"]
+    history = utils.train(data, None, net, loss, trainer, ctx, given["epochs"])
+    if history.interrupted:
+        raise KeyboardInterrupt  # no row of half a training
+    return history[-1]["loss"]
 
 
 def answers(net, train_set, given):
@@ -188,7 +191,7 @@ def one_run(job, root):
     if job["base"] == "plain":
         net = PlainNet(len(train_set.classes))
     else:
-        net = utils.fcn(len(train_set.classes), 8, ctx=utils.try_gpu())
+        net = utils.fcn(len(train_set.classes), 8, plain=True, ctx=utils.try_gpu())
     net.hybridize()
     given = settings(job["data"], job["base"], job["kind"])
     clock = time.process_time if utils.try_gpu() == mx.cpu() else time.time

@@ -130,3 +130,29 @@ def test_mxnets_initialiser_fills_every_pair_of_channels():
     assert (dense.asnumpy() > 0).all()
     np.testing.assert_allclose(grouped.asnumpy(), utils.bilinear_kernel(3, 1, 8).asnumpy(), atol=1e-6)
     assert np.abs(aligned.asnumpy() - utils.bilinear_kernel(1, 1, 3).asnumpy()).max() > 0.4
+
+
+@pytest.mark.parametrize("align", [True, False])
+@pytest.mark.parametrize("stride", [2, 3, 8, 32])
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_two_matrix_products_are_the_transposed_convolution(stride, align, hybrid):
+    """The fast form: scores and gradient as the plain one's, with and without a size to cut to, at 1 cell too."""
+    for cells in (5, 7), (1, 1), (1, 3):
+        x = nd.random.normal(shape=(2, 3, *cells))
+        like = nd.zeros((2, 1, cells[0] * stride - 1, max(1, cells[1] * stride - stride // 2)))
+        found = []
+        for kind in utils.BilinearUpsampling, utils.MatrixUpsampling:
+            for more in (), (like,):
+                layer = kind(3, stride, align=align)
+                layer.initialize()
+                if hybrid:
+                    layer.hybridize()
+                x.attach_grad()
+                with autograd.record():
+                    out = layer(x, *more)[:, :, : cells[0] * stride, : cells[1] * stride]  # aligned, the plain has more
+                out.backward(nd.array(np.random.RandomState(0).normal(size=out.shape)))
+                found.append((out.asnumpy(), x.grad.asnumpy()))
+        for expected, mine in (found[0], found[2]), (found[1], found[3]):
+            for a, b in zip(expected, mine, strict=True):
+                assert a.shape == b.shape
+                np.testing.assert_allclose(b, a, atol=1e-5 * max(1, np.abs(a).max()))

@@ -7,7 +7,7 @@ from .voc import data_classes, data_root, image_path, label_path, read_images, r
 from .voc import RGB_MEAN, RGB_STD
 from .dataset import VOCSegDataset, data_loader
 from .plotting import LiveCurve, add_legend, overlay, show_images
-from .upsampling import BilinearUpsampling, bilinear_kernel
+from .upsampling import BilinearUpsampling, MatrixUpsampling, bilinear_kernel
 from .metrics import SegmentationMetric, baseline, ceiling, confusion_matrix, trimap
 from .classifiers import atrous, convolutionize, receptive_field
 from .losses import SoftmaxCrossEntropyLoss

@@ -8,6 +8,8 @@ import warnings
 
 import psutil
 
+from .tools import memory
+
 
 def physical_cores():
     """Number of physical processor cores that this process may use, at least 1.
@@ -25,6 +27,8 @@ def physical_cores():
             counts.append(math.ceil(int(quota) / int(period)))
     return max(1, min(counts))
 
+
+memory.keep()
 
 # MXNet takes half of the processors it sees, which wastes half of a machine without hyper-threads.
 # OMP_NUM_THREADS changes that, but only if it is set before the import; the reader's own value wins.

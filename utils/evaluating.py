@@ -5,6 +5,7 @@ from mxnet import gluon
 
 from .metrics import SegmentationMetric
 from .tools import tiles
+from .tools.batches import Batches
 
 
 def evaluate(net, data, ctx=None, *, flip=False, scales=(1,)):
@@ -22,7 +23,7 @@ def confusion(net, data, ctx=None, *, flip=False, scales=(1,)):
     """`SegmentationMetric` filled by a net over a whole data set, as `evaluate` takes it: `.iou`, `.confusion`."""
     ctx, plain = net_context(net, ctx), not flip and tuple(scales) == (1,)
     batches = data if isinstance(data, gluon.data.DataLoader) else gluon.data.DataLoader(data, batch_size=1)
-    metric = None
+    metric = waiting = None
     for x, y in _of_one_size(batches):
         if x.ndim != 4 or plain and tiles.in_one_piece(x.shape[2:]):
             scores = net(x.as_in_context(ctx))
@@ -30,16 +31,18 @@ def confusion(net, data, ctx=None, *, flip=False, scales=(1,)):
         else:  # labels, without ever holding the scores of a whole picture
             found = [tiles.labels(net, image.asnumpy(), ctx, flip, scales) for image in x]
             scores, num_classes = np.stack([label for label, _ in found]), found[0][1]
-        metric = metric or SegmentationMetric(num_classes)
-        metric.update(y, scores)
+        if waiting:  # counted while MXNet works on the next batch, and the next but one is read
+            metric.update(*waiting)
+        metric, waiting = metric or SegmentationMetric(num_classes), (y, scores)
     if metric is None:
         raise ValueError(f"{data!r} is empty: nothing to evaluate")
+    metric.update(*waiting)
     return metric
 
 
 def _of_one_size(batches):
     """The batches, those that are lists taken apart."""
-    for x, y in batches:
+    for x, y in Batches(batches):
         if isinstance(x, (list, tuple)):
             yield from ((image.expand_dims(0), label.expand_dims(0)) for image, label in zip(x, y, strict=True))
         else:

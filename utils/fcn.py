@@ -4,7 +4,7 @@ from mxnet import gluon, init
 from mxnet.gluon import nn
 
 from .tools.weights import pretrained_net
-from .upsampling import BilinearUpsampling
+from .upsampling import BilinearUpsampling, MatrixUpsampling
 from .vgg16 import VGG16FCN
 
 
@@ -15,16 +15,16 @@ class FCN32s(gluon.HybridBlock):
     upscore: fixed bilinear enlargement by 32, cut to the image's size.
     """
 
-    def __init__(self, features, num_classes, align=True, **kwargs):
+    def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.features = features
             self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
-            self.upscore = BilinearUpsampling(num_classes, stride=32, align=align)
+            self.upscore = _upsampling(num_classes, 32, align, plain)
 
     def hybrid_forward(self, F, x):
         scores = self.score_fr(self.features(x))  # 1/32
-        return F.slice_like(self.upscore(scores), x, axes=(2, 3))
+        return self.upscore(scores, x)
 
 
 class FCN16s(gluon.HybridBlock):
@@ -34,49 +34,48 @@ class FCN16s(gluon.HybridBlock):
     The names are those of the paper's authors, for whom the map at stride 16 is VGG16's pool4.
     """
 
-    def __init__(self, features, num_classes, align=True, **kwargs):
+    def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.features = features
             self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
-            self.upscore2 = BilinearUpsampling(num_classes, stride=2, align=align)
+            self.upscore2 = _upsampling(num_classes, 2, align, plain)
             self.score_pool4 = _zero_score(num_classes)
-            self.upscore16 = BilinearUpsampling(num_classes, stride=16, align=align)
+            self.upscore16 = _upsampling(num_classes, 16, align, plain)
 
     def hybrid_forward(self, F, x):
         _, pool4, last = self.features.maps(x)  # 1/16, 1/32
-        scores = _fuse(F, self.upscore2(self.score_fr(last)), self.score_pool4(pool4))  # 1/16
-        return F.slice_like(self.upscore16(scores), x, axes=(2, 3))
+        scores = self.upscore2(self.score_fr(last), pool4) + self.score_pool4(pool4)  # 1/16
+        return self.upscore16(scores, x)
 
 
 class FCN8s(gluon.HybridBlock):
     """`FCN16s` with a second skip, from the map at stride 8: score_pool3 (chapter 09)."""
 
-    def __init__(self, features, num_classes, align=True, **kwargs):
+    def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.features = features
             self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
-            self.upscore2 = BilinearUpsampling(num_classes, stride=2, align=align)
+            self.upscore2 = _upsampling(num_classes, 2, align, plain)
             self.score_pool4 = _zero_score(num_classes)
-            self.upscore_pool4 = BilinearUpsampling(num_classes, stride=2, align=align)
+            self.upscore_pool4 = _upsampling(num_classes, 2, align, plain)
             self.score_pool3 = _zero_score(num_classes)
-            self.upscore8 = BilinearUpsampling(num_classes, stride=8, align=align)
+            self.upscore8 = _upsampling(num_classes, 8, align, plain)
 
     def hybrid_forward(self, F, x):
         pool3, pool4, last = self.features.maps(x)  # 1/8, 1/16, 1/32
-        scores = _fuse(F, self.upscore2(self.score_fr(last)), self.score_pool4(pool4))  # 1/16
-        scores = _fuse(F, self.upscore_pool4(scores), self.score_pool3(pool3))  # 1/8
-        return F.slice_like(self.upscore8(scores), x, axes=(2, 3))
+        scores = self.upscore2(self.score_fr(last), pool4) + self.score_pool4(pool4)  # 1/16
+        scores = self.upscore_pool4(scores, pool3) + self.score_pool3(pool3)  # 1/8
+        return self.upscore8(scores, x)
 
 
 def _zero_score(num_classes):
     return nn.Conv2D(num_classes, kernel_size=1, weight_initializer=init.Zero())
 
 
-def _fuse(F, coarse, fine):
-    """Enlarged coarse scores, cut to the finer map's size, plus its scores."""
-    return F.slice_like(coarse, fine, axes=(2, 3)) + fine
+def _upsampling(num_classes, stride, align, plain):
+    return (BilinearUpsampling if plain else MatrixUpsampling)(num_classes, stride, align)
 
 
 class ResNetFeatures(nn.HybridSequential):
@@ -114,13 +113,15 @@ def fixed_batch_norm(layer):
     return nn.BatchNorm(scale=False, center=False, use_global_stats=True, prefix=layer.prefix, params=layer.params)
 
 
-def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, align=True, ctx=None):
+def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, align=True, plain=False, ctx=None):
     """An initialised, hybridizable FCN: (N, 3, H, W) normalised float32 → (N, num_classes, H, W) scores.
 
     stride: 32, 16 or 8, that of the finest map that is scored (chapter 09). backbone: a `resnet…_v2` of Gluon's model
     zoo, or "vgg16" for the nets of the paper's authors (`VGG16FCN`). pretrained: start from its ImageNet weights,
     fetched on first use. align: see `BilinearUpsampling`; the authors' nets are aligned by their crops, always.
-    ctx: a context or a list of them.
+    plain: enlarge by transposed convolutions, as chapter 05 does, instead of by matrices (`MatrixUpsampling`): slower,
+    the same to rounding, and a copy is made by `start_from`; the authors' nets are always plain. ctx: a context or a
+    list of them.
     """
     nets = {32: FCN32s, 16: FCN16s, 8: FCN8s}
     if stride not in nets:
@@ -135,7 +136,7 @@ def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, ali
         return net
     if not (backbone.startswith("resnet") and backbone.endswith("_v2")):
         raise ValueError(f"backbone={backbone!r}: expected resnet18_v2, 34, 50, 101 or 152, or vgg16")
-    net = nets[stride](resnet_features(backbone, pretrained), num_classes, align)
+    net = nets[stride](resnet_features(backbone, pretrained), num_classes, align, plain)
     if not pretrained:
         net.features.initialize(init.Xavier(), ctx=ctx)
     for name, layer in net._children.items():

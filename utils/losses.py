@@ -21,8 +21,7 @@ class SoftmaxCrossEntropyLoss(gluon.HybridBlock):
     def hybrid_forward(self, F, scores, label):
         axis, label = self._axis, F.cast(label, "float32")
         if axis == 1:  # classes last, as MXNet's softmax is several times slower over another axis
-            scores = scores.reshape((0, 0, -1, 1)).transpose((0, 2, 3, 1))
-            label, axis = label.reshape((0, -1, 1)), -1
+            scores, label, axis = scores.reshape((0, 0, -1)).transpose((0, 2, 1)), label.reshape((0, -1)), -1
         known = label != self._ignore_label
         target = F.where(known, label, F.zeros_like(label))
         # log_softmax, not log(softmax): a probability that underflows to 0 has no logarithm

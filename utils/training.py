@@ -10,6 +10,7 @@ from mxnet import autograd, gluon
 from .evaluating import evaluate
 from .metrics import SegmentationMetric
 from .progress import Log
+from .tools import memory
 from .tools.batches import Batches
 from .tools.checkpoint import Checkpoints
 from .tools.devices import no_gradient
@@ -82,6 +83,7 @@ def train(train_data, test_data, net, loss, trainer, ctx, num_epochs=10, *, on_e
         except KeyboardInterrupt:
             history.interrupted = len(history) < num_epochs
             log.line(f"interrupted after {len(history)} of {num_epochs} epochs{kept.hint()}")
+    memory.give_back()
     return history
 
 

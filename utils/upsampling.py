@@ -32,7 +32,7 @@ class BilinearUpsampling(gluon.HybridBlock):
     and repeats the last cell beyond the border; align=False is the classic transposed convolution with kernel
     2s and padding s/2 (2s − 1 and (s − 1)/2 for odd s), which puts it at s·i + (s − 1)/2 and fades to 0 at the border
     (chapters 05 and 09); align=None is kernel 2s without padding, at s·i + s − 1/2, for a net that cuts by itself
-    (`VGG16FCN`). Cut the result to size with `slice_like`. Nothing in it is learned.
+    (`VGG16FCN`). Given a second array, the result is cut to its height and width. Nothing in it is learned.
     """
 
     def __init__(self, channels, stride, align=True, **kwargs):
@@ -58,10 +58,42 @@ class BilinearUpsampling(gluon.HybridBlock):
             )
         self.conv.weight.grad_req = "null"
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F, x, like=None):
         if self._align:
             x = F.Pad(x, mode="edge", pad_width=(0, 0, 0, 0, 0, 1, 0, 1))
-        return self.conv(x)
+        x = self.conv(x)
+        return x if like is None else F.slice_like(x, like, axes=(2, 3))
+
+
+class MatrixUpsampling(gluon.HybridBlock):
+    """`BilinearUpsampling`, several times faster on a CPU: the same numbers to rounding, by two matrix products.
+
+    First each row of cells is enlarged, then each column: `rows @ x @ columns.T` (chapter 05). Without a second array
+    (N, C, h, w) becomes (N, C, s·h, s·w); with one, only its height and width are computed. align: True or False.
+    """
+
+    def __init__(self, channels, stride, align=True, **kwargs):
+        super().__init__(**kwargs)
+        self._channels, self._stride, self.align = channels, stride, align
+
+    def hybrid_forward(self, F, x, like=None):
+        rows, columns = (self._matrix(F, x, like, axis) for axis in (2, 3))
+        x = F.dot(x, columns, transpose_b=True).reshape((-3, -2))  # (N·C, h, W)
+        x = F.batch_dot(F.broadcast_like(rows.expand_dims(0), x, lhs_axes=(0,), rhs_axes=(0,)), x)
+        return x.reshape((-4, -1, self._channels, -2))
+
+    def _matrix(self, F, x, like, axis):
+        """(pixels, cells): what each cell gives to each pixel along one axis, a row of tents."""
+        cells = F.contrib.arange_like(x, axis=axis)
+        if like is None:
+            like, axis = F.repeat(cells, self._stride), 0
+        pixels = F.contrib.arange_like(like, axis=axis)
+        if self.align:
+            place = F.broadcast_minimum(pixels / self._stride, F.max(cells))  # of each pixel, in cells
+        else:
+            place = (pixels - (self._stride - 1) / 2) / self._stride
+        distance = F.abs(F.broadcast_sub(place.reshape((-1, 1)), cells.reshape((1, -1))))
+        return F.BlockGrad(F.relu(1 - distance))
 
 
 class _Constant(init.Initializer):

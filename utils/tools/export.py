@@ -6,6 +6,9 @@ import pathlib
 import mxnet as mx
 from mxnet import nd
 
+from ..fcn import FCN8s, FCN16s, FCN32s, start_from
+from ..upsampling import MatrixUpsampling
+
 OPSET = 13  # the newest that MXNet's exporter writes; the package's own default would be newer
 
 
@@ -19,6 +22,8 @@ def export(net, path, onnx=False):
     targets = export_paths(path, onnx)
     targets[0].parent.mkdir(parents=True, exist_ok=True)
     contexts = next(iter(net.collect_params().values())).list_ctx()
+    if onnx:
+        net = _plain(net, contexts)
     net.hybridize()
     net(nd.zeros((1, 3, 64, 64), ctx=contexts[0]))  # export wants a net that has seen a picture
     beside = targets[0].with_name(f"{targets[0].name}.{os.getpid()}")
@@ -40,6 +45,22 @@ def export_paths(path, onnx=False):
     """The paths that `export` writes; an ending .onnx may stand in `path` already."""
     name = str(path).removesuffix(".onnx") if onnx else str(path)
     return [pathlib.Path(f"{name}{ending}") for ending in ([".onnx"] if onnx else ["-symbol.json", "-0000.params"])]
+
+
+def _plain(net, contexts):
+    """The same net enlarging by transposed convolutions: ONNX has no words for some steps of `MatrixUpsampling`."""
+    fast = [layer for layer in net._children.values() if isinstance(layer, MatrixUpsampling)]
+    if not fast:
+        return net
+    if type(net) not in (FCN32s, FCN16s, FCN8s):
+        raise ValueError("ONNX: expected BilinearUpsampling in a net of your own, found MatrixUpsampling; exchange it")
+    net(nd.zeros((1, 3, 64, 64), ctx=contexts[0]))
+    twin = type(net)(net.features, net.score_fr._channels, fast[0].align, plain=True)
+    for name, layer in twin._children.items():
+        if name != "features":
+            layer.initialize(ctx=contexts)
+    start_from(twin, net)
+    return twin
 
 
 def _write_onnx(symbol, params, path):

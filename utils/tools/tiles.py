@@ -4,6 +4,8 @@ import numpy as np
 from mxnet import nd
 from PIL import Image
 
+from .best import best_class
+
 STRIDE = 32  # tiles start at multiples of it: there the net's cells lie where they lie in the whole picture
 CORE = 1024
 """Height and width, at most, of a tile's core, the part whose labels are kept."""
@@ -34,14 +36,14 @@ def labels(net, x, ctx, flip=False, scales=(1,)):
     for rows, columns in cores(size, max(1, *scales)):
         if scales == (1,) and not flip:
             scores = region_scores(net, x, rows, columns, ctx)
-            best, num_classes = scores.argmax(axis=1)[0].asnumpy(), scores.shape[1]
+            best, num_classes = best_class(scores)[0], scores.shape[1]
         else:
             total = sum(_probabilities(net, view, size, rows, columns, ctx) for view in views)
             if flip:
                 mirrored = size[1] - columns[1], size[1] - columns[0]
                 for view in views:
                     total += _probabilities(net, view[:, :, ::-1], size, rows, mirrored, ctx)[:, :, ::-1]
-            best, num_classes = total.argmax(axis=0), len(total)
+            best, num_classes = best_class(total[None])[0], len(total)
         found[slice(*rows), slice(*columns)] = best
     return found, num_classes
 
@@ -79,8 +81,6 @@ def _tile_scores(net, x, rows, columns, ctx):
         raise ValueError(
             f"the net gives {scores.shape[2:]} for a picture of {tile.shape[2:]}: does it enlarge and cut its scores?"
         )
-    if not np.isfinite(scores.sum().asscalar()):
-        raise ValueError("scores are nan or infinite: the net has diverged, take a smaller learning rate")
     return scores, top, left
 
 
