@@ -4,6 +4,7 @@ import utils
 from utils import training
 from utils.tools.faults import Checked
 
+import multiprocessing
 import os
 import re
 import shutil
@@ -292,6 +293,22 @@ def test_a_killed_loader_worker_is_noticed_in_seconds(voc_folder, fails, workers
     words = r"a worker of the loader died \(signal 9\), and its batch with it.*num_workers=0"
     fails(RuntimeError, words, given | {"loss": Killing(5, 1)}, epochs=50)
     assert time.time() - times[0] < 10
+
+
+def test_a_killed_worker_of_the_test_loader_is_noticed_too(voc_folder):
+    class Killing(utils.VOCSegDataset):
+        def __getitem__(self, index):
+            if multiprocessing.parent_process() is not None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().__getitem__(index)
+
+    net = tiny.net_of()
+    net.initialize()
+    loader = gluon.data.DataLoader(Killing(False, None, voc_folder), batch_size=1, num_workers=1)
+    start = time.time()
+    with pytest.raises(RuntimeError, match=r"a worker of the loader died \(signal 9\)"):
+        utils.evaluate(net, loader)
+    assert time.time() - start < 20
 
 
 def test_a_parameter_that_the_loss_does_not_depend_on(voc_folder, fails):
