@@ -2,6 +2,7 @@
 
 import utils
 
+import ast
 import pathlib
 import re
 import sys
@@ -10,6 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import ROOT, write_palette_png
+from nbgrader.preprocessors import CheckCellMetadata
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -117,22 +119,35 @@ def test_readme_quotes_the_chapters_time(path):
 
 @EACH_EXERCISE
 def test_exercises_have_questions_solutions_and_checks(path):
-    notebook = nbformat.read(path, 4)
-    questions = re.findall(r"(?m)^## \d", _text(notebook))
-    solved = [i for i, cell in enumerate(notebook.cells) if "### BEGIN SOLUTION" in cell.source]
-    assert 3 <= len(questions) <= 5 and len(solved) >= len(questions)
-    for i in solved:
-        source = notebook.cells[i].source
-        assert source.count("### BEGIN SOLUTION") == source.count("### END SOLUTION") == 1
-        assert "assert " in notebook.cells[i + 1].source or "### BEGIN SOLUTION" in notebook.cells[i + 1].source
+    """In nbgrader's terms: `q2` is a solution, `q2-check` its check, worth points; the rest is given and locked."""
+    notebook, questions = nbformat.read(path, 4), {}
+    CheckCellMetadata().preprocess(notebook, {})
+    for cell in notebook.cells:
+        if heading := re.match(r"## (\d)", cell.source):
+            cells = questions[heading.group(1)] = []
+        elif cell.cell_type == "code" and questions:
+            cells.append(cell)
+    assert list(questions) == list("12345")[: len(questions)] and 3 <= len(questions) <= 5
+    for question, cells in questions.items():
+        names = [cell.metadata.nbgrader.grade_id for cell in cells]
+        assert all(re.fullmatch(rf"q{question}(-given|-check)?(-2)?", name) for name in names), names
+        for name, cell in zip(names, cells, strict=True):
+            kind = cell.metadata.nbgrader
+            assert kind.grade == (name == f"q{question}-check") == ("points" in kind), name
+            assert kind.solution == ("### BEGIN SOLUTION" in cell.source) == (not kind.locked), name
+            assert cell.source.count("### BEGIN SOLUTION") == cell.source.count("### END SOLUTION") <= 1, name
+        assert names[-1] == f"q{question}-check" and "assert " in cells[-1].source
+        # the value of a last expression would be taken for points
+        assert not isinstance(ast.parse(cells[-1].source).body[-1], ast.Expr), names[-1]
 
 
 @EACH_EXERCISE
-def test_students_copy_holds_no_solution(path):
+def test_students_copy_holds_no_solution_and_no_hidden_test(path):
     notebook = course.without_solutions(nbformat.read(path, 4))
     for cell in _code(notebook):
-        assert "SOLUTION" not in cell.source and not cell.outputs
+        assert "SOLUTION" not in cell.source and "HIDDEN" not in cell.source and not cell.outputs
         compile(cell.source, path.name, "exec")
+        assert cell.metadata.get("editable", True) == cell.metadata.nbgrader.solution
     assert sum("raise NotImplementedError" in cell.source for cell in _code(notebook)) >= 3
 
 

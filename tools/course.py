@@ -183,7 +183,7 @@ def execute(notebook, folder):
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "nbgrader")}
     client = NotebookClient(notebook, timeout=900, record_timing=False, resources={"metadata": {"path": str(folder)}})
     with tempfile.TemporaryDirectory() as kept:  # alone and from nothing: what was trained before doesn't count
         try:
@@ -236,15 +236,14 @@ def write_times(readme):
     readme.write_text(text, encoding="utf-8")
 
 
-SOLUTION = re.compile(r"(?ms)^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION[ \t]*$")
-
-
 def without_solutions(notebook):
-    """The student's copy: what stands between the marks gives way to a place to write, outputs go."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.source = SOLUTION.sub(r"\1# your code here\n\1raise NotImplementedError", cell.source)
-            cell.outputs, cell.execution_count = [], None
+    """The student's copy, as `make release` makes it: no solutions, hidden tests or outputs, checks locked."""
+    from nbgrader.preprocessors import ClearHiddenTests, ClearOutput, ClearSolutions, LockCells
+
+    stub = {"python": "# your code here\nraise NotImplementedError"}
+    steps = LockCells(), ClearSolutions(code_stub=stub), ClearOutput(), ClearHiddenTests()
+    for step in steps:
+        notebook, _ = step.preprocess(notebook, {})
     return notebook
 
 
