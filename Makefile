@@ -10,6 +10,7 @@ EPOCHS  =# a number of epochs
 CAMVID  =# for make results: CamVid in VOC layout
 PLATFORM =# for make wheelhouse: linux-x86_64, linux-x86_64-gpu, linux-aarch64, macos-x86_64, or several
 WHEELHOUSE ?=# the folder of make wheelhouse, such as /media/stick/wheelhouse; WHEELHOUSE=none: install from the network
+SUBMITTED =# for make grade: the folder that has a folder for each student
 ARCHIVE =# for make data: a file brought along, in place of the download
 ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade
 
@@ -20,13 +21,14 @@ ANY = $(or $(shell for p in python3 python3.11 python3.10 python "$(PYTHON)"; do
 
 READY   = @"$(ANY)" tools/bootstrap.py --quiet
 COURSE  = .venv/bin/python tools/course.py
+GRADING = .venv/bin/python tools/grading.py
 UV_LOCK = "$(ANY)" tools/bootstrap.py uv pip compile --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-annotate --no-python-downloads --quiet $(ARGS)
 LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test test-all lab setup check refresh exercises data results wheelhouse clean distclean lock
+.PHONY: help course test test-all lab setup check refresh exercises release grade feedback data results wheelhouse clean distclean lock
 .NOTPARALLEL:
 
 help:
@@ -59,6 +61,18 @@ setup: ## set up .venv (the targets above do so by themselves); PYTHON= names th
 exercises: ## write the exercises without their solutions to my_exercises/, where you solve them
 	$(READY)
 	@$(COURSE) exercises $(call option,chapter,$(CHAPTER))
+
+release: ## write the exercises for a class to grading/release/, and remember their checks for grading (docs/teaching.md)
+	$(READY)
+	@$(GRADING) release
+
+grade: ## grade SUBMITTED=FOLDER, which has a folder of notebooks for each student: marks in grading/grades.csv
+	$(READY)
+	@$(GRADING) grade --submitted "$(or $(SUBMITTED),$(error Which? make grade SUBMITTED=FOLDER))" $(ARGS)
+
+feedback: ## write a page for each graded notebook to grading/feedback/
+	$(READY)
+	@$(GRADING) feedback
 
 data: ## fetch DATASET=voc2012 (2 GB) or camvid, where it is not there yet; ARCHIVE=FILE takes a file you bring
 	$(READY)

@@ -240,11 +240,16 @@ def without_solutions(notebook):
     """The student's copy, as `make release` makes it: no solutions, hidden tests or outputs, checks locked."""
     from nbgrader.preprocessors import ClearHiddenTests, ClearOutput, ClearSolutions, LockCells
 
-    stub = {"python": "# your code here\nraise NotImplementedError"}
-    steps = LockCells(), ClearSolutions(code_stub=stub), ClearOutput(), ClearHiddenTests()
-    for step in steps:
-        notebook, _ = step.preprocess(notebook, {})
+    for step in LockCells, ClearSolutions, ClearOutput, ClearHiddenTests:
+        notebook, _ = step(config=nbgrader_config()).preprocess(notebook, {})
     return notebook
+
+
+def nbgrader_config():
+    """What tools/nbgrader_config.py says."""
+    from traitlets.config import PyFileConfigLoader
+
+    return PyFileConfigLoader("nbgrader_config.py", os.path.dirname(__file__)).load_config()
 
 
 def exercises(number):

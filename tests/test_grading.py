@@ -1,0 +1,251 @@
+"""`make release`, `make grade`, `make feedback`, end to end: two small exercises made here, and the course's own."""
+
+import csv
+import shutil
+import sys
+import time
+
+import nbformat
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import course
+
+import grading
+
+pytestmark = pytest.mark.filterwarnings("default")  # nbgrader's own
+DOUBLE = """### BEGIN SOLUTION
+def double(x):
+    return 2 * x
+
+
+### END SOLUTION"""
+HIDDEN = '### BEGIN HIDDEN TESTS\nassert double(5) == 10, f"double(5) gives {double(5)}"\n### END HIDDEN TESTS'
+CELLS = {
+    "setup": "import warnings",
+    "q1": DOUBLE,
+    "q1-check": f'assert double(3) == 6, f"double(3) gives {{double(3)}}"\n{HIDDEN}',
+    "q2": "### BEGIN SOLUTION\nfour = double(2)\n### END SOLUTION",
+    "q2-check": 'warnings.warn("this costs nothing")\nassert four == 4, f"four is {four}"',
+    "q3-given": "y = 10",
+    "q3": "### BEGIN SOLUTION\nz = y + 1\n### END SOLUTION",
+    "q3-check": 'assert z == 11, f"z is {z}"',
+}
+
+
+def cell(name, source):
+    solution, grade = "BEGIN SOLUTION" in source, name.endswith("-check")
+    kind = dict(grade_id=name, cell_type="code", schema_version=3, task=False)
+    kind |= dict(solution=solution, locked=not solution, grade=grade) | (dict(points=1) if grade else {})
+    return nbformat.v4.new_code_cell(source, id=name, metadata={"nbgrader": kind})
+
+
+@pytest.fixture(scope="module")
+def course_of_two(tmp_path_factory):
+    """A course with two exercises, 01_small and 02_small, released; yields the folder for submissions."""
+    root = tmp_path_factory.mktemp("course")
+    (root / "chapters/exercises").mkdir(parents=True)
+    for name in "01_small", "02_small":
+        cells = [nbformat.v4.new_markdown_cell("# Small", id="title"), *(cell(*item) for item in CELLS.items())]
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, root / f"chapters/exercises/{name}.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(course, "CHAPTERS", root / "chapters")
+        patch.setattr(grading, "GRADING", root / "grading")
+        patch.setenv("COURSE_GRADING", str(root / "grading"))
+        grading.release()
+        yield root / "submitted"
+
+
+def hand_in(folder, student, changes=(), name="01_small", drop=(), edit=None):
+    """A student's notebook: what was released, with some cells' sources replaced."""
+    notebook = grading.released()[name]
+    notebook.cells = [cell for cell in notebook.cells if grading.grade_id(cell) not in drop]
+    for cell in notebook.cells:
+        cell.source = dict(changes).get(grading.grade_id(cell), cell.source)
+    if edit:
+        edit(notebook)
+    (folder / student).mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, folder / student / f"{name}.ipynb")
+
+
+RIGHT = {"q1": "def double(x):\n    return x + x", "q2": "four = 4", "q3": "z = 11"}
+
+
+def cheat(notebook):
+    """Every check made easy, moved, worth a hundred points, or no check any more."""
+    for cell in notebook.cells:
+        if "-check" in grading.grade_id(cell):
+            cell.source = "assert True"
+            cell.metadata.nbgrader.points = 100
+    notebook.cells[3].metadata.nbgrader.grade_id = "q9-check"
+    notebook.cells[5].metadata = {}
+    notebook.cells[8].cell_type = "raw"
+    del notebook.cells[8]["outputs"], notebook.cells[8]["execution_count"]
+    notebook.cells.append(cell_again := notebook.cells[3].copy())
+    cell_again.id = "again"
+
+
+def split_in_two(notebook):
+    """As JupyterLab's "Split Cell" does it: both halves keep the metadata. And imports above everything."""
+    second = nbformat.v4.new_code_cell(
+        "def double(x):\n    return x + x + three - three", metadata=notebook.cells[2].metadata
+    )
+    notebook.cells[2].source = "three = 3"
+    notebook.cells[3:3] = [second, nbformat.v4.new_markdown_cell("what I thought")]
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("import math"))
+
+
+def grade(folder):
+    """{student: (points of 01_small, the report's text)} of all that were graded so far."""
+    grading.grade(folder, timeout=5)
+    points, report = {}, {}
+    with (grading.GRADING / "grades.csv").open() as file:
+        for row in csv.DictReader(file):
+            assert row["max"] == "1" and row["question"] in ("q1", "q2", "q3")
+            if row["exercise"] == "01_small":
+                points.setdefault(row["student"], []).append(int(row["points"]))
+    for line in (grading.GRADING / "report.txt").read_text().splitlines():
+        if line[0] != " ":
+            student = line.split(":")[0]
+        report[student] = report.get(student, "") + line + "\n"
+    return {student: (points[student], report[student]) for student in points}
+
+
+@pytest.fixture(scope="module")
+def graded(course_of_two):
+    folder = course_of_two / "class"
+    hand_in(folder, "right", RIGHT)
+    hand_in(folder, "right", RIGHT, "02_small")
+    hand_in(folder, "split", RIGHT, edit=split_in_two)
+    hand_in(
+        folder, "wrong", RIGHT | {"q1": "def double(x):\n    return 6", "q3": "z = 12", "q3-check": "assert z == 12"}
+    )
+    hand_in(folder, "blank")
+    hand_in(folder, "cheat", edit=cheat)
+    hand_in(folder, "deleted", RIGHT, drop=("setup", "q1-check", "q2", "q3-given"))
+    (folder / "broken").mkdir()
+    (folder / "broken/01_small.ipynb").write_text('{"cells": [')
+    (folder / "broken/02_small (1).ipynb").write_text("")
+    (folder / "nothing").mkdir()
+    (folder / "read me.txt").write_text("not a student")
+    return grade(folder)
+
+
+@pytest.mark.parametrize(
+    ("student", "points", "said"),
+    [
+        ("right", [1, 1, 1], "right: 6 points"),
+        ("split", [1, 1, 1], "split: 3 points"),
+        ("wrong", [0, 1, 0], "q1-check: AssertionError: double(5) gives 6"),
+        ("wrong", [0, 1, 0], "q3-check was changed: the original counts"),
+        ("blank", [0, 0, 0], "q1: blank"),
+        ("cheat", [0, 0, 0], "q1-check was missing: put back"),
+        ("deleted", [1, 0, 1], "q2 was missing: blank"),
+        ("broken", [0, 0, 0], "cannot be read as a notebook (NotJSONError: "),
+        ("broken", [0, 0, 0], "02_small (1).ipynb: no exercise has this name"),
+        ("nothing", [0, 0, 0], "01_small: 0 of 3\n    not handed in"),
+    ],
+)
+def test_marks_and_what_the_report_says(graded, student, points, said):
+    assert graded[student][0] == points and said in graded[student][1], graded[student]
+
+
+def test_each_folder_is_a_student_and_nothing_else(graded):
+    assert len(graded) == 8
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("cells", "points", "said"),
+    [
+        ({"q2": "while True:\n    pass"}, [1, 0, 1], "q2: CellTimeoutError: stopped after 5 s"),
+        (
+            {"q3": "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"},
+            [1, 1, 0],
+            "q3: CellTime",
+        ),
+        ({"q2": "import os\nos._exit(7)"}, [1, 0, 0], "q2: NotRun: the kernel was lost in q2 (Kernel died); nothing"),
+        ({"q2": "import os\nos.kill(os.getppid(), 9)"}, [0, 0, 0], "not graded: its process ended with -9"),
+        ({"q1": 'while True:\n    print("x" * 100000)'}, [0, 1, 1], "q1: CellTimeoutError: stopped after 5 s"),
+        ({"q1": f"{RIGHT['q1']}\nfor i in range(9999): print('x' * 99999)"}, [1, 1, 1], "3 points"),
+    ],
+    ids=["loop", "stubborn", "exit", "murder", "flood", "much"],
+)
+def test_accidents_cost_nobody_else_s_marks(course_of_two, tmp_path, cells, points, said):
+    hand_in(tmp_path, "accident", RIGHT | cells)
+    hand_in(tmp_path, "neighbour", RIGHT | {"q2": f"four = 4  # {said}"})  # not graded before
+    found = grade(tmp_path)
+    assert found["accident"][0] == points and said in found["accident"][1], found["accident"]
+    assert found["neighbour"][0] == [1, 1, 1]
+    assert max(path.stat().st_size for path in (grading.GRADING / "autograded").rglob("*.ipynb")) < 1e6
+
+
+def test_released_notebooks_hold_no_solution(course_of_two):
+    for path in (grading.GRADING / "release").rglob("*.ipynb"):
+        assert not {"SOLUTION", "HIDDEN", "double(5)"} & set(path.read_text().replace('"', " ").split())
+        for cell in nbformat.read(path, 4).cells[1:]:
+            assert cell.metadata.get("editable", True) == cell.metadata.nbgrader.solution
+
+
+def test_what_has_not_changed_is_not_graded_again(graded, course_of_two, tmp_path, capsys):
+    for student in "right", "wrong":
+        shutil.copytree(course_of_two / "class" / student, tmp_path / student)
+    (tmp_path / "wrong/01_small.ipynb").write_text("")  # what was handed in before counts no more
+    found = grade(tmp_path)
+    assert "graded before, unchanged" in capsys.readouterr().out.split("wrong")[0]
+    assert found["wrong"][0] == [0, 0, 0] and found["right"] == graded["right"] and found["blank"] == graded["blank"]
+
+
+def test_pages_for_students_load_nothing_from_a_network(graded):
+    grading.feedback()
+    pages = {path.parts[-3]: path.read_text() for path in (grading.GRADING / "feedback").rglob("01_small.html")}
+    assert {"right", "blank", "deleted"} <= set(pages)
+    assert "NotImplementedError" in pages["blank"] and "NotImplementedError" not in pages["right"]
+    for page in pages.values():
+        assert not any(f'{attribute}="http' in page for attribute in ("src", "href"))
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "message"),
+    [
+        ([], ["grade"], "None: no such folder"),
+        ([], ["grade", "--submitted", "sub"], "sub: no such folder; expected one that has a folder for each student"),
+        (["sub"], ["grade", "--submitted", "sub"], "release: nothing was released; `make release` comes first"),
+        ([], ["feedback"], "grading: nothing is graded; `make grade SUBMITTED=FOLDER` comes first"),
+    ],
+)
+def test_what_is_missing_is_said(tmp_path, monkeypatch, make, words, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(grading, "GRADING", tmp_path / "grading")
+    monkeypatch.setattr(sys, "argv", ["grading.py", *words])
+    for name in make:
+        (tmp_path / name).mkdir()
+    with pytest.raises(SystemExit, match=message):
+        grading.main()
+
+
+@pytest.mark.parametrize(("name", "message"), [("", "no folders in it"), ("a[1]", "rename it")])
+def test_a_folder_of_no_students_is_said(course_of_two, tmp_path, name, message):
+    (tmp_path / name).mkdir(exist_ok=True)
+    with pytest.raises(SystemExit, match=message):
+        grading.grade(tmp_path, timeout=5)
+
+
+@pytest.mark.long
+def test_the_solutions_get_all_points_in_ten_minutes(tmp_path, monkeypatch, report):
+    monkeypatch.setattr(grading, "GRADING", tmp_path / "grading")
+    monkeypatch.setenv("COURSE_GRADING", str(tmp_path / "grading"))
+    grading.release()
+    (tmp_path / "submitted").mkdir()
+    shutil.copytree(course.CHAPTERS / "exercises", tmp_path / "submitted/anna")
+    start = time.time()
+    grading.grade(tmp_path / "submitted", timeout=180)
+    seconds = time.time() - start
+    report("one student's eleven notebooks, graded", f"{seconds:.0f} s")
+    rows = list(csv.DictReader((tmp_path / "grading/grades.csv").open()))
+    lost = [f"{row['exercise']} {row['question']}" for row in rows if float(row["points"]) < float(row["max"])]
+    assert not lost, f"{lost}\n{(tmp_path / 'grading/report.txt').read_text()}"
+    assert len(rows) > 40 and seconds < 600
