@@ -98,9 +98,9 @@ def split_in_two(notebook):
     notebook.cells.insert(0, nbformat.v4.new_code_cell("import math"))
 
 
-def grade(folder):
+def grade(folder, timeout=30):
     """{student: (points of 01_small, the report's text)} of all that were graded so far."""
-    grading.grade(folder, timeout=5)
+    grading.grade(folder, timeout)
     points, report = {}, {}
     with (grading.GRADING / "grades.csv").open() as file:
         for row in csv.DictReader(file):
@@ -129,7 +129,8 @@ def graded(course_of_two):
     (folder / "broken").mkdir()
     (folder / "broken/01_small.ipynb").write_text('{"cells": [')
     (folder / "broken/02_small (1).ipynb").write_text("")
-    (folder / "nothing").mkdir()
+    (folder / "nothing/01_small.ipynb").mkdir(parents=True)
+    hand_in(folder / "blank", "old")
     (folder / "read me.txt").write_text("not a student")
     return grade(folder)
 
@@ -142,10 +143,11 @@ def graded(course_of_two):
         ("wrong", [0, 1, 0], "q1-check: AssertionError: double(5) gives 6"),
         ("wrong", [0, 1, 0], "q3-check was changed: the original counts"),
         ("blank", [0, 0, 0], "q1: blank"),
+        ("blank", [0, 0, 0], "old/01_small.ipynb: a second one"),
         ("cheat", [0, 0, 0], "q1-check was missing: put back"),
         ("deleted", [1, 0, 1], "q2 was missing: blank"),
         ("broken", [0, 0, 0], "cannot be read as a notebook (NotJSONError: "),
-        ("broken", [0, 0, 0], "02_small (1).ipynb: no exercise has this name"),
+        ("broken", [0, 0, 0], "02_small (1).ipynb: no exercise's name"),
         ("nothing", [0, 0, 0], "01_small: 0 of 3\n    not handed in"),
     ],
 )
@@ -177,7 +179,7 @@ def test_each_folder_is_a_student_and_nothing_else(graded):
 def test_accidents_cost_nobody_else_s_marks(course_of_two, tmp_path, cells, points, said):
     hand_in(tmp_path, "accident", RIGHT | cells)
     hand_in(tmp_path, "neighbour", RIGHT | {"q2": f"four = 4  # {said}"})  # not graded before
-    found = grade(tmp_path)
+    found = grade(tmp_path, timeout=5)
     assert found["accident"][0] == points and said in found["accident"][1], found["accident"]
     assert found["neighbour"][0] == [1, 1, 1]
     assert max(path.stat().st_size for path in (grading.GRADING / "autograded").rglob("*.ipynb")) < 1e6
@@ -190,13 +192,16 @@ def test_released_notebooks_hold_no_solution(course_of_two):
             assert cell.metadata.get("editable", True) == cell.metadata.nbgrader.solution
 
 
-def test_what_has_not_changed_is_not_graded_again(graded, course_of_two, tmp_path, capsys):
-    for student in "right", "wrong":
-        shutil.copytree(course_of_two / "class" / student, tmp_path / student)
-    (tmp_path / "wrong/01_small.ipynb").write_text("")  # what was handed in before counts no more
+def test_what_comes_later_is_graded_and_the_rest_stays(graded, course_of_two, tmp_path, capsys):
+    shutil.copytree(course_of_two / "class/right", tmp_path / "right")
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong/01_small.ipynb").write_text("")  # the better one of before counts no more
+    hand_in(tmp_path, "blank", name="02_small")
     found = grade(tmp_path)
-    assert "graded before, unchanged" in capsys.readouterr().out.split("wrong")[0]
-    assert found["wrong"][0] == [0, 0, 0] and found["right"] == graded["right"] and found["blank"] == graded["blank"]
+    assert "01_small: graded before, unchanged" in capsys.readouterr().out and found["right"] == graded["right"]
+    assert found["wrong"][0] == [0, 0, 0] and not list((grading.GRADING / "autograded/wrong").rglob("*.ipynb"))
+    assert found["blank"] != graded["blank"] and "not handed in" not in found["blank"][1]
+    assert found["deleted"] == graded["deleted"]
 
 
 def test_pages_for_students_load_nothing_from_a_network(graded):

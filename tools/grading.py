@@ -9,7 +9,6 @@ no wall against malice (docs/teaching.md).
 """
 
 import argparse
-import contextlib
 import copy
 import csv
 import hashlib
@@ -72,7 +71,7 @@ def grade_id(cell):
     return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
-def checks(notebook):
+def points_of(notebook):
     """Question → points that it is worth."""
     graded = [cell.metadata.nbgrader for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     return {kind.grade_id.removesuffix("-check"): kind.points for kind in graded}
@@ -108,9 +107,9 @@ def rebuilt(submission, release):
 
 def grade_notebook(student, name, path, release, timeout):
     """Question → points of one notebook, and sentences on what went wrong."""
-    points = dict.fromkeys(checks(release), 0)
-    if path is None:
-        return points, ["not handed in"]
+    points = dict.fromkeys(points_of(release), 0)
+    for kind, suffix in ("autograded", "ipynb"), ("feedback", "html"):  # what came before counts no more
+        (GRADING / kind / student / EXERCISES / f"{name}.{suffix}").unlink(missing_ok=True)
     try:
         notebook, notes = rebuilt(nbformat.read(path, 4), release)
     except Exception as error:  # whatever a file may hold
@@ -145,18 +144,8 @@ def in_a_process(student, name, timeout):
     """Autograde one notebook in a process, and end it with all its children; what went wrong, or None."""
     with (GRADING / "grading.log").open("a", encoding="utf-8") as log:
         print(f"\n=== {student} {name}", file=log, flush=True)
-        words = [
-            sys.executable,
-            __file__,
-            "autograde",
-            "--student",
-            student,
-            "--notebook",
-            name,
-            "--timeout",
-            str(timeout),
-        ]
-        process = psutil.Popen(words, stdout=log, stderr=log)
+        words = ["autograde", f"--student={student}", f"--notebook={name}", f"--timeout={timeout}"]
+        process = psutil.Popen([sys.executable, __file__, *words], stdout=log, stderr=log)
         try:
             code = process.wait(5 * timeout + 60)
             return f"its process ended with {code}" if code else None
@@ -170,29 +159,45 @@ def in_a_process(student, name, timeout):
 
 
 def grade_student(folder, releases, timeout):
-    """Grade one student's folder into grading/records, unless that is done and nothing has changed since."""
-    from nbgrader.api import MissingEntry
+    """Grade the notebooks in one student's folder into grading/records, but for those graded before and unchanged."""
+    path = GRADING / "records" / f"{folder.name}.json"
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    files, odd = {}, []
+    for file in sorted(folder.rglob("*.ipynb")):
+        if not file.is_file() or ".ipynb_checkpoints" in file.parts:
+            continue
+        if file.stem in releases and file.stem not in files:
+            files[file.stem] = file
+        else:
+            odd.append(
+                f"{file.relative_to(folder)}: " + ("a second one" if file.stem in files else "no exercise's name")
+            )
+    record["other files"] = {"state": "", "points": {}, "notes": odd}
+    save(record, path)
+    for name, file in files.items():
+        source = GRADING / "source" / EXERCISES / f"{name}.ipynb"
+        state = hashlib.sha256(source.read_bytes() + content(file)).hexdigest()
+        if record.get(name, {}).get("state") == state:
+            print(f"  {name}: graded before, unchanged", flush=True)
+            continue
+        points, notes = grade_notebook(folder.name, name, file, releases[name], timeout)
+        print(f"  {name}: {sum(points.values()):g} of {sum(points_of(releases[name]).values())}", flush=True)
+        record[name] = {"state": state, "points": points, "notes": notes}
+        save(record, path)
 
-    student, record = folder.name, GRADING / "records" / f"{folder.name}.json"
-    files = {path.stem: path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts}
-    state = hashlib.sha256(repr([releases, [(name, path.read_bytes()) for name, path in files.items()]]).encode())
-    if record.exists() and json.loads(record.read_text(encoding="utf-8"))["state"] == state.hexdigest():
-        return "graded before, unchanged"
-    for kind in "submitted", "autograded", "feedback":
-        shutil.rmtree(GRADING / kind / student, ignore_errors=True)
-    with gradebook() as book, contextlib.suppress(MissingEntry):
-        book.remove_submission(EXERCISES, student)
-    points, notes = {}, {}
-    for name, release in releases.items():
-        points[name], notes[name] = grade_notebook(student, name, files.get(name), release, timeout)
-        print(f"  {name}: {sum(points[name].values()):g} of {sum(checks(release).values())}", flush=True)
-    if unknown := sorted(set(files) - set(releases)):
-        notes["other files"] = [f"{files[name].name}: no exercise has this name" for name in unknown]
-    record.parent.mkdir(exist_ok=True)
-    part = record.with_suffix(".part")
-    part.write_text(json.dumps({"state": state.hexdigest(), "points": points, "notes": notes}), encoding="utf-8")
-    part.replace(record)
-    return f"{total(points):g} points"
+
+def content(file):
+    """The bytes of a file; none of one that may not be read, which is no notebook then."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def save(record, path):
+    path.parent.mkdir(exist_ok=True)
+    path.with_suffix(".part").write_text(json.dumps(record), encoding="utf-8")
+    path.with_suffix(".part").replace(path)
 
 
 def grade(submitted, timeout):
@@ -209,30 +214,27 @@ def grade(submitted, timeout):
         sys.exit(f"{submitted}: folder {bad[0]!r}; expected a name without * ? [ ]: rename it")
     for number, folder in enumerate(folders, 1):
         print(f"{folder.name} ({number} of {len(folders)})", flush=True)
-        print(f"  {grade_student(folder, releases, timeout)}", flush=True)
+        grade_student(folder, releases, timeout)
     write_marks(releases)
 
 
 def write_marks(releases):
-    """grading/grades.csv, a row for each question of each student, and grading/report.txt."""
+    """Of all that were ever graded: grading/grades.csv, a row for each question, and grading/report.txt."""
     rows, lines = [("student", "exercise", "question", "points", "max")], []
     for path in sorted((GRADING / "records").glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
-        lines.append(f"{path.stem}: {total(record['points']):g} points")
-        for name, worth in ((name, checks(release)) for name, release in releases.items()):
-            found = record["points"].get(name, {})
-            rows += [(path.stem, name, question, f"{found.get(question, 0):g}", worth[question]) for question in worth]
-            lines.append(f"  {name}: {sum(found.values()):g} of {sum(worth.values())}")
-            lines += [f"    {note}" for note in record["notes"].get(name, [])]
-        lines += [f"  {note}" for note in record["notes"].get("other files", [])]
+        lines.append(f"{path.stem}: {sum(sum(found['points'].values()) for found in record.values()):g} points")
+        for name, worth in ((name, points_of(release)) for name, release in releases.items()):
+            found = record.get(name, {"points": {}, "notes": ["not handed in"]})
+            points = {question: found["points"].get(question, 0) for question in worth}
+            rows += [(path.stem, name, question, f"{points[question]:g}", worth[question]) for question in worth]
+            lines.append(f"  {name}: {sum(points.values()):g} of {sum(worth.values())}")
+            lines += [f"    {note}" for note in found["notes"]]
+        lines += [f"  {note}" for note in record["other files"]["notes"]]
     with (GRADING / "grades.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
     (GRADING / "report.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"Marks: {show(GRADING / 'grades.csv')}; what went wrong, where: {show(GRADING / 'report.txt')}")
-
-
-def total(points):
-    return sum(sum(found.values()) for found in points.values())
 
 
 def feedback():
