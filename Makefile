@@ -40,9 +40,10 @@ course: ## run the chapters; CHAPTER=08 runs one; DATASET= CROP= SCALE= EPOCHS= 
 	@$(COURSE) run $(call option,chapter,$(CHAPTER)) $(call option,dataset,$(DATASET)) \
 		$(call option,crop,$(CROP)) $(call option,scale,$(SCALE)) $(call option,epochs,$(EPOCHS))
 
-lab: ## open the chapters in JupyterLab
+lab: ## open the chapters in JupyterLab, without the teacher's menus of nbgrader (tools/jupyter)
 	$(READY)
-	@JUPYTER_PREFER_ENV_PATH=1 .venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters $(ARGS)
+	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+		.venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters $(ARGS)
 
 test: ## run the tests: lint, unit tests, every chapter and solution; ARGS=chapters runs one part
 	$(READY)

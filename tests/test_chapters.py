@@ -233,6 +233,17 @@ def test_sliders_leave_no_trace_in_what_is_written(three_chapters, way):
     assert [out.text for out in cell.outputs] == ["kept\n"] and "widgets" not in done.metadata
 
 
+@pytest.mark.filterwarnings("default")
+def test_executing_keeps_what_nbgrader_needs_and_drops_the_rest():
+    path = EXERCISES[0]
+    notebook = nbformat.read(path, 4)
+    notebook.cells = notebook.cells[:2]
+    before = notebook.cells[1].metadata.nbgrader.copy()
+    notebook.cells[1].metadata["collapsed"] = True
+    assert course.execute(notebook, path.parent) is None
+    assert notebook.cells[1].metadata == {"nbgrader": before}
+
+
 def test_an_unknown_chapter_is_said():
     with pytest.raises(SystemExit, match="no chapter 77: there are 00, 01"):
         course.find("77")

@@ -1,6 +1,8 @@
 """`make release`, `make grade`, `make feedback`, end to end: two small exercises made here, and the course's own."""
 
 import csv
+import json
+import pathlib
 import shutil
 import sys
 import time
@@ -211,6 +213,15 @@ def test_pages_for_students_load_nothing_from_a_network(graded):
     assert "NotImplementedError" in pages["blank"] and "NotImplementedError" not in pages["right"]
     for page in pages.values():
         assert not any(f'{attribute}="http' in page for attribute in ("src", "href"))
+
+
+def test_students_see_none_of_nbgrader_s_menus():
+    ours = json.loads((ROOT / "tools/jupyter/jupyter_server_config.d/nbgrader.json").read_text())
+    theirs = json.loads(pathlib.Path(sys.prefix, "etc/jupyter/jupyter_server_config.d/nbgrader.json").read_text())
+    off, on = (settings["ServerApp"]["jpserver_extensions"] for settings in (ours, theirs))
+    assert set(on) <= set(off) and not any(off.values())
+    disabled = json.loads((ROOT / "tools/jupyter/labconfig/page_config.json").read_text())["disabledExtensions"]
+    assert all((pathlib.Path(sys.prefix, "share/jupyter/labextensions") / name).is_dir() for name in disabled)
 
 
 @pytest.mark.parametrize(
