@@ -12,7 +12,8 @@ PLATFORM =# for make wheelhouse: linux-x86_64, linux-x86_64-gpu, linux-aarch64, 
 WHEELHOUSE ?=# the folder of make wheelhouse, such as /media/stick/wheelhouse; WHEELHOUSE=none: install from the network
 SUBMITTED =# for make grade: the folder that has a folder for each student
 ARCHIVE =# for make data: a file brought along, in place of the download
-ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade
+TORCH_INDEX =# for make bench: the package index that has PyTorch, if it is not pip's own
+ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade, make bench ARGS=--quick
 
 # Any Python from 3.6 starts the set-up, which then looks for a 3.11 or 3.10 (or takes PYTHON=...).
 ANY = $(or $(shell for p in python3 python3.11 python3.10 python "$(PYTHON)"; do \
@@ -28,7 +29,7 @@ LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test test-all lab setup check refresh exercises release grade feedback data results wheelhouse clean distclean lock
+.PHONY: help course test test-all lab setup check refresh exercises release grade feedback data results bench wheelhouse clean distclean lock
 .NOTPARALLEL:
 
 help:
@@ -88,6 +89,10 @@ results: ## make the tables in results/ that chapters load, where code, data or 
 	$(READY)
 	@for table in fcn32s skips optimisation; do .venv/bin/python results/$$table.py $(if $(CAMVID),"$(CAMVID)") || exit 1; done
 
+bench: ## measure the course against PyTorch and others; ARGS=--quick, or parts; TORCH_INDEX= (benchmarks/README.md)
+	$(READY)
+	@TORCH_INDEX="$(TORCH_INDEX)" .venv/bin/python -m benchmarks.run $(ARGS)
+
 wheelhouse: ## pack all that an install needs, for rooms without a network; PLATFORM= WHEELHOUSE=
 	@WHEELHOUSE=none "$(ANY)" tools/bootstrap.py --quiet
 	@.venv/bin/python tools/wheelhouse.py $(PLATFORM)
@@ -99,9 +104,9 @@ lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer on
 
 clean: ## remove build/ and caches; .venv stays
 	rm -rf build .pytest_cache .ruff_cache .hypothesis
-	@find . \( -name .venv -o -name .bootstrap -o -name .git \) -prune -o -type d \
+	@find . \( -name '.venv*' -o -name .bootstrap -o -name .git \) -prune -o -type d \
 		\( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +
-	@echo "To remove the set-up too (.venv and .bootstrap): make distclean"
+	@echo "To remove the set-up too (.venv, .venv-bench and .bootstrap): make distclean"
 
-distclean: clean ## remove .venv and .bootstrap too: the next target sets up anew
-	rm -rf .venv .bootstrap *.egg-info
+distclean: clean ## remove .venv, .venv-bench and .bootstrap too: the next target sets up anew
+	rm -rf .venv .venv-bench .bootstrap *.egg-info
