@@ -13,7 +13,6 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 import course
-
 import grading
 
 pytestmark = pytest.mark.filterwarnings("default")  # nbgrader's own
