@@ -1,0 +1,321 @@
+# %% 1 wrong: hard-coded, shapes of Dense layers | expected 4 numbers
+answers = {"fc6": (50, 2000), "fc7": (7, 50), "field": 92, "stride": 8, "unseen": 4, "grid": (14, 27)}
+
+# %% 1 wrong: conv3's half cell rounded up | its kernel covers the map that conv3 leaves
+answers = {"fc6": (50, 20, 11, 11), "fc7": (7, 50, 1, 1), "field": 92, "stride": 8, "unseen": 4, "grid": (14, 27)}
+
+# %% 1 wrong: fc7 as large as fc6 | its input is a single cell
+answers = {"fc6": (50, 20, 10, 10), "fc7": (7, 50, 10, 10), "field": 92, "stride": 8, "unseen": 4, "grid": (14, 27)}
+
+# %% 1 wrong: only poolings counted in the stride | multiply the strides of all layers
+answers = {"fc6": (50, 20, 10, 10), "fc7": (7, 50, 1, 1), "field": 92, "stride": 4, "unseen": 4, "grid": (14, 27)}
+
+# %% 1 wrong: the field is the picture | (kernel − 1) · (stride so far)
+answers = {"fc6": (50, 20, 10, 10), "fc7": (7, 50, 1, 1), "field": 96, "stride": 8, "unseen": 0, "grid": (14, 26)}
+
+# %% 1 wrong: fc6 left out of the field | (kernel − 1) · (stride so far)
+answers = {"fc6": (50, 20, 10, 10), "fc7": (7, 50, 1, 1), "field": 20, "stride": 8, "unseen": 4, "grid": (14, 27)}
+
+# %% 1 wrong: all that conv3 leaves taken for scores | where does fc6 still fit
+answers = {"fc6": (50, 20, 10, 10), "fc7": (7, 50, 1, 1), "field": 92, "stride": 8, "unseen": 4, "grid": (23, 36)}
+
+# %% 1 wrong: windows of 96 counted, though it sees 92 | where does fc6 still fit
+grid = tuple((n - 96) // 8 + 1 for n in (200, 300))
+answers = {"fc6": (50, 20, 10, 10), "fc7": (7, 50, 1, 1), "field": 92, "stride": 8, "unseen": 4, "grid": grid}
+
+# %% 1 wrong: two forgotten | missing: ['grid', 'unseen']
+answers = {"fc6": (50, 20, 10, 10), "fc7": (7, 50, 1, 1), "field": 92, "stride": 8}
+
+# %% 1 right: from the field, by the library, lists and floats
+row = [nn.Conv2D(8, 5), nn.MaxPool2D(), nn.Conv2D(12, 3), nn.MaxPool2D(), nn.Conv2D(20, 3, 2), nn.Conv2D(50, 10)]
+field, stride, _ = utils.receptive_field(row)
+answers = {"fc6": [50, 20, 10, 10], "fc7": [7, 50, 1, 1], "field": float(field), "stride": stride}
+answers["unseen"] = (96 - field) % stride
+answers["grid"] = [(n - field) // stride + 1 for n in (200, 300)]
+
+
+# %% 2 wrong: hard-coded size of the map | your net stops on a picture of
+def with_global_mean(classifier, size):
+    net = nn.HybridSequential()
+    for layer in classifier:
+        if isinstance(layer, nn.GlobalAvgPool2D):
+            net.add(nn.AvgPool2D(5, strides=1))
+        elif isinstance(layer, nn.Dense):
+            score = nn.Conv2D(layer.weight.shape[0], 1, in_channels=layer.weight.shape[1])
+            score.initialize()
+            score.weight.set_data(layer.weight.data().reshape(score.weight.shape))
+            score.bias.set_data(layer.bias.data())
+            net.add(score)
+        elif not isinstance(layer, nn.Flatten):
+            net.add(layer)
+    return net
+
+
+# %% 2 wrong: the mean stays global | does the mean still run over everything
+def with_global_mean(classifier, size):
+    net = nn.HybridSequential()
+    for layer in classifier:
+        if isinstance(layer, nn.Dense):
+            score = nn.Conv2D(layer.weight.shape[0], 1, in_channels=layer.weight.shape[1])
+            score.initialize()
+            score.weight.set_data(layer.weight.data().reshape(score.weight.shape))
+            score.bias.set_data(layer.bias.data())
+            net.add(score)
+        elif not isinstance(layer, nn.Flatten):
+            net.add(layer)
+    return net
+
+
+# %% 2 wrong: the pooling's own stride | at stride 1
+def with_global_mean(classifier, size):
+    x, net = nd.zeros((1, 3, *size)), nn.HybridSequential()
+    for layer in classifier:
+        if isinstance(layer, nn.GlobalAvgPool2D):
+            layer = nn.AvgPool2D(x.shape[2:])  # strides=None means as far as the pooling is large
+        elif isinstance(layer, nn.Dense):
+            score = nn.Conv2D(layer.weight.shape[0], 1, in_channels=layer.weight.shape[1])
+            score.initialize()
+            score.weight.set_data(layer.weight.data().reshape(score.weight.shape))
+            score.bias.set_data(layer.bias.data())
+            layer = score
+        elif isinstance(layer, nn.Flatten):
+            continue
+        net.add(layer)
+        x = layer(x)
+    return net
+
+
+# %% 2 wrong: the bias forgotten | do weights and bias go over
+def with_global_mean(classifier, size):
+    x, net = nd.zeros((1, 3, *size)), nn.HybridSequential()
+    for layer in classifier:
+        if isinstance(layer, nn.GlobalAvgPool2D):
+            layer = nn.AvgPool2D(x.shape[2:], strides=1)
+        elif isinstance(layer, nn.Dense):
+            score = nn.Conv2D(layer.weight.shape[0], 1, use_bias=False, in_channels=layer.weight.shape[1])
+            score.initialize()
+            score.weight.set_data(layer.weight.data().reshape(score.weight.shape))
+            layer = score
+        elif isinstance(layer, nn.Flatten):
+            continue
+        net.add(layer)
+        x = layer(x)
+    return net
+
+
+# %% 2 wrong: the Dense layer left as it is | at its own size: (2, 5), expected
+def with_global_mean(classifier, size):
+    x, net = nd.zeros((1, 3, *size)), nn.HybridSequential()
+    for layer in classifier:
+        net.add(nn.AvgPool2D(x.shape[2:], strides=1) if isinstance(layer, nn.GlobalAvgPool2D) else layer)
+        x = layer(x)
+    return net
+
+
+# %% 2 wrong: size taken as (width, height) | your net stops on a picture of
+def with_global_mean(classifier, size):
+    x, net = nd.zeros((1, 3, size[1], size[0])), nn.HybridSequential()
+    for layer in classifier:
+        if isinstance(layer, nn.GlobalAvgPool2D):
+            layer = nn.AvgPool2D(x.shape[2:], strides=1)
+        elif isinstance(layer, nn.Dense):
+            score = nn.Conv2D(layer.weight.shape[0], 1, in_channels=layer.weight.shape[1])
+            score.initialize()
+            score.weight.set_data(layer.weight.data().reshape(score.weight.shape))
+            score.bias.set_data(layer.bias.data())
+            layer = score
+        elif isinstance(layer, nn.Flatten):
+            continue
+        net.add(layer)
+        x = layer(x)
+    return net
+
+
+# %% 2 wrong: one pooling of 2 taken for granted | has another stride: are its layers taken as they come
+def with_global_mean(classifier, size):
+    convolutions, dense = [layer for layer in classifier if isinstance(layer, nn.Conv2D)], classifier[-1]
+    net = nn.HybridSequential()
+    net.add(convolutions[0], nn.MaxPool2D(), convolutions[1])
+    net.add(nn.AvgPool2D(net(nd.zeros((1, 3, *size))).shape[2:], strides=1))
+    score = nn.Conv2D(dense.weight.shape[0], 1, in_channels=dense.weight.shape[1])
+    score.initialize()
+    score.weight.set_data(dense.weight.data().reshape(score.weight.shape))
+    score.bias.set_data(dense.bias.data())
+    net.add(score)
+    return net
+
+
+# %% 2 right: scored first, then the mean of the scores, as a function
+def with_global_mean(classifier, size):
+    *layers, dense = (layer for layer in classifier if not isinstance(layer, (nn.Flatten, nn.GlobalAvgPool2D)))
+
+    def maps(x):
+        for layer in layers:
+            x = layer(x)
+        return x
+
+    kernel = maps(nd.zeros((1, 3, *size))).shape[2:]
+    weight = dense.weight.data().reshape((0, 0, 1, 1))
+
+    def net(x):
+        scores = nd.Convolution(maps(x), weight, dense.bias.data(), kernel=(1, 1), num_filter=len(weight))
+        return nd.Pooling(scores, kernel=kernel, stride=(1, 1), pool_type="avg")
+
+    return net
+
+
+# %% 2 right: the Dense layer's weight spread over the map, by convolutionize
+def with_global_mean(classifier, size):
+    dense, layers = classifier[-1], [layer for layer in classifier if not isinstance(layer, nn.GlobalAvgPool2D)]
+    x = nd.zeros((1, 3, *size))
+    for layer in layers[:-1]:
+        x = x if isinstance(layer, nn.Flatten) else layer(x)
+    cells = x.shape[2] * x.shape[3]
+    spread = nn.Dense(dense.weight.shape[0], in_units=dense.weight.shape[1] * cells)
+    spread.initialize()
+    spread.weight.set_data(nd.repeat(dense.weight.data(), cells, axis=1) / cells)
+    spread.bias.set_data(dense.bias.data())
+    return utils.convolutionize([*layers[:-1], spread], size)
+
+
+# %% 3 wrong: hard-coded place of the last stride | (4, 3) is the old stride
+def halve_stride(net):
+    halved = nn.HybridSequential()
+    halved.add(*list(net)[:-3], *utils.atrous(list(net)[-3:]))
+    return halved
+
+
+# %% 3 wrong: all at stride 1 | more is not stride 4
+def halve_stride(net):
+    return utils.atrous(net)
+
+
+# %% 3 wrong: the stride taken away, what follows not dilated | lacks the dilation
+def halve_stride(net):
+    layers = list(net)
+    last = max(i for i, layer in enumerate(layers) if getattr(layer, "_kwargs", {}).get("stride", (1, 1)) != (1, 1))
+    halved = nn.HybridSequential()
+    halved.add(*layers[:last], *utils.atrous(layers[last : last + 1]), *layers[last + 1 :])
+    return halved
+
+
+# %% 3 wrong: poolings only | the last a convolution: (13, 9) cells
+def halve_stride(net):
+    layers = list(net)
+    last = max(i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2D))
+    halved = nn.HybridSequential()
+    halved.add(*layers[:last], *utils.atrous(layers[last:]))
+    return halved
+
+
+# %% 3 wrong: the old net's layer changed | the old net was changed
+def halve_stride(net):
+    layers = list(net)
+    last = max(i for i, layer in enumerate(layers) if getattr(layer, "_kwargs", {}).get("stride", (1, 1)) != (1, 1))
+    halved = nn.HybridSequential()
+    halved.add(*layers[:last], *utils.atrous(layers[last:]))
+    layers[last]._kwargs["stride"] = (1, 1)
+    return halved
+
+
+# %% 3 wrong: scores enlarged in place of a finer net | aren't the net's scores for the picture shifted
+def halve_stride(net):
+    def halved(x):
+        scores = net(x)
+        return nd.contrib.BilinearResize2D(scores, height=2 * scores.shape[2] - 1, width=2 * scores.shape[3] - 1)
+
+    return halved
+
+
+# %% 3 wrong: stride 1, and cells thrown away | as much work as stride 1
+def halve_stride(net):
+    stride, halved = utils.receptive_field(net)[1] // 2, utils.atrous(net)
+    halved.add(
+        nn.HybridLambda(lambda F, x: F.slice(x, begin=(0, 0, 0, 0), end=(None,) * 4, step=(1, 1, stride, stride)))
+    )
+    return halved
+
+
+# %% 3 right: the rest found by its stride, from behind
+def halve_stride(net):
+    split = len(net)
+    while utils.receptive_field(net[split:])[1] == 1:
+        split -= 1
+    rest = utils.atrous(net[split:])
+    return lambda x: rest(net[:split](x)) if split else rest(x)
+
+
+# %% 3 right: the old net on four shifted pictures, put together
+def halve_stride(net):
+    half = utils.receptive_field(net)[1] // 2
+
+    def halved(x):
+        parts = {(i, j): net(x[:, :, i * half :, j * half :]).asnumpy() for i in (0, 1) for j in (0, 1)}
+        shape = (parts[0, 0].shape[axis] + parts[1, 1].shape[axis] for axis in (2, 3))
+        out = nd.zeros((*parts[0, 0].shape[:2], *shape)).asnumpy()
+        for (i, j), part in parts.items():
+            out[:, :, i::2, j::2] = part
+        return nd.array(out)
+
+    return halved
+
+
+# %% 4 wrong: hard-coded, the numbers of padding 100 | padding 96, fc6 7 × 7, stride 8: crop
+def crops(padding, kernel, stride):
+    return {32: [19], 16: [5, 27], 8: [5, 9, 31], 4: [5, 9, 17, 33]}[stride]
+
+
+# %% 4 wrong: hard-coded, every case of the check by heart | padding 64
+def crops(padding, kernel, stride):
+    known = {
+        (100, 7, 32): [19],
+        (100, 7, 16): [5, 27],
+        (100, 7, 8): [5, 9, 31],
+        (100, 7, 4): [5, 9, 17, 33],
+        (96, 7, 8): [5, 9, 27],
+        (70, 5, 4): [3, 5, 9, 35],
+        (40, 3, 16): [1, 31],
+    }
+    return known.get((padding, kernel, stride), known[100, 7, stride])
+
+
+# %% 4 wrong: a number where a list of one is asked for | a list is asked for
+def crops(padding, kernel, stride):
+    return 19 if stride == 32 else [5, 27] if stride == 16 else [5, 9, 31]
+
+
+# %% 4 wrong: the output's crop forgotten | a skip for each halving, and the output
+def crops(padding, kernel, stride):
+    return {32: [], 16: [5], 8: [5, 9], 4: [5, 9, 17]}[stride]
+
+
+# %% 4 wrong: halves rounded off before the end | crop 20 of the output: pixel 320 gets
+def crops(padding, kernel, stride):
+    at, now, found = 16 - padding + (kernel // 2) * 32, 32, []
+    for pool in 4, 3, 2:
+        if now == stride:
+            break
+        at, now = at - now, now // 2
+        found.append((at - (2 ** (pool - 1) - padding)) // now)
+    return [*found, stride - at]
+
+
+# %% 4 wrong: fc6 taken for a layer at stride 1 | whole numbers from 0, below 50
+def crops(padding, kernel, stride):
+    at, now, found = 31 / 2 - (padding - 1) + (kernel - 1) / 2, 32, []
+    for pool in 4, 3, 2:
+        if now == stride:
+            break
+        at, now = at - 1.5 * now / 2, now // 2
+        found.append(abs(round((at - ((2**pool - 1) / 2 - (padding - 1))) / now)))
+    return [*found, abs(round(stride - 0.5 - at))]
+
+
+# %% 4 right: counted from the end, closed forms, a tuple
+def crops(padding, kernel, stride):
+    fc6 = kernel // 2
+    skips = [2**i * (kernel - 3) + 1 for i in range({32: 0, 16: 1, 8: 2, 4: 3}[stride])]
+    at = 15.5 - padding + 1 + 32 * fc6  # where the first score looks
+    for s in 16, 8, 4:
+        at -= 1.5 * s if s >= stride else 0
+    return *skips, stride - 0.5 - at
