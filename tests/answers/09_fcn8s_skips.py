@@ -279,7 +279,6 @@ answer = "the skip adds detail, and the rest counts on it"
 
 # %% 3 wrong: no sentence | a sentence, please
 net16 = utils.fcn(stride=16, ctx=ctx)
-utils.train(utils.data_loader(train_set, 8), None, net16, loss, gluon.Trainer(net16.collect_params(), "adam"), ctx, 2)
 
 
 def silenced(net):
