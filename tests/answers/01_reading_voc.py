@@ -79,7 +79,7 @@ def how_often(names):
     return {word: counts[classes.names.index(word)] / total for word in pictures}, pictures
 
 
-# %% 2 wrong: background among the classes | occur without background
+# %% 2 wrong: background among the classes | occur, without background
 def how_often(names):
     counts, pictures = np.zeros(256), np.zeros(256)
     for name in names:
@@ -118,7 +118,7 @@ def how_often(names):
     return {word: counts[word] / total for word in counts}, pictures
 
 
-# %% 2 wrong: train whatever the names are | count each once
+# %% 2 wrong: train whatever the names are | in these 3 pictures
 def how_often(names):
     labels = [utils.read_label(utils.label_path(root, name)) for name in utils.read_names(root)]
     counts = np.array([np.bincount(label.ravel(), minlength=256) for label in labels])[:, :21]

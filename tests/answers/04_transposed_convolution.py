@@ -363,6 +363,14 @@ def even_out(kernel, stride):
     return kernel
 
 
+# %% 5 wrong: whole numbers divided in place | make it float before you divide
+def even_out(kernel, stride):
+    kernel = kernel.copy()
+    for r, c in np.ndindex(stride, stride):
+        kernel[r::stride, c::stride] /= kernel[r::stride, c::stride].sum()
+    return kernel
+
+
 # %% 5 right: each weight over the sum of its phase
 def even_out(kernel, stride):
     k = len(kernel)
