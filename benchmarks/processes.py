@@ -14,6 +14,8 @@ from . import plan
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "bench"
 
+OURS = {"OMP_NUM_THREADS", *plan.KEEP}  # variables that the sides are given, or not
+
 
 class SideError(Exception):
     """Why a side cannot be measured."""
@@ -27,8 +29,9 @@ class Process:
         python = ROOT / program.environment / "bin" / "python"
         if not python.is_file():
             raise SideError(f"there is no {program.environment} here")
-        environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+        environment = {key: value for key, value in os.environ.items() if key not in OURS}
         environment |= {"TORCHINDUCTOR_CACHE_DIR": str(WORK / "inductor"), "PYTHONWARNINGS": "ignore"}
+        environment |= program.settings
         if program.all_cores:
             environment["OMP_NUM_THREADS"] = str(cores)
         command, pipe = [python, "-m", f"benchmarks.{program.module}"], subprocess.PIPE
