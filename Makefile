@@ -12,7 +12,7 @@ PLATFORM =# for make wheelhouse: linux-x86_64, linux-x86_64-gpu, linux-aarch64, 
 WHEELHOUSE ?=# the folder of make wheelhouse, such as /media/stick/wheelhouse; WHEELHOUSE=none: install from the network
 SUBMITTED =# for make grade: the folder that has a folder for each student
 ARCHIVE =# for make data: a file brought along, in place of the download
-TORCH_INDEX =# for make bench: the package index that has PyTorch, if it is not pip's own
+TORCH_INDEX ?=# for make bench: the package index that has PyTorch, if it is not pip's own
 ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade, make bench ARGS=--quick
 
 # Any Python from 3.6 starts the set-up, which then looks for a 3.11 or 3.10 (or takes PYTHON=...).

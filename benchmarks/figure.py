@@ -8,15 +8,17 @@ import matplotlib.pyplot as plt
 from . import report
 from .plan import TARGETS
 
-REACHED, MISSED, MARK = "#0072b2", "#d55e00", "black"  # apart for the colour-blind too
+REACHED, MISSED = "#0072b2", "#d55e00"  # apart for the colour-blind too
 
 
 def draw(path, rows):
-    """Bars of ratios with their targets, above; time and memory against megapixels, below."""
-    figure, axes = plt.subplots(2, 2, figsize=(13, 9), gridspec_kw={"height_ratios": [1.2, 1]}, layout="constrained")
-    _bars(axes[0, 0], rows, ">=", "How many times faster (at least the mark wanted)")
-    _bars(axes[0, 1], rows, "<=", "How many times the cost (at most the mark wanted)")
-    for axis, kind in zip(axes[1], ("time", "memory"), strict=True):
+    """Bars: each ratio as a share of what it should reach, above; time and memory against megapixels, below."""
+    figure = plt.figure(figsize=(14, 9), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1])
+    left, right = above.subplots(1, 2)
+    _bars(left, rows, ">=", "How many times faster: the line, or right of it, is wanted")
+    _bars(right, rows, "<=", "How many times the cost: the line, or left of it, is wanted")
+    for axis, kind in zip(below.subplots(1, 2), ("time", "memory"), strict=True):
         _curves(axis, rows, kind)
     figure.savefig(path, dpi=110)
     plt.close(figure)
@@ -28,18 +30,18 @@ def _bars(axis, rows, sense, title):
         *_, found = report.ratios(rows, target)
         if not found or target.under is None or target.bound is None or target.sense != sense:
             continue
-        median, low, high = report.summary(found)
-        color = REACHED if report.reached(target, median) else MISSED
-        place = len(labels)
-        axis.barh(place, median, color=color, xerr=[[median - low], [high - median]], capsize=3)
-        axis.plot([target.bound] * 2, [place - 0.45, place + 0.45], color=MARK, linewidth=2.5)
-        axis.annotate(f" {median:.2f}", (max(high, target.bound), place), va="center")
-        labels.append(target.text)
-    axis.set_yticks(range(len(labels)), labels)
+        median, low, high = (value / target.bound for value in report.summary(found))
+        color = REACHED if report.reached(target, median * target.bound) else MISSED
+        place, errors = len(labels), [[median - low], [high - median]]
+        axis.barh(place, median, color=color, xerr=errors, capsize=3)
+        axis.annotate(f"  {median * target.bound:.2f}", (max(high, 1), place), va="center")
+        labels.append(f"{target.text}\n{'at least' if sense == '>=' else 'at most'} {target.bound:g}")
+    axis.set_yticks(range(len(labels)), labels, fontsize=8)
     axis.invert_yaxis()
-    axis.axvline(1, color="grey", linewidth=0.8, linestyle=":")
-    axis.set(title=title, xlabel="median of the rounds' ratios, with quartiles; blue: reached, orange: not")
-    axis.margins(x=0.12)
+    axis.axvline(1, color="black", linewidth=2)
+    axis.set_title(title, fontsize=11)
+    axis.set_xlabel("ratio ÷ target, median and quartiles; blue: reached, orange: not", fontsize=9)
+    axis.margins(x=0.15)
 
 
 def _curves(axis, rows, kind):
