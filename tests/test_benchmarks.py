@@ -3,6 +3,7 @@
 import utils
 
 import math
+import mmap
 import subprocess
 import sys
 
@@ -149,7 +150,8 @@ def test_memory_is_this_process_s():
     now, peak = side._megabytes("VmRSS"), side._megabytes("VmHWM")
     if math.isnan(now):
         pytest.skip("no /proc here: the system doesn't tell")
-    block = np.ones(200 * 2**17)  # 200 MB
+    block = mmap.mmap(-1, 200 * 2**20)  # not from malloc, which may have it at hand
+    block.write(bytes(len(block)))
     assert side._megabytes("VmRSS") - now > 150 and side._megabytes("VmHWM") >= peak
     del block
 
