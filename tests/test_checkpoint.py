@@ -341,7 +341,7 @@ def test_ctrl_c_in_on_epoch_keeps_that_epoch(voc_folder, tmp_path):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_during_a_save_waits_for_it_and_twice_does_not(voc_folder, tmp_path, monkeypatch, times):
+def test_ctrl_c_during_a_save_waits_for_it_and_twice_does_not(voc_folder, tmp_path, monkeypatch, capsys, times):
     fsync = os.fsync
 
     def press(number):
@@ -355,13 +355,15 @@ def test_ctrl_c_during_a_save_waits_for_it_and_twice_does_not(voc_folder, tmp_pa
     history = tiny.train(tiny.setup(voc_folder), 3, checkpoint=tmp_path / "kept")
     assert len(history) == 1 and history.interrupted
     assert os.listdir(tmp_path / "kept") == ["epoch-0001.npz"][: 2 - times]
+    end = "the same call goes on after epoch 1" if times == 1 else "make net and trainer anew first)"
+    assert capsys.readouterr().out.rstrip().endswith(end)
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_ctrl_c_in_the_first_epoch_asks_for_a_new_net(voc_folder, tmp_path, capsys):
     given = tiny.setup(voc_folder) | {"loss": Interrupting(2)}
     tiny.train(given, 2, checkpoint=tmp_path / "kept")
-    assert capsys.readouterr().out.endswith("; no checkpoint yet: make net and trainer anew before the next call\n")
+    assert capsys.readouterr().out.endswith("(in Python: make net and trainer anew first)\n")
     with pytest.raises(ValueError, match="trained for part of an epoch that no checkpoint holds: make net and trainer"):
         tiny.train(given, 2, checkpoint=tmp_path / "kept")
     anew = tiny.setup(voc_folder)

@@ -5,6 +5,7 @@ from utils.__main__ import main
 from utils.tools import command_train, model
 from utils.tools.export import export
 
+import errno
 import functools
 import json
 import os
@@ -180,7 +181,7 @@ def test_a_disk_that_is_full_leaves_no_net(street, tmp_path, left):
     net.save_parameters = cut_short
     path = tmp_path / "a.params"
     path.write_bytes(b"before")
-    with pytest.raises(OSError, match=r"a\.params: what was written cannot be read again.*disk full"):
+    with pytest.raises(OSError, match=r"a\.params: could not be written.*disk full"):
         model.save(path, net, CLASSES, 1, force=True, **NET)
     assert [file.name for file in tmp_path.iterdir()] == ["a.params"] and path.read_bytes() == b"before"
 
@@ -309,3 +310,34 @@ def test_vgg16_exports_too(tmp_path, stride, report):
     error = np.abs(found - expected).max() / max(1, np.abs(expected).max())
     report(f"ONNX of VGG16 at stride {stride} against MXNet", f"scores {error:.1e} of the largest apart")
     assert found.shape == expected.shape and error < 1e-5
+
+
+def test_output_that_cannot_be_written_is_said_before_the_work(street, tmp_path, capsys):
+    """In one line, by its own name: of a file in the place of a folder, of a name that is none."""
+    (tmp_path / "file").write_text("")
+    for words, error in (
+        (["predict", street / "photo.jpg", "--output", tmp_path / "file" / "labels"], r"file: cannot be written to"),
+        (["export", "--output", tmp_path / "file" / "street"], r"file: cannot be written to"),
+        (["export", "--output", tmp_path], r"expected a name for the new files"),
+        (["export", "--output", tmp_path / "a.onnx"], r"for an ONNX file say --onnx too"),
+    ):
+        code, text = run(capsys, words[0], "--model", street / "street.params", *words[1:])
+        assert code == 2 and re.search(error, text) and text.count("\n") == 1, text
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_disk_that_fills_up_is_named_by_the_file_that_was_wanted(street, tmp_path, capsys, monkeypatch):
+    def full(self, beside, *words, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    words = ["predict", "--model", street / "street.params", street / "photo.jpg", "--output", tmp_path / "labels"]
+    code, text = run(capsys, *words)
+    assert code == 2 and "photo.png: No space left on device. Make room, or name another place" in text
+    assert not list((tmp_path / "labels").iterdir())
+    monkeypatch.setattr(
+        mx.gluon.HybridBlock, "export", lambda *_: (_ for _ in ()).throw(mx.MXNetError("a\nincomplete"))
+    )
+    words = ["export", "--model", street / "street.params", "--output", tmp_path / "street"]
+    code, text = run(capsys, *words)
+    assert code == 2 and "street-symbol.json: could not be written (incomplete). Make room" in text

@@ -21,6 +21,9 @@ import nbformat
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "utils" / "tools"))  # not `utils`: that imports MXNet
+import words  # noqa: E402
+
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
 TIME_LINE = re.compile(r"(?m)^- \*\*Time:\*\* .*$")
@@ -266,22 +269,14 @@ def exercises(number):
     return True
 
 
-def size(text):
-    """'160x224' → [160, 224]."""
-    match = re.fullmatch(r"(\d+)[x×](\d+)", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected HEIGHTxWIDTH, such as 160x224")
-    return [int(n) for n in match.groups()]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["run", "refresh", "exercises"])
     parser.add_argument("--chapter", metavar="NN", help="only this one")
     parser.add_argument("--dataset", help="voc_mini, voc2012, camvid or a folder in VOC layout")
-    parser.add_argument("--crop", type=size, metavar="HxW", help="size of training crops, multiples of 32")
-    parser.add_argument("--scale", type=float, help="reduce pictures by this first, such as 0.5")
-    parser.add_argument("--epochs", type=int, help="epochs of training")
+    parser.add_argument("--crop", type=words.size, metavar="HxW", help="training crops, best in multiples of 32")
+    parser.add_argument("--scale", type=words.scale, help="reduce pictures by this first, such as 0.5")
+    parser.add_argument("--epochs", type=words.count, help="epochs of training")
     args = parser.parse_args()
     if args.command == "run":
         dataset = args.dataset
@@ -289,7 +284,8 @@ def main():
             dataset = os.path.realpath(dataset)  # chapters run in their own folder
         if dataset:
             bring(dataset)
-        given = {"dataset": dataset, "crop_size": args.crop, "scale": args.scale, "num_epochs": args.epochs}
+        crop = args.crop and list(args.crop)
+        given = {"dataset": dataset, "crop_size": crop, "scale": args.scale, "num_epochs": args.epochs}
         ok = run(args.chapter, {key: value for key, value in given.items() if value is not None})
     else:
         ok = {"refresh": refresh, "exercises": exercises}[args.command](args.chapter)

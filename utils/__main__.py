@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from .tools import command_evaluate, command_export, command_predict, command_train, data
+from .tools.disk import advice
 
 COMMANDS = {
     "data": data,
@@ -23,10 +24,12 @@ def main(words=None):
     args = parser.parse_args(words)
     try:
         return COMMANDS[args.command].run(args)
-    except (KeyboardInterrupt, BrokenPipeError):  # Ctrl-C, or `| head` that has seen enough
+    except (KeyboardInterrupt, BrokenPipeError) as error:  # Ctrl-C, or `| head` that has seen enough
+        if isinstance(error, KeyboardInterrupt):
+            print("Stopped by Ctrl-C", file=sys.stderr)
         return 130
     except (OSError, ValueError, MemoryError) as error:  # what is wrong with a file or a value: said, not traced
-        print(error, file=sys.stderr)
+        print(advice(error), file=sys.stderr)
         return 2
 
 

@@ -22,6 +22,7 @@ import mxnet as mx
 import numpy as np
 
 from ..dataset import EpochSampler
+from .disk import check_writable
 from .interrupts import interrupts_wait
 from .state import arrays_of, numbers_of, put_arrays, put_numbers, settings_of
 from .training_id import circumstances, identity, other_training, shapes
@@ -52,6 +53,9 @@ class Checkpoints:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             held = os.open(self.folder, os.O_RDONLY)
+            check_writable(self.folder)
+        except PermissionError as error:
+            raise PermissionError(f"checkpoint={str(self.folder)!r}: {error}") from None
         except OSError as error:
             raise OSError(
                 error.errno, f"checkpoint={str(self.folder)!r}: {error.strerror}; name another folder"
@@ -106,16 +110,16 @@ class Checkpoints:
                 raise OSError(
                     error.errno, f"{path}: {error.strerror}, so epoch {len(history)} was not kept. {then}"
                 ) from None
+            self.history = list(history)  # before a Ctrl-C that waited is raised: `hint` tells of it
             for _, old in self._found()[KEPT:]:
                 old.unlink()
-        self.history = list(history)
 
     def hint(self):
         """What to do after an interrupt, for its line."""
         if self.folder is None:
             return ""
         if not self.history:
-            return f"; no checkpoint yet: {ANEW} before the next call"
+            return f"; no checkpoint yet, the next call begins anew (in Python: {ANEW} first)"
         return f"; the same call goes on after epoch {len(self.history)}"
 
     def _found(self):

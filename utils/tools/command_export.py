@@ -4,6 +4,7 @@ import os
 import pathlib
 
 from . import model
+from .disk import check_writable
 from .export import export, export_paths
 from .words import add_model, describe
 
@@ -29,7 +30,12 @@ def add_arguments(parser):
 
 
 def run(args):
+    if not pathlib.Path(args.output).name or os.path.isdir(args.output) or args.output.endswith("/"):
+        raise ValueError(f"--output {args.output!r}: expected a name for the new files, such as labels/street")
+    if args.output.endswith(".onnx") and not args.onnx:
+        raise ValueError(f"--output {args.output}: for an ONNX file say --onnx too; for MXNet leave the ending out")
     for path in export_paths(args.output, args.onnx):
+        check_writable(path)
         if os.path.lexists(path) and not args.force:
             raise FileExistsError(f"{path}: is there already; take another name, or --force to replace it")
     net, *_ = model.load(args.model)

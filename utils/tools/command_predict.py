@@ -13,7 +13,7 @@ from ..plotting import overlay
 from ..predicting import predict
 from ..progress import Log
 from . import model
-from .disk import whole
+from .disk import check_writable, whole
 from .words import add_averaging, add_model, describe
 
 HELP = "label pictures with a trained net"
@@ -69,6 +69,7 @@ def _targets(images, folder, force):
     """(label, overlay) paths of each picture, none of them there, none twice, none a picture itself."""
     if os.path.lexists(folder) and not folder.is_dir():
         raise FileExistsError(f"{folder}: a file; expected a folder, which is made if need be")
+    check_writable(folder)
     targets, sources = [], {}
     originals = {os.path.realpath(image): image for image in images}
     for i, image in enumerate(images):

@@ -62,8 +62,9 @@ def run(args):
     loss = SoftmaxCrossEntropyLoss()
     history = train(batches, test_set, net, loss, trainer, contexts, args.epochs, **options)
     if len(history) < args.epochs:
-        again = "the same command goes on from there" if args.checkpoint else "--checkpoint FOLDER would keep them"
-        print(f"Stopped after {len(history)} of {args.epochs} epochs, nothing written; {again}")
+        kept = f"they are kept in {args.checkpoint}, the same command goes on" if history else "none is kept"
+        kept = kept if args.checkpoint else "with --checkpoint FOLDER each would be kept"
+        print(f"Stopped after {len(history)} of {args.epochs} epochs, {args.output} not written: {kept}")
         return 130
     about = {"dataset": args.dataset, "crop": args.crop, "epochs": args.epochs, "scores": history[-1]}
     model.save(args.output, net, train_set.classes, args.scale, args.force, **settings, **about)

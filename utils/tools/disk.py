@@ -35,6 +35,25 @@ def writing_to(folder, elsewhere):
         raise FetchError(f"{where}. {advice[0].upper()}{advice[1:]}") from None
 
 
+def check_writable(path):
+    """A PermissionError where `path`, a folder that may not be there yet, or a file, could not be written.
+
+    Said before the work, not after hours of it.
+    """
+    path = pathlib.Path(path).absolute()
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not os.access(there, os.W_OK) or there != path and not there.is_dir():
+        raise PermissionError(f"{there}: cannot be written to; take another folder for {path.name}")
+
+
+def advice(error):
+    """The text of an OSError with its file's name and what to do, where the system gave it."""
+    if not getattr(error, "errno", None) or not error.filename:
+        return str(error)
+    text = f"{REMEDY.get(error.errno, '')}name another place"
+    return f"{error.filename}: {error.strerror}. {text[0].upper()}{text[1:]}"
+
+
 @contextlib.contextmanager
 def one_message():
     """Inside, Ctrl-C and what is wrong with a disk or a data set end a command: with one message, no traceback."""
@@ -59,6 +78,10 @@ def whole(path):
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
+    except OSError as error:
+        if error.errno is None:  # not the system's: a text that says what to do already
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # not by the name beside it
     finally:
         beside.unlink(missing_ok=True)
 

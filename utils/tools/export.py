@@ -35,6 +35,9 @@ def export(net, path, onnx=False):
             _write_onnx(mx.sym.load(str(symbol)), nd.load(str(params)), written)
         for source, target in zip([written] if onnx else [symbol, params], targets, strict=True):
             os.replace(source, target)
+    except (mx.MXNetError, OSError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise OSError(f"{targets[0]}: could not be written ({reason}). Make room, or take another place") from None
     finally:
         for left in symbol, params, written:
             left.unlink(missing_ok=True)

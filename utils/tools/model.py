@@ -11,7 +11,7 @@ from ..fcn import fcn
 from ..files import opened
 from ..labelmap import LabelMap
 from ..voc import RGB_MEAN, RGB_STD
-from .disk import whole
+from .disk import check_writable, whole
 
 FORMAT = "segmentation-course net, 1"
 NET = ("stride", "backbone", "align")
@@ -27,9 +27,7 @@ def check_output(path, force=False):
             raise ValueError(f"{target}: a folder; expected the name of a file")
         if os.path.lexists(target) and not force:
             raise FileExistsError(f"{target}: is there already; take another name, or --force to replace it")
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if not os.access(there, os.W_OK) or not there.is_dir():  # now, not after hours of training
-        raise PermissionError(f"{there}: cannot be written to; take another folder for {path.name}")
+    check_writable(path)
     return path, path.with_suffix(".json")
 
 
@@ -59,11 +57,14 @@ def save(path, net, classes, scale, force=False, *, stride, backbone, align=True
 
 def write_parameters(net, beside, path):
     """`net.save_parameters`, read again: MXNet does not notice a full disk. path: where they go, for the OSError."""
-    net.save_parameters(str(beside))
     try:
+        net.save_parameters(str(beside))
         mx.nd.load(str(beside))
     except mx.MXNetError:
-        raise OSError(f"{path}: what was written cannot be read again, and is not kept (disk full?)") from None
+        raise OSError(
+            f"{path}: could not be written, or what was written cannot be read again; nothing is kept. Is the disk "
+            "full? Make room, or take another place"
+        ) from None
 
 
 def load(path, ctx=None):
