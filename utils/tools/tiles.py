@@ -4,6 +4,7 @@ import numpy as np
 from mxnet import nd
 from PIL import Image
 
+from . import memory
 from .best import best_class
 
 STRIDE = 32  # tiles start at multiples of it: there the net's cells lie where they lie in the whole picture
@@ -33,7 +34,9 @@ def labels(net, x, ctx, flip=False, scales=(1,)):
         raise ValueError(f"scales={scales!r}: expected numbers above 0, at most 2, such as (0.75, 1, 1.25)")
     views = [_resized(x, scale) for scale in scales]
     found = np.empty(size, np.uint8)
-    for rows, columns in cores(size, max(1, *scales)):
+    for i, (rows, columns) in enumerate(cores(size, max(1, *scales))):
+        if i:  # a large picture: what the tile before left must not add up
+            memory.give_back()
         if scales == (1,) and not flip:
             scores = region_scores(net, x, rows, columns, ctx)
             best, num_classes = best_class(scores)[0], scores.shape[1]
