@@ -257,7 +257,7 @@ def test_the_solutions_get_all_points_in_ten_minutes(tmp_path, monkeypatch, repo
     (tmp_path / "submitted").mkdir()
     shutil.copytree(course.CHAPTERS / "exercises", tmp_path / "submitted/anna")
     start = time.time()
-    grading.grade(tmp_path / "submitted", timeout=180)
+    grading.grade(tmp_path / "submitted", timeout=300)
     seconds = time.time() - start
     report("one student's eleven notebooks, graded", f"{seconds:.0f} s")
     rows = list(csv.DictReader((tmp_path / "grading/grades.csv").open()))

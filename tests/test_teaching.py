@@ -52,5 +52,5 @@ def test_links_and_names_lead_somewhere():
 
 
 def test_the_limit_is_the_one_of_the_configuration():
-    assert "c.Isolated.timeout = 180" in (ROOT / "tools/nbgrader_config.py").read_text()
-    assert "more than three minutes is stopped" in PAGE.replace("\n", " ")
+    assert "c.Isolated.timeout = 300" in (ROOT / "tools/nbgrader_config.py").read_text()
+    assert "more than five minutes is stopped" in PAGE.replace("\n", " ")

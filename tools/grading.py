@@ -255,7 +255,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["release", "grade", "feedback", "autograde"])
     parser.add_argument("--submitted", type=pathlib.Path, metavar="FOLDER", help="has a folder for each student")
-    parser.add_argument("--timeout", type=int, default=180, help="seconds a cell may take, 180")
+    parser.add_argument("--timeout", type=int, default=300, help="seconds a cell may take, 300")
     parser.add_argument("--student", help=argparse.SUPPRESS)
     parser.add_argument("--notebook", help=argparse.SUPPRESS)
     args = parser.parse_args()

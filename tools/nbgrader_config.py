@@ -12,6 +12,6 @@ c.Autograde.autograde_preprocessors = [
     steps + "SaveAutoGrades",
     steps + "CheckCellMetadata",
 ]
-c.Isolated.timeout = 180  # seconds a cell; a notebook has four times as many
+c.Isolated.timeout = 300  # seconds a cell; a notebook has four times as many
 c.IgnorePattern.enabled = True  # text on stderr, such as a warning, would cost the points
 c.IgnorePattern.pattern = "(?s).*"
