@@ -7,6 +7,7 @@ exercises  the students' copies of the exercise notebooks, without solutions, in
 
 import argparse
 import base64
+import copy
 import html
 import io
 import os
@@ -113,6 +114,12 @@ def write_page(notebook, path):
     """One chapter as a page that loads nothing from a network."""
     from nbconvert import HTMLExporter
 
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:  # with the alternative texts, which nbconvert's template leaves out
+        alt = html.escape(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
+        for output in cell.get("outputs", []):
+            if alt and (png := output.get("data", {}).pop("image/png", None)):
+                output.data["text/html"] = f'<img alt="{alt}" src="data:image/png;base64,{png}">'
     exporter = HTMLExporter(mathjax_url="", require_js_url="", mermaid_js_url="", jquery_url="")
     path.write_text(exporter.from_notebook_node(notebook)[0], encoding="utf-8")
 
@@ -186,7 +193,8 @@ def execute(notebook, folder):
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "nbgrader")}
+        ours = {"tags", "nbgrader", "mystnb"}  # the last one: what a picture shows, in words
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ours}
     client = NotebookClient(notebook, timeout=900, record_timing=False, resources={"metadata": {"path": str(folder)}})
     with tempfile.TemporaryDirectory() as kept:  # alone and from nothing: what was trained before doesn't count
         try:
