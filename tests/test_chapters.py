@@ -3,6 +3,7 @@
 import utils
 
 import ast
+import html
 import pathlib
 import re
 import sys
@@ -109,6 +110,26 @@ def test_figures_are_there_and_numbers_are_asserted(path):
     pictures = [o for c in _code(notebook) for o in c.outputs if "image/png" in o.get("data", {})]
     assert pictures and all(len(o.data["image/png"]) > 2000 for o in pictures)
     assert sum("assert " in cell.source for cell in _code(notebook)) >= 3
+
+
+def test_each_picture_has_an_alt_text_of_its_own():
+    """For those who can't see it: what is drawn and what it shows, in the cell's metadata, where MyST-NB looks."""
+    alts = []
+    for path in CHAPTERS:
+        for i, cell in enumerate(nbformat.read(path, 4).cells):
+            if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+                alts.append(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
+                assert 40 <= len(alts[-1]) <= 400, f"{path.name}, cell {i}: alt text of {len(alts[-1])} characters"
+                assert not set('"\n') & set(alts[-1]), f"{path.name}, cell {i}"
+    assert len(set(alts)) == len(alts)
+
+
+def test_a_page_of_the_course_has_the_alt_texts(tmp_path):
+    notebook = nbformat.read(CHAPTERS[0], 4)
+    notebook.cells = [next(cell for cell in notebook.cells if "mystnb" in cell.metadata)]
+    course.write_page(notebook, tmp_path / "page.html")
+    page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert f'alt="{notebook.cells[0].metadata.mystnb.image.alt}"' in page and "No description" not in page
 
 
 @EACH_CHAPTER
