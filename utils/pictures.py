@@ -141,13 +141,19 @@ def read_label(path, classes=VOC):
     What is no such PNG, or has a colour of no class, is a ValueError: never a guess.
     """
     pixels, palette = _label(path)
-    label = classes.indices(pixels) if palette is None else classes.indices(palette)[pixels]
+    label = classes.indices(pixels) if palette is None else _looked_up(classes.indices(palette), pixels)
     try:
         check_known(label, lambda row, column: (pixels if palette is None else palette[pixels])[row, column])
     except ValueError as error:
         hint = "" if palette is None else _indices_hint(pixels, len(classes))
         raise ValueError(f"{path}: {error}{hint}") from None
     return label
+
+
+def _looked_up(table, pixels):
+    """`table[pixels]` of up to 256 bytes, twice as fast: `translate` knows that both are bytes."""
+    table = table.tobytes().ljust(256, b"\0")
+    return np.frombuffer(bytearray(pixels).translate(table), np.uint8).reshape(pixels.shape)
 
 
 def read_label_image(path):
