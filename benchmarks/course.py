@@ -98,9 +98,9 @@ def label(pairs):
     return once, pairs
 
 
-def pair(pairs, height, width):
-    """Files → image and label, cropped and normalised, one after the other."""
-    dataset = utils.VOCSegDataset(True, (height, width), pictures.make(pairs))
+def pair(pairs, height, width, cache=False):
+    """Files, or what is kept of them, → image and label, cropped and normalised, one after the other."""
+    dataset = utils.VOCSegDataset(True, (height, width), pictures.make(pairs), cache=cache)
 
     def once():
         for i in range(pairs):
@@ -144,9 +144,9 @@ def fed_step(pairs, batch, height, width, workers, classes, stride, count=4):
     return once, batch * count
 
 
-def epoch(pairs, batch, height, width):
+def epoch(pairs, batch, height, width, cache=False):
     """All batches once: for its memory."""
-    loader = utils.data_loader(utils.VOCSegDataset(True, (height, width), pictures.make(pairs)), batch)
+    loader = utils.data_loader(utils.VOCSegDataset(True, (height, width), pictures.make(pairs), cache=cache), batch)
 
     def once():
         for x, _ in loader:

@@ -12,7 +12,7 @@ REACHED, MISSED = "#0072b2", "#d55e00"  # apart for the colour-blind too
 
 
 def draw(path, rows):
-    """Bars: each ratio as a share of what it should reach, above; time and memory against megapixels, below."""
+    """Bars from 1: each ratio as a share of what it should reach, above; time and memory against megapixels, below."""
     figure = plt.figure(figsize=(14, 9), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1])
     left, right = above.subplots(1, 2)
@@ -33,15 +33,20 @@ def _bars(axis, rows, sense, title):
         median, low, high = (value / target.bound for value in report.summary(found))
         color = REACHED if report.reached(target, median * target.bound) else MISSED
         place, errors = len(labels), [[median - low], [high - median]]
-        axis.barh(place, median, color=color, xerr=errors, capsize=3)
+        axis.plot([1, median], [place, place], color=color, linewidth=6, solid_capstyle="butt", alpha=0.4)
+        axis.errorbar(median, place, xerr=errors, fmt="o", color=color, capsize=3)
         axis.annotate(f"  {median * target.bound:.2f}", (max(high, 1), place), va="center")
         labels.append(f"{target.text}\n{'at least' if sense == '>=' else 'at most'} {target.bound:g}")
     axis.set_yticks(range(len(labels)), labels, fontsize=8)
     axis.invert_yaxis()
     axis.axvline(1, color="black", linewidth=2)
     axis.set_title(title, fontsize=11)
-    axis.set_xlabel("ratio ÷ target, median and quartiles; blue: reached, orange: not", fontsize=9)
-    axis.margins(x=0.15)
+    axis.set_xlabel("ratio ÷ target, median and quartiles; blue: reached", fontsize=9)
+    if sense == ">=":
+        axis.set_xscale("log", base=2)
+        axis.xaxis.set_major_formatter("{x:g}")
+    axis.margins(x=0.25, y=0.1)
+    axis.grid(axis="x", alpha=0.3)
 
 
 def _curves(axis, rows, kind):

@@ -84,6 +84,7 @@ def parts(quick=False):
         "label": [ours("label", pairs=pairs), Side("classic", "classic", "label", {"pairs": pairs})],
         "pair": [
             ours("pair", pairs=pairs, **size),
+            ours("pair", "course, cache=True", pairs=pairs, cache=True, **size),
             Side("classic", "classic", "pair", size | {"pairs": pairs, "in_memory": False}),
             Side("classic, after the first epoch", "classic", "pair", size | {"pairs": pairs, "in_memory": True}),
         ],
@@ -96,6 +97,7 @@ def parts(quick=False):
     memory = {
         f"{count} pairs": [
             ours("epoch", pairs=count, batch=batch, **size),
+            ours("epoch", "course, cache=True", pairs=count, batch=batch, cache=True, **size),
             Side("classic", "classic", "epoch", size | {"pairs": count, "batch": batch}),
         ]
         for count in counts
@@ -146,7 +148,8 @@ def _targets():
     yield Target("4 · a label: classic / course", "loading", ("label", "classic"), ("label", "course"), ">=", 8)
     yield Target("4 · a pair: classic / course", "loading", ("pair", "classic"), ("pair", "course"), ">=", 3)
     later = "pair", "classic, after the first epoch"
-    yield Target("4 · a pair: classic from memory / course", "loading", later, ("pair", "course"))
+    cached = "pair", "course, cache=True"
+    yield Target("4 · a pair: classic from memory / course, cache=True", "loading", later, cached)
     loader, step, fed = (("feeding the step", f"course, {what}") for what in FEEDING)
     yield Target("4 · 2 workers: step alone / loader alone", "loading", step, loader, ">=", 1)
     yield Target("4 · 2 workers: step fed by the loader / step alone", "loading", fed, step, "<=")
@@ -154,6 +157,8 @@ def _targets():
     yield Target("4 · memory, 2,913 pairs / 100 pairs", "memory", many, few, "<=", 1.1, "megabytes")
     yield Target("4 · memory, 2,913 pairs, MB", "memory", many, None, "<=", 300, "megabytes")
     yield Target("4 · memory, 2,913 pairs: classic / course", "memory", (many[0], "classic"), many, kind="megabytes")
+    cached = many[0], "course, cache=True"
+    yield Target("4 · memory, 2,913 pairs, cache=True, MB", "memory", cached, None, kind="megabytes")
     scored = (("pictures in memory", f"course, {what}") for what in ("utils.evaluate", "forward"))
     yield Target("5 · evaluation / forward passes", "evaluation", *scored, "<=", 1.1)
     imports = (("import", f"import {module}") for module in ("utils", "mxnet"))

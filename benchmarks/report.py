@@ -144,6 +144,19 @@ def _sizes(rows):
         for task, pixels, (seconds, _, _), megabytes in curve(rows, side):
             time = f"{1000 * seconds:.0f} | {1000 * seconds / pixels:.0f}"
             yield f"| {task} | {side} | {time} | {megabytes:.0f} | {megabytes / pixels:.0f} |"
+    yield ""
+    yield from _lines(rows)
+
+
+def _lines(rows):
+    """How straight the curves are: a line through each by least squares."""
+    yield "| a line through all sizes | start | for each megapixel | R² |"
+    yield "|---|---|---|---|"
+    for side in sorted({row["side"] for row in rows if row["part"] == "size"}, reverse=True):
+        _, pixels, seconds, megabytes = zip(*curve(rows, side), strict=True)
+        for values, unit in ([1000 * median for median, _, _ in seconds], "ms"), (megabytes, "MB"):
+            slope, start = np.polyfit(pixels, values, 1)
+            yield f"| {side} | {start:.0f} {unit} | {slope:.0f} {unit} | {np.corrcoef(pixels, values)[0, 1] ** 2:.3f} |"
 
 
 def into_readme(path, text):

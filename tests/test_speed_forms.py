@@ -2,6 +2,7 @@
 
 import utils
 from utils.tools.best import best_class
+from utils.voc import read_pair
 
 import os
 import resource
@@ -123,3 +124,44 @@ def test_counting_while_the_net_works_changes_no_score(voc_folder):
     for x, y in test_set:
         metric.update(y.expand_dims(0), net(x.expand_dims(0)).argmax(axis=1))
     np.testing.assert_array_equal(utils.confusion(net, test_set).confusion, metric.confusion)
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("crop_size", [(24, 40), (70, 60)])  # the second is higher than the pictures: padded
+def test_fast_pairs_are_the_plain_ones(voc_folder, train, crop_size):
+    """Normalised, padded, cropped and turned one after the other, as chapter 02 does it: the same bits."""
+    dataset, (height, width) = utils.VOCSegDataset(train, crop_size, voc_folder), crop_size
+    flips = set()
+    for i, name in enumerate(dataset.names):
+        image, label = read_pair(voc_folder, name, dataset.classes)
+        missing = [(0, max(0, want - have)) for want, have in zip(crop_size, label.shape, strict=True)]
+        image = np.pad(utils.normalize(image), [*missing, (0, 0)])
+        label = np.pad(label, missing, constant_values=utils.VOID)
+        rng = np.random.RandomState([0, 5, i])
+        if train:
+            image, label = utils.rand_crop(image, label, height, width, rng)
+            flips.add(flip := bool(rng.randint(2)))
+            image, label = (image[:, ::-1], label[:, ::-1]) if flip else (image, label)
+        else:
+            top, left = (label.shape[0] - height) // 2, (label.shape[1] - width) // 2
+            image, label = (a[top : top + height, left : left + width] for a in (image, label))
+        x, y = dataset[5, i]
+        np.testing.assert_array_equal(x.asnumpy(), image.transpose(2, 0, 1))
+        np.testing.assert_array_equal(y.asnumpy(), label)
+        assert x.dtype == y.dtype == np.float32
+    assert not train or flips == {True, False}
+
+
+def test_a_cache_changes_no_bit_and_is_not_read_twice(voc_folder, monkeypatch):
+    """Nor do workers read again; what does not fit into memory is refused before it is read."""
+    crop = 24, 40
+    plain, cached = (utils.VOCSegDataset(True, crop, voc_folder, scale=0.9, cache=cache) for cache in (False, True))
+    expected = [[x.asnumpy() for x in plain[3, i]] for i in range(len(plain))]
+    monkeypatch.setattr("utils.dataset.read_pair", None)
+    for i, pair in enumerate(expected):
+        for found, array in zip(cached[3, i], pair, strict=True):
+            np.testing.assert_array_equal(found.asnumpy(), array)
+    assert len(list(utils.data_loader(cached, 2, num_workers=2))) == len(cached) // 2
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 1000}))
+    with pytest.raises(MemoryError, match="cache=True needs"):
+        utils.VOCSegDataset(True, crop, voc_folder, cache=True)

@@ -3,6 +3,7 @@
 import numbers
 
 import numpy as np
+import psutil
 from mxnet import gluon, nd
 
 from .labelmap import VOID
@@ -30,13 +31,15 @@ class VOCSegDataset(gluon.data.Dataset):
     crop_size: (height, width), or None for whole pictures of any size (test split only).
     root: folder of the data set, default voc_mini. scale: pictures are reduced by it first, 1 = as they are.
     small: pictures smaller than the crop are padded ("pad": image with the mean, label with void) or left
-    out ("skip"). Items are read when asked for, so memory does not grow with the data.
+    out ("skip"). Items are read when asked for, so memory does not grow with the data. cache=True reads all of it
+    at the start and keeps it, 4 bytes a pixel: 0.75 MB a picture of 375 × 500, 1.1 GB for VOC2012's 1,464 training
+    pictures; a MemoryError where that is not free. Workers of a loader share it.
 
     `dataset[i]` draws its crop from `np.random`; `dataset[epoch, i]`, which `data_loader` uses, from
     (seed, epoch, i) alone, so that it is the same in every process and on every run.
     """
 
-    def __init__(self, train, crop_size, root=None, scale=1.0, small="pad", seed=0):
+    def __init__(self, train, crop_size, root=None, scale=1.0, small="pad", seed=0, cache=False):
         if small not in ("pad", "skip"):
             raise ValueError(f"small={small!r}: expected 'pad' or 'skip'")
         if not isinstance(scale, numbers.Real) or not 0 < scale <= 1:
@@ -58,10 +61,21 @@ class VOCSegDataset(gluon.data.Dataset):
                 f"{self.root}: every picture is smaller than the crop {crop_size}: take a smaller crop_size, "
                 "or small='pad'"
             )
+        self._cached = self._read_all() if cache else None
 
     def _is_small(self, name):
         height, width = scaled_size(picture_size(image_path(self.root, name)), self.scale)
         return height < self.crop_size[0] or width < self.crop_size[1]
+
+    def _read_all(self):
+        sizes = [scaled_size(picture_size(image_path(self.root, name)), self.scale) for name in self.names]
+        needed, free = 4 * sum(height * width for height, width in sizes), psutil.virtual_memory().available
+        if needed > free:
+            raise MemoryError(f"{self.root}: cache=True needs {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free")
+        return [self._read(name) for name in self.names]
+
+    def _read(self, name):
+        return read_pair(self.root, name, self.classes, self.scale)
 
     def __len__(self):
         return len(self.names)
@@ -72,7 +86,7 @@ class VOCSegDataset(gluon.data.Dataset):
             rng = np.random.RandomState([self.seed, epoch, index])
         else:
             index, rng = key, np.random
-        image, label = read_pair(self.root, self.names[index], self.classes, self.scale)
+        image, label = self._cached[index] if self._cached else self._read(self.names[index])
         size = self.crop_size or label.shape
         image, label = self._crop(image, label, size, rng)
         flip = self.train and rng.randint(2)
