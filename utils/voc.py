@@ -33,8 +33,9 @@ def data_root(name="voc_mini"):
     if not os.path.isdir(root / "ImageSets" / "Segmentation"):
         found = "no ImageSets/Segmentation in it" if os.path.isdir(root) else "no such folder"
         raise FileNotFoundError(
-            f"data set {str(name)!r} at {root}: {found}; "
-            "expected JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/{train,val}.txt"
+            f"data set {str(name)!r} at {root}: {found}; expected JPEGImages/, SegmentationClass/ and "
+            "ImageSets/Segmentation/{train,val}.txt, or a name: "
+            f"{', '.join(['voc_mini', *datasets.SOURCES])}"
         )
     return root
 
