@@ -29,17 +29,21 @@ LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test test-all lab setup check refresh exercises release grade feedback data results bench wheelhouse clean distclean lock
+.PHONY: help course book test test-all test-book lab setup check refresh exercises release grade feedback data results bench wheelhouse clean distclean lock
 .NOTPARALLEL:
 
 help:
 	@echo "make TARGET, where TARGET is one of"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
-course: ## run the chapters; CHAPTER=08 runs one; DATASET= CROP= SCALE= EPOCHS= change the data
+course: ## run the chapters and make a book of them; CHAPTER=08 runs one; DATASET= CROP= SCALE= EPOCHS= change the data
 	$(READY)
 	@$(COURSE) run $(call option,chapter,$(CHAPTER)) $(call option,dataset,$(DATASET)) \
 		$(call option,crop,$(CROP)) $(call option,scale,$(SCALE)) $(call option,epochs,$(EPOCHS))
+
+book: ## make the book, build/book/index.html, of the chapters with their committed outputs, and run nothing
+	$(READY)
+	@.venv/bin/python tools/book.py
 
 lab: ## open the chapters in JupyterLab, without the teacher's menus of nbgrader (tools/jupyter)
 	$(READY)
@@ -53,6 +57,11 @@ test: ## run the tests: lint, unit tests, every chapter and solution; ARGS=chapt
 test-all: ## everything in make test and what takes longer; what was tried and came out: build/test-all.txt
 	$(READY)
 	@.venv/bin/python tools/run_tests.py --all $(ARGS)
+
+test-book: ## make the book and test each page in a browser (Debian: apt-get install chromium chromium-driver)
+	$(READY)
+	@.venv/bin/python tools/book.py
+	@.venv/bin/python -m pytest -q -m book tests/test_book.py $(ARGS)
 
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
 	@"$(ANY)" utils/tools/check.py

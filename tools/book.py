@@ -1,0 +1,163 @@
+"""Makes the book, build/book/index.html, of notebooks as they are: `make book`, and `make course` at its end.
+
+book/ holds its order, settings and style. Its pages are the README, the chapters, their exercises without solutions,
+docs/, the READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link that leads nowhere is an error.
+"""
+
+import ast
+import importlib.util
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import course
+import nbformat
+import yaml
+
+PAGES = ["LICENSE", "docs/*", "data/README.md", "benchmarks/README.md", "benchmarks/*.png", "chapters/*.ipynb"]
+BEYOND = "\n## Installing\n"  # where the README's first page ends
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def build(rows=(), parameters=None):
+    """Make the book and return the path of its first page.
+
+    rows: (path, title, seconds, error, result) of each notebook just executed, which stands in the place of the
+    committed one. Then warnings are no errors: a chapter that failed has its page too.
+    """
+    part, book = course.BUILD / "book.part", course.BUILD / "book"
+    shutil.rmtree(part, ignore_errors=True)
+    source, pages = part / "source", part / "_build" / "html"
+    gather(source, rows, parameters)
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source), "-q"]
+    command += ["--path-output", str(part), *([] if rows else ["-W", "--keep-going"])]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
+    if done.returncode or not (pages / "index.html").exists():
+        sys.exit(f"The book could not be made; what it was made of is in {source}\n{done.stdout}{done.stderr}")
+    shutil.copytree(part / "originals", pages / "_sources", dirs_exist_ok=True)  # for the download buttons
+    shutil.rmtree(book, ignore_errors=True)
+    pages.rename(book)
+    shutil.rmtree(part)
+    return book / "index.html"
+
+
+def gather(source, rows, parameters):
+    """Write all that jupyter-book reads into a folder that is laid out as the course is."""
+    chapters = source / "chapters"
+    for path in (path for pattern in PAGES for path in course.ROOT.glob(pattern)):
+        copy(path, source / path.relative_to(course.ROOT))
+    for path, *_ in rows:
+        copy(path, chapters / path.name)
+    (chapters / "exercises").mkdir()
+    for path in (course.CHAPTERS / "exercises").glob("*.ipynb"):
+        nbformat.write(course.without_solutions(nbformat.read(path, 4)), chapters / "exercises" / path.name)
+    shutil.copytree(chapters, source.parent / "originals" / "chapters")
+    for path in (course.ROOT / "book").iterdir():
+        copy(path, source / ("static" if path.suffix == ".css" else "") / path.name)
+    mathjax = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
+    copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
+    first, rest = (course.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)
+    write(source / "README.md", f"# Using the course\n{BEYOND}{rest}")
+    run = this_run(rows, parameters) if rows else ""
+    if run:
+        write(source / "this_run.md", run)
+        toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
+        toc["parts"].insert(0, {"caption": "This run", "chapters": [{"file": "this_run"}]})
+        write(source / "_toc.yml", yaml.safe_dump(toc, allow_unicode=True))
+        first += "\n**Executed here:** times and results of [this run](this_run.md).\n"
+    write(source / "index.md", f"{first}\n{(source / 'index.md').read_text(encoding='utf-8')}")
+    write_code(source / "utils")
+    for path in source.rglob("*.md"):
+        write(path, relink(path.read_text(encoding="utf-8")))
+    for path in chapters.rglob("*.ipynb"):
+        notebook = nbformat.read(path, 4)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = relink(cell.source)
+        nbformat.write(notebook, path)
+
+
+def copy(path, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, target)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def relink(text):
+    """Links as the book needs them: to a name's own code, to the front page; a folder has no page."""
+    text = re.sub(r"\[`(\w+)`\]\((?:\.\./)*utils/\w+\.py\)", r"[`\1`](#utils.\1)", text)
+    text = text.replace("README.md#the-chapters", "index.md#the-chapters")
+    text = text.replace("[exercises](chapters/exercises)", "exercises")
+    # "New from `utils`: `seed`, and `train`, which chapter 08 explains." Names, up to the first that is none
+    listed = re.compile(r"(?:New from `utils`|Explained here): (?:(?:and )?`\w+`(?:, )?)+")
+    return listed.sub(lambda names: re.sub(r"(?<=[:,d] )`(\w+)`", r"[`\1`](#utils.\1)", names.group()), text)
+
+
+def write_code(folder):
+    """A page for each module of `utils`, with a heading for each public name, and one that lists the modules."""
+    utils = course.ROOT / "utils"
+    order = re.findall(r"(?m)^from \.(\w+) import", (utils / "__init__.py").read_text(encoding="utf-8"))
+    paths = [path for path in sorted(utils.glob("*.py")) if path.stem not in ("__init__", "__main__")]
+    listed = "| module | what |\n|---|---|\n"
+    for path in sorted(paths, key=lambda path: order.index(path.stem) if path.stem in order else len(order)):
+        text = path.read_text(encoding="utf-8")
+        tree, lines = ast.parse(text), text.splitlines()
+        page, start = f"# `utils/{path.name}`\n", 0
+        for before, node in zip(tree.body, tree.body[1:], strict=False):
+            if names := defined(node):
+                page += block(lines[start : before.end_lineno])
+                page += "".join(f"(utils.{name})=\n" for name in names)
+                page += f"## {', '.join(f'`{name}`' for name in names)}\n"
+                start = before.end_lineno
+        write(folder / f"{path.stem}.md", page + block(lines[start:]))
+        listed += f"| [`{path.name}`]({path.stem}.md) | {ast.get_docstring(tree).splitlines()[0]} |\n"
+    intro = (course.ROOT / "book" / "utils.md").read_text(encoding="utf-8")
+    write(folder / "index.md", f"{intro}\n{listed}")
+
+
+def defined(node):
+    """The public names that a statement at the top of a module defines."""
+    parts = [part for target in getattr(node, "targets", []) for part in ast.walk(target)]
+    stored = [part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+    return [name for name in [getattr(node, "name", "_"), *stored] if not name.startswith("_")]
+
+
+def block(lines):
+    """Lines of Python as a block of a page."""
+    text = "\n".join(lines).strip("\n")
+    return f"````python\n{text}\n````\n\n" if text else ""
+
+
+def this_run(rows, parameters):
+    """The page of what was just executed: settings, times, results, failures."""
+    settings = ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "the shipped data, voc_mini"
+    page = f"# This run\n\nExecuted on {time.strftime('%Y-%m-%d at %H:%M')} with {settings}.\n"
+    page += (
+        "Chapters that are not in the table stand in this book as they came.\n\n| chapter | | time |\n|---|---|---|\n"
+    )
+    for path, title, seconds, error, _ in rows:
+        page += f"| [{title}](chapters/{path.name}) | {'**failed**' if error else 'executed'} | {seconds:.0f} s |\n"
+    page += f"| together | | {sum(row[2] for row in rows):.0f} s |\n"
+    for _, title, _, error, result in rows:
+        if error or result:
+            page += f"\n## {title}\n\n````text\n{ANSI.sub('', error or result).rstrip()}\n````\n"
+    return page
+
+
+def main():
+    start = time.time()
+    print("Making the book ...", flush=True)
+    path = build()
+    print(f"Made in {time.time() - start:.0f} s. Read it in a browser: open {os.path.relpath(path)}")
+
+
+if __name__ == "__main__":
+    main()
