@@ -3,9 +3,10 @@
 import utils
 
 import ast
-import html
+import os
 import pathlib
 import re
+import shutil
 import sys
 
 import nbformat
@@ -124,14 +125,6 @@ def test_each_picture_has_an_alt_text_of_its_own():
     assert len(set(alts)) == len(alts)
 
 
-def test_a_page_of_the_course_has_the_alt_texts(tmp_path):
-    notebook = nbformat.read(CHAPTERS[0], 4)
-    notebook.cells = [next(cell for cell in notebook.cells if "mystnb" in cell.metadata)]
-    course.write_page(notebook, tmp_path / "page.html")
-    page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8"))
-    assert f'alt="{notebook.cells[0].metadata.mystnb.image.alt}"' in page and "No description" not in page
-
-
 @EACH_CHAPTER
 def test_readme_quotes_the_chapters_time(path):
     row = re.search(rf"(?m)^\| \[{path.name[:2]} .*$", (ROOT / "README.md").read_text(encoding="utf-8"))
@@ -200,6 +193,11 @@ def three_chapters(monkeypatch, tmp_path):
     _chapter(chapters, "01", ["dataset = 'voc_mini'", "parameters"], ["print('data', dataset)", "result"])
     _chapter(chapters, "02", ["1 / 0"])
     _chapter(chapters, "03", ["print('third')"])
+    (tmp_path / "README.md").write_text("# Test\n\n## Installing\n\nNothing.\n")
+    for folder in "book", "utils":
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    pages = "".join(f"  - file: chapters/{number}_test\n" for number in ("01", "02", "03"))
+    (tmp_path / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: index\nparts:\n- chapters:\n{pages}")
     for name, value in ("ROOT", tmp_path), ("CHAPTERS", chapters), ("BUILD", tmp_path / "build"):
         monkeypatch.setattr(course, name, value)
     monkeypatch.setattr(course.find, "__defaults__", (None, chapters))
@@ -208,15 +206,28 @@ def three_chapters(monkeypatch, tmp_path):
 
 @pytest.mark.filterwarnings("default")
 def test_a_failing_chapter_stops_no_other_and_is_shown(three_chapters, capfd):
-    assert not course.run(None, {"dataset": "mine", "num_epochs": 3})
+    given = {"dataset": "mine", "num_epochs": 3}
+    assert not course.publish(course.run(None, given), given)
     out, err = capfd.readouterr()
     assert "2 of 3 chapters executed" in out and "Failed: 02 Test" in out and "ZeroDivisionError" in err
-    page = (three_chapters / "build" / "index.html").read_text()
-    assert "data mine" in page and page.count("executed</td>") == 2 and "ZeroDivisionError" in page
-    for number in "01", "02", "03":
-        html = (three_chapters / "build" / f"{number}_test.html").read_text()
-        assert not re.search(r"""(src|href)=["']https?://[^"']*\.(js|css)""", html)
-    assert "third" in html
+    book = three_chapters / "build" / "book"
+    assert f"open {os.path.relpath(book / 'index.html')}" in out and "This run" in (book / "index.html").read_text()
+    page = (book / "this_run.html").read_text()
+    assert "dataset = mine" in page and "data mine" in page and page.count("<p>executed</p>") == 2
+    assert "ZeroDivisionError" in page and "ZeroDivisionError" in (book / "chapters" / "02_test.html").read_text()
+    assert "third" in (book / "chapters" / "03_test.html").read_text()
+
+
+@pytest.mark.filterwarnings("default")
+def test_of_one_chapter_executed_the_others_are_as_they_came(three_chapters):
+    assert course.publish(course.run("03", {}), {})
+    book = three_chapters / "build" / "book"
+    assert "third" in (book / "chapters" / "03_test.html").read_text()
+    assert "print" in (book / "chapters" / "01_test.html").read_text()
+    page = (book / "this_run.html").read_text()
+    assert page.count("<p>executed</p>") == 1 and "voc_mini" in page
+    kept = nbformat.read(book / "_sources" / "chapters" / "03_test.ipynb", 4)
+    assert "third" in kept.cells[1].outputs[0].text
 
 
 @pytest.mark.filterwarnings("default")
@@ -243,10 +254,9 @@ def test_sliders_leave_no_trace_in_what_is_written(three_chapters, way):
     chapters = three_chapters / "chapters"
     _chapter(chapters, "01", ["import ipywidgets\nprint('kept')\n_ = ipywidgets.interact(lambda x: x, x=(0, 9))"])
     if way == "run":
-        assert course.run("01", {})
-        done = nbformat.read(three_chapters / "build" / "01_test.ipynb", 4)
-        page = (three_chapters / "build" / "01_test.html").read_text()
-        assert "kept" in page and "widget-view" not in page and not re.search(r"""(src|href)=["']https?://""", page)
+        (executed,) = course.run("01", {})
+        assert executed.error is None
+        done = nbformat.read(executed.path, 4)
     else:
         done = nbformat.read(chapters / "01_test.ipynb", 4)
         assert course.execute(done, chapters) is None
@@ -274,9 +284,10 @@ def test_an_unknown_chapter_is_said():
 @pytest.mark.parametrize("number", ["01", "02", "03", "05", "06", "07"])
 def test_a_chapter_runs_on_real_photographs_with_other_classes(camvid, number, monkeypatch, tmp_path):
     monkeypatch.setattr(course, "BUILD", tmp_path)
-    assert course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
+    (executed,) = course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
+    assert executed.error is None
     if number in ("01", "03"):  # these print class names
-        assert "pole" in next(tmp_path.glob("*.ipynb")).read_text()
+        assert "pole" in executed.path.read_text()
 
 
 @pytest.fixture
@@ -304,13 +315,14 @@ def own_folder(tmp_path):
 @pytest.mark.parametrize("number", ["01", "02", "03", "10"])
 def test_a_chapter_runs_on_few_pictures_of_two_classes_without_void(own_folder, number, monkeypatch, tmp_path):
     monkeypatch.setattr(course, "BUILD", tmp_path / "build")
-    assert course.run(number, {"dataset": str(own_folder)})
+    (executed,) = course.run(number, {"dataset": str(own_folder)})
+    assert executed.error is None
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setattr(course, "BUILD", tmp_path / "file" / "build")
-    with pytest.raises(SystemExit, match="build: Not a directory. Run the course in a copy of your own"):
+    with pytest.raises(SystemExit, match="chapters: Not a directory. Run the course in a copy of your own"):
         course.run("00", {})
 
 

@@ -1,7 +1,7 @@
 """Makes the book, build/book/index.html, of notebooks as they are: `make book`, and `make course` at its end.
 
-book/ holds its order, settings and style. Its pages are the README, the chapters, their exercises without solutions,
-docs/, the READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link that leads nowhere is an error.
+book/ holds its order, settings and style. Its pages are the README, chapters, exercises without solutions, docs/, the
+READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link that leads nowhere is an error.
 """
 
 import ast
@@ -23,18 +23,18 @@ BEYOND = "\n## Installing\n"  # where the README's first page ends
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def build(rows=(), parameters=None):
+def build(executed=(), parameters=None):
     """Make the book and return the path of its first page.
 
-    rows: (path, title, seconds, error, result) of each notebook just executed, which stands in the place of the
-    committed one. Then warnings are no errors: a chapter that failed has its page too.
+    executed: a course.Executed for each notebook that stands in the place of the committed one, by these parameters.
+    Warnings are no errors then: a chapter that failed has its page too.
     """
     part, book = course.BUILD / "book.part", course.BUILD / "book"
     shutil.rmtree(part, ignore_errors=True)
     source, pages = part / "source", part / "_build" / "html"
-    gather(source, rows, parameters)
+    gather(source, executed, parameters)
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source), "-q"]
-    command += ["--path-output", str(part), *([] if rows else ["-W", "--keep-going"])]
+    command += ["--path-output", str(part), *([] if executed else ["-W", "--keep-going"])]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
     if done.returncode or not (pages / "index.html").exists():
         sys.exit(f"The book could not be made; what it was made of is in {source}\n{done.stdout}{done.stderr}")
@@ -45,13 +45,13 @@ def build(rows=(), parameters=None):
     return book / "index.html"
 
 
-def gather(source, rows, parameters):
+def gather(source, executed, parameters):
     """Write all that jupyter-book reads into a folder that is laid out as the course is."""
     chapters = source / "chapters"
     for path in (path for pattern in PAGES for path in course.ROOT.glob(pattern)):
         copy(path, source / path.relative_to(course.ROOT))
-    for path, *_ in rows:
-        copy(path, chapters / path.name)
+    for chapter in executed:
+        copy(chapter.path, chapters / chapter.path.name)
     (chapters / "exercises").mkdir()
     for path in (course.CHAPTERS / "exercises").glob("*.ipynb"):
         nbformat.write(course.without_solutions(nbformat.read(path, 4)), chapters / "exercises" / path.name)
@@ -62,9 +62,8 @@ def gather(source, rows, parameters):
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
     first, rest = (course.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)
     write(source / "README.md", f"# Using the course\n{BEYOND}{rest}")
-    run = this_run(rows, parameters) if rows else ""
-    if run:
-        write(source / "this_run.md", run)
+    if executed:
+        write(source / "this_run.md", this_run(executed, parameters))
         toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
         toc["parts"].insert(0, {"caption": "This run", "chapters": [{"file": "this_run"}]})
         write(source / "_toc.yml", yaml.safe_dump(toc, allow_unicode=True))
@@ -136,17 +135,17 @@ def block(lines):
     return f"````python\n{text}\n````\n\n" if text else ""
 
 
-def this_run(rows, parameters):
+def this_run(executed, parameters):
     """The page of what was just executed: settings, times, results, failures."""
     settings = ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "the shipped data, voc_mini"
-    page = f"# This run\n\nExecuted on {time.strftime('%Y-%m-%d at %H:%M')} with {settings}.\n"
-    page += (
-        "Chapters that are not in the table stand in this book as they came.\n\n| chapter | | time |\n|---|---|---|\n"
+    page = (
+        f"# This run\n\nExecuted on {time.strftime('%Y-%m-%d at %H:%M')} with {settings}. Chapters that are not in the "
     )
-    for path, title, seconds, error, _ in rows:
+    page += "table are in this book as they came with the course.\n\n| chapter | | time |\n|---|---|---|\n"
+    for path, title, seconds, error, _ in executed:
         page += f"| [{title}](chapters/{path.name}) | {'**failed**' if error else 'executed'} | {seconds:.0f} s |\n"
-    page += f"| together | | {sum(row[2] for row in rows):.0f} s |\n"
-    for _, title, _, error, result in rows:
+    page += f"| together | | {sum(chapter.seconds for chapter in executed):.0f} s |\n"
+    for _, title, _, error, result in executed:
         if error or result:
             page += f"\n## {title}\n\n````text\n{ANSI.sub('', error or result).rstrip()}\n````\n"
     return page

@@ -1,19 +1,19 @@
 """Executes chapters: `make course`, `make refresh`, `make exercises` call this.
 
-run        chapters on any data set into build/: notebooks, HTML pages and an index of times and results
+run        chapters on any data set into build/chapters/, and a book of them with a page of times and results
 refresh    the committed chapters, in place: outputs, and the measured time in each chapter and in the README
 exercises  the students' copies of the exercise notebooks, without solutions, into my_exercises/
 """
 
 import argparse
 import base64
-import copy
-import html
+import collections
 import io
 import os
 import pathlib
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 import time
@@ -28,6 +28,7 @@ import words  # noqa: E402
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
 TIME_LINE = re.compile(r"(?m)^- \*\*Time:\*\* .*$")
+Executed = collections.namedtuple("Executed", "path title seconds error result")
 
 
 def find(number=None, folder=CHAPTERS):
@@ -46,14 +47,16 @@ def title(notebook):
 
 
 def run(number, parameters):
-    """Execute chapters into build/ and write the index; a failing one stops no other. True if all passed."""
+    """Execute chapters into build/chapters/; a failing one stops no other. An Executed for each."""
     import papermill
 
+    folder = BUILD / "chapters"
     try:
-        BUILD.mkdir(exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
     except OSError as error:
-        sys.exit(f"{BUILD}: {error.strerror}. Run the course in a copy of your own, or its notebooks in copies")
-    rows = []
+        sys.exit(f"{folder}: {error.strerror}. Run the course in a copy of your own, or its notebooks in copies")
+    executed = []
     for path in find(number):
         name, start, error = title(nbformat.read(path, 4)), time.time(), None
         print(f"\n{name}", flush=True)
@@ -61,7 +64,7 @@ def run(number, parameters):
         try:
             papermill.execute_notebook(
                 str(path),
-                str(BUILD / path.name),
+                str(folder / path.name),
                 parameters={key: value for key, value in parameters.items() if key in known},
                 cwd=str(CHAPTERS),
                 kernel_name="python3",
@@ -72,19 +75,24 @@ def run(number, parameters):
             print(error, file=sys.stderr)
         seconds = time.time() - start
         print(f"  {'FAILED' if error else 'done'} in {seconds:.0f} s", flush=True)
-        done = nbformat.read(BUILD / path.name, 4)
-        for cell in done.cells:  # from build/ the exercises lie elsewhere
-            cell.source = cell.source.replace("](exercises/", "](../chapters/exercises/")
-        drop_widgets(done)
-        nbformat.write(done, BUILD / path.name)
-        write_page(done, BUILD / f"{path.stem}.html")
-        rows.append((path.stem, name, seconds, error, results(done)))
-    write_index(rows, parameters)
-    failed = [name for _, name, _, error, _ in rows if error]
-    print(f"\n{len(rows) - len(failed)} of {len(rows)} chapters executed in {sum(row[2] for row in rows):.0f} s.")
+        notebook = nbformat.read(folder / path.name, 4)
+        drop_widgets(notebook)
+        nbformat.write(notebook, folder / path.name)
+        executed.append(Executed(folder / path.name, name, seconds, error, results(notebook)))
+    return executed
+
+
+def publish(executed, parameters):
+    """Say how it went and make the book. True if no chapter failed."""
+    import book
+
+    failed = [chapter.title for chapter in executed if chapter.error]
+    seconds = sum(chapter.seconds for chapter in executed)
+    print(f"\n{len(executed) - len(failed)} of {len(executed)} chapters executed in {seconds:.0f} s.")
     if failed:
         print(f"Failed: {'; '.join(failed)}")
-    print(f"Read them in a browser: open {os.path.relpath(BUILD / 'index.html')}")
+    print("Making the book ...", flush=True)
+    print(f"Read it in a browser: open {os.path.relpath(book.build(executed, parameters))}")
     return not failed
 
 
@@ -108,48 +116,6 @@ def results(notebook):
     """What the cells tagged `result` printed."""
     cells = [cell for cell in notebook.cells if "result" in cell.metadata.get("tags", [])]
     return "".join(out.get("text", "") for cell in cells for out in cell.outputs)
-
-
-def write_page(notebook, path):
-    """One chapter as a page that loads nothing from a network."""
-    from nbconvert import HTMLExporter
-
-    notebook = copy.deepcopy(notebook)
-    for cell in notebook.cells:  # with the alternative texts, which nbconvert's template leaves out
-        alt = html.escape(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
-        for output in cell.get("outputs", []):
-            if alt and (png := output.get("data", {}).pop("image/png", None)):
-                output.data["text/html"] = f'<img alt="{alt}" src="data:image/png;base64,{png}">'
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", mermaid_js_url="", jquery_url="")
-    path.write_text(exporter.from_notebook_node(notebook)[0], encoding="utf-8")
-
-
-def write_index(rows, parameters):
-    """The page of times and results."""
-    body = ""
-    for stem, name, seconds, error, result in rows:
-        status = "<strong>failed</strong>" if error else "executed"
-        notes = html.escape(re.sub(r"\x1b\[[0-9;]*m", "", error)) if error else html.escape(result)
-        body += (
-            f'<tr><td><a href="{stem}.html">{html.escape(name)}</a> (<a href="{stem}.ipynb">notebook</a>)</td>'
-            f"<td>{status}</td><td>{seconds:.0f} s</td><td><pre>{notes}</pre></td></tr>\n"
-        )
-    settings = ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "the shipped data, voc_mini"
-    page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Semantic segmentation: the executed course</title>
-<style>
-body {{ font: 16px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }}
-table {{ border-collapse: collapse; }}
-td, th {{ border-bottom: 1px solid #ccc; padding: .4em .8em; text-align: left; vertical-align: top; }}
-pre {{ margin: 0; white-space: pre-wrap; }}
-</style></head><body>
-<h1>Semantic segmentation: the executed course</h1>
-<p>Executed on {time.strftime("%Y-%m-%d at %H:%M")} with {html.escape(settings)},
-in {sum(row[2] for row in rows):.0f} s.</p>
-<table><tr><th>Chapter</th><th></th><th>Time</th><th>Result</th></tr>
-{body}</table></body></html>
-"""
-    (BUILD / "index.html").write_text(page, encoding="utf-8")
 
 
 def refresh(number):
@@ -294,7 +260,8 @@ def main():
             bring(dataset)
         crop = args.crop and list(args.crop)
         given = {"dataset": dataset, "crop_size": crop, "scale": args.scale, "num_epochs": args.epochs}
-        ok = run(args.chapter, {key: value for key, value in given.items() if value is not None})
+        parameters = {key: value for key, value in given.items() if value is not None}
+        ok = publish(run(args.chapter, parameters), parameters)
     else:
         ok = {"refresh": refresh, "exercises": exercises}[args.command](args.chapter)
     sys.exit(0 if ok else 1)
