@@ -24,6 +24,27 @@ def test_grid_of_images_and_labels():
     assert not axes[1, 1].images
 
 
+def test_classes_that_touch_are_parted_by_a_line():
+    label = np.array([[0, 0, 4], [0, 4, 4], [utils.VOID, 4, 4]])
+    (ax, other), *_ = utils.show_images([label, np.full((2, 2), 4)], 1, 2)
+    lines = {tuple(map(tuple, edge)) for edge in ax.collections[0].get_segments()}
+    assert lines == {  # x, y of both ends; none at void, which is drawn itself
+        ((0.5, 0.5), (1.5, 0.5)),
+        ((0.5, 0.5), (0.5, 1.5)),
+        ((1.5, -0.5), (1.5, 0.5)),
+    }
+    assert not other.collections[0].get_segments()
+    assert ax.get_xlim() == (-0.5, 2.5) and ax.get_ylim() == (2.5, -0.5)
+    assert not utils.show_images([label], 1, 1, borders=False)[0, 0].collections
+
+
+def test_style_is_loaded_and_its_colours_have_names():
+    from utils.plotting import BLUE, GREY
+
+    assert plt.rcParams["figure.constrained_layout.use"] and not plt.rcParams["legend.frameon"]
+    assert plt.plot([0, 1])[0].get_color() == BLUE == "#0072B2" and GREY == "#999999"
+
+
 def test_too_many_images_are_refused():
     with pytest.raises(ValueError, match="3 images for a grid of 1 × 2"):
         utils.show_images([np.zeros((2, 2))] * 3, 1, 2)
