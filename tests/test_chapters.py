@@ -3,6 +3,8 @@
 import utils
 
 import ast
+import base64
+import io
 import os
 import pathlib
 import re
@@ -172,6 +174,27 @@ def test_students_copies_are_never_overwritten(monkeypatch, tmp_path):
     copy.write_text("my own work")
     course.exercises("01")
     assert copy.read_text() == "my own work"
+
+
+def test_small_pictures_keep_the_colours_that_a_legend_names():
+    """On a photograph full of colours, with a few pixels of each class."""
+    from utils.plotting import BLUE, GREY
+
+    pixels = np.random.RandomState(0).randint(0, 256, (150, 300, 3), dtype=np.uint8)
+    named = [*utils.VOC_COLORMAP, utils.VOID_COLOR, (255, 255, 255), *(bytes.fromhex(c[1:]) for c in (BLUE, GREY))]
+    for i, color in enumerate(named):
+        pixels[2:6, 10 * i : 10 * i + 8] = tuple(color)
+    drawn = io.BytesIO()
+    Image.fromarray(pixels).save(drawn, "PNG")
+    output = nbformat.v4.new_output("display_data", {"image/png": base64.b64encode(drawn.getvalue()).decode()})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])])
+    course.shrink_pictures(notebook)
+    small = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+    assert small.mode == "P"
+    kept = np.asarray(small.convert("RGB")).astype(int)
+    for i, color in enumerate(named):
+        assert (kept[2:6, 10 * i : 10 * i + 8] == tuple(color)).all(), color
+    assert np.abs(kept - pixels).mean() < 20
 
 
 def _chapter(folder, number, *cells):
