@@ -52,7 +52,7 @@ def _borders(label):
         edges.append([(column - 0.5, row + 0.5), (column + 0.5, row + 0.5)])
     for row, column in np.argwhere((label[:, 1:] != label[:, :-1]) & named[:, 1:] & named[:, :-1]):
         edges.append([(column + 0.5, row - 0.5), (column + 0.5, row + 0.5)])
-    return LineCollection(edges, colors=[np.array(VOID_COLOR) / 255], linewidths=0.8)
+    return LineCollection(edges, colors=[np.array(VOID_COLOR) / 255], linewidths=0.8, capstyle="projecting")
 
 
 def _figsize(imgs, nrows, ncols):
