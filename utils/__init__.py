@@ -17,3 +17,4 @@ from .evaluating import confusion, evaluate
 from .training import seed, train
 from .keeping import train_or_load
 from .predicting import predict
+from .live import Viewer, compare

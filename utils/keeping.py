@@ -20,7 +20,7 @@ from .voc import image_path, label_path
 
 HERE = pathlib.Path(__file__).resolve().parent
 FOLDER = pathlib.Path(os.environ.get("COURSE_KEPT", HERE.parent / "build" / "kept"))
-NOT_TRAINING = {"__init__", "__main__", "classifiers", "cuda", "keeping", "plotting", "predicting", "progress"}
+NOT_TRAINING = {"__init__", "__main__", "classifiers", "cuda", "keeping", "live", "plotting", "predicting", "progress"}
 _stopped = weakref.WeakKeyDictionary()  # nets of trainings that were interrupted: their digests then and at the start
 
 

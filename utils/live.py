@@ -1,0 +1,179 @@
+"""Figures with controls below them, in a running notebook: predictions one by one, nets side by side (08, 09)."""
+
+import html
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from .labelmap import VOID, LabelMap
+from .metrics import SegmentationMetric
+from .plotting import add_legend, overlay, show_images
+from .predicting import predict
+from .tools.notebook import Redrawn, controls, read_upload, uncropped
+from .voc import read_pair
+
+ORDERS = {"as listed": None, "fewest right pixels first": "pixel_acc", "lowest mean IoU first": "mean_iou"}
+_ERRORS = LabelMap(["right", "wrong"], [(0, 0, 0), (213, 94, 0)])  # black: `overlay` leaves it clear
+
+
+class Viewer:
+    """Steps through what a net says of a data set's pictures (chapter 08).
+
+    net: any net that `predict` takes. dataset: a `VOCSegDataset`, whose pictures are shown whole, at its scale.
+    order: "as listed", "fewest right pixels first" or "lowest mean IoU first", each picture scored by itself.
+    All pictures are predicted once, when the first is drawn, and kept as uint8 labels: after more training, make a
+    new Viewer. A class that the data set doesn't have is a ValueError.
+
+    `show()` shows the figure and, in a running notebook, controls below it; `draw(index)` gives the figure alone.
+    """
+
+    def __init__(self, net, dataset, order="as listed"):
+        if order not in ORDERS:
+            raise ValueError(f"order={order!r}: expected one of {', '.join(map(repr, ORDERS))}")
+        self.net, self.dataset, self.order = net, dataset, order
+        self.labels, self.metrics, self.total = [], [], SegmentationMetric(len(dataset.classes))
+
+    def predict_all(self, report=lambda text: None):
+        """Fill `labels`, (H, W) uint8, and `metrics`, a `SegmentationMetric` each; `total` counts all; only once."""
+        for i in range(len(self.labels), len(self.dataset)):
+            image, truth = _pair(self.dataset, i)
+            label, metric = predict(self.net, image).asnumpy(), SegmentationMetric(len(self.dataset.classes))
+            metric.update(truth, label)
+            self.total.update(truth, label)
+            self.metrics.append(metric)
+            self.labels.append(label.astype(np.uint8))
+            report(f"predicting: {i + 1} of {len(self.dataset)} pictures")
+
+    def indices(self, order):
+        """All indices of the data set in one of the orders; pictures without a labelled pixel come last."""
+        if ORDERS[order] is None:
+            return list(range(len(self.dataset)))
+        self.predict_all()
+        return np.argsort([metric.scores()[ORDERS[order]] for metric in self.metrics], kind="stable").tolist()
+
+    def draw(self, index, opacity=0.6):
+        """The figure of one picture: itself; prediction, truth and errors laid over it; the IoU of each class.
+
+        index: place in the data set's list. opacity: of what is laid over, 0 to 1. The legend has the classes that
+        are painted: `overlay` leaves void clear, and classes whose colour is black, such as VOC's background.
+        """
+        self.predict_all()
+        classes, metric, label = self.dataset.classes, self.metrics[index], self.labels[index]
+        image, truth = _pair(self.dataset, index)
+        grey = image.mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8)
+        wrong = np.where(truth == VOID, VOID, label != truth)
+        figure = uncropped(plt.figure(figsize=(10.5, 5.2), layout="constrained"))
+        above, below = figure.subfigures(2, 1)
+        shown = [image, overlay(image, label, classes, opacity), overlay(image, truth, classes, opacity)]
+        shown.append(overlay(grey, wrong, _ERRORS, opacity))
+        share = (wrong == 1).sum() / max(1, (truth != VOID).sum())
+        verdict = f"wrong: {share:.0%} of the labelled pixels" if (truth != VOID).any() else "no labelled pixels"
+        titles = [self.dataset.names[index], "prediction", "truth", verdict]
+        for ax, picture, title in zip(above.subplots(1, 4), shown, titles, strict=True):
+            ax.imshow(picture, interpolation="nearest")
+            ax.set_title(title, fontsize=10)
+            ax.axis("off")
+        painted = {i for i in np.union1d(label, truth) if i != VOID and any(classes.colors[i])}
+        if painted:
+            add_legend(above, painted, classes)
+        self._draw_iou(below.subplots(), metric)
+        return figure
+
+    def _draw_iou(self, ax, metric):
+        """Bars for all pictures, and dots, which are seen at 0 too, for this one."""
+        classes, occurs = self.dataset.classes, np.flatnonzero(~np.isnan(self.total.iou))
+        places, colors = np.arange(len(occurs)), np.array([classes.colors[i] for i in occurs]) / 255
+        ax.bar(places, self.total.iou[occurs], color="#cccccc")
+        ax.scatter(places, metric.iou[occurs], c=colors, edgecolors="black", s=45, zorder=3, clip_on=False)
+        ax.set_xticks(places, [classes.names[i] for i in occurs], rotation=40, ha="right", fontsize=8)
+        here, everywhere = metric.scores()["mean_iou"], self.total.scores()["mean_iou"]
+        title = f"dots: this picture, mean {here:.2f}; bars: all {len(self.dataset)} pictures, mean {everywhere:.2f}"
+        ax.set_title(f"IoU of each class. {title}", fontsize=10)
+        ax.set(ylabel="IoU, 0 to 1", ylim=(0, 1))
+
+    def show(self):
+        """Show the figure; where widgets live, controls below it: previous, next, a slider, order and opacity."""
+        import ipywidgets as widgets
+
+        place = widgets.IntSlider(1, 1, len(self.dataset), description="picture")
+        back, forth = (widgets.Button(description=text) for text in ("◀ previous", "next ▶"))
+        order = widgets.Dropdown(options=list(ORDERS), value=self.order, description="order")
+        opacity = widgets.FloatSlider(0.6, min=0, max=1, step=0.05, description="opacity")
+        live = Redrawn(lambda: self.draw(self.indices(order.value)[place.value - 1], opacity.value))
+
+        def step(by):
+            place.value += by  # a slider keeps within its ends
+
+        def from_the_first(_):
+            if place.value > 1:
+                place.value = 1  # which draws
+            else:
+                live.draw()
+
+        back.on_click(lambda _: step(-1))
+        forth.on_click(lambda _: step(1))
+        order.observe(from_the_first, "value")
+        for slider in place, opacity:
+            slider.observe(live.draw, "value")
+        self.predict_all(live.say)
+        live.draw()
+        controls(widgets.VBox([widgets.HBox([back, forth, place]), widgets.HBox([order, opacity])]))
+
+
+def compare(nets, dataset, index=0, side=1024):
+    """Show one picture's labels by several nets side by side; choose the picture, or upload your own (chapter 09).
+
+    nets: dict of a name for each net, such as {"FCN-32s": net32, "FCN-8s": net8}. dataset: the `VOCSegDataset` to
+    choose from, whose pictures are shown whole, at its scale, and with the truth; index: the first one.
+    side: an upload is reduced by the data set's scale, and further where its longer side still has more pixels than
+    this; above 1536, `predict` works in tiles. What can't be read is said below the figure.
+    """
+    import ipywidgets as widgets
+
+    names = [(name, i) for i, name in enumerate(dataset.names)]
+    choice = widgets.Dropdown(options=names, value=index, description="picture")
+    own = widgets.FileUpload(accept=".jpg,.jpeg,.png", description="your own picture")
+    message = widgets.HTML()
+
+    def chosen(_=None):
+        message.value = ""
+        image, truth = _pair(dataset, choice.value)
+        return draw_labels(nets, dataset.names[choice.value], image, dataset.classes, truth)
+
+    def bring(_):
+        if not own.value:
+            return
+        file, own.value = own.value[0], ()  # emptied, so that the same file can be brought again
+        message.value = f"{html.escape(file.name)}: the nets are at work …"
+        try:
+            image = read_upload(file.name, bytes(file.content), side, dataset.scale)
+        except ValueError as error:
+            message.value = f'<b style="color: var(--jp-error-color1, #b00020)">{html.escape(str(error))}</b>'
+        else:
+            live.put(draw_labels(nets, file.name, image, dataset.classes))
+            height, width = image.shape[:2]
+            message.value = f"{html.escape(file.name)}, as the nets saw it: {height} × {width} pixels"
+
+    live = Redrawn(chosen)
+    choice.observe(live.draw, "value")
+    own.observe(bring, "value")
+    live.draw()
+    controls(widgets.VBox([widgets.HBox([choice, own]), message]))
+
+
+def draw_labels(nets, name, image, classes, truth=None):
+    """The figure of `compare`: a picture (H, W, 3) uint8, each net's label of it, and where it is known the truth."""
+    shown, titles = [image], [name if len(name) <= 24 else f"{name[:23]}…"]
+    for title, net in nets.items():
+        label = predict(net, image).asnumpy()
+        known = np.zeros_like(label, bool) if truth is None else truth != VOID
+        shown.append(label)
+        titles.append(f"{title}: {(label == truth)[known].mean():.0%} right" if known.any() else title)
+    if truth is not None:
+        shown, titles = [*shown, truth], [*titles, "truth"]
+    axes = show_images(shown, 1, len(shown), (10.5, 3), titles, classes)
+    return uncropped(axes[0, 0].figure)
+
+
+def _pair(dataset, index):
+    return read_pair(dataset.root, dataset.names[index], dataset.classes, dataset.scale)
