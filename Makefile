@@ -45,10 +45,10 @@ book: ## make the book, build/book/index.html, of the chapters with their commit
 	$(READY)
 	@.venv/bin/python tools/book.py
 
-lab: ## open the chapters in JupyterLab, without the teacher's menus of nbgrader (tools/jupyter)
+lab: ## open JupyterLab on the index of the chapters, without the teacher's menus of nbgrader (tools/jupyter)
 	$(READY)
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
-		.venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters $(ARGS)
+		.venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters/index.ipynb $(ARGS)
 
 test: ## run the tests: lint, unit tests, every chapter and solution; ARGS=chapters runs one part
 	$(READY)

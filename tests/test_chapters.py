@@ -4,6 +4,7 @@ import utils
 
 import ast
 import base64
+import copy
 import io
 import os
 import pathlib
@@ -133,6 +134,47 @@ def test_readme_quotes_the_chapters_time(path):
     assert row and row.group().endswith(f"| {course.measured(path)} s |")
 
 
+INDEX = nbformat.read(course.CHAPTERS / "index.ipynb", 4)
+"""The notebook on which `make lab` opens."""
+
+
+@EACH_CHAPTER
+def test_the_index_notebook_has_the_chapter_as_it_is(path):
+    """Title, time and number of questions as in the notebooks, what one learns as in the README."""
+    exercises = course.find(path.name[:2], course.CHAPTERS / "exercises")[0]
+    questions = sum(bool(re.match(r"## \d", cell.source)) for cell in nbformat.read(exercises, 4).cells)
+    in_readme = re.search(
+        rf"(?m)^\| \[{path.name[:2]} .*?\) \| (.*?) \|", (ROOT / "README.md").read_text(encoding="utf-8")
+    )
+    row = (
+        f"| [{course.title(nbformat.read(path, 4))}]({path.name}) | {in_readme[1]} | "
+        f"[{questions} questions](exercises/{exercises.name}) | {course.measured(path)} s |"
+    )
+    assert _text(INDEX).splitlines().count(row) == 1, row
+
+
+def test_the_index_notebook_leads_somewhere_and_opens_first():
+    for target in re.findall(r"\]\(([^)#]+)\)", _text(INDEX)):
+        assert (course.CHAPTERS / target).exists(), target
+    parts = re.findall(r"(?m)^\| \*\*(.*?)\*\* \|", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert re.findall(r"(?m)^## ([IV]+ · .*)$", _text(INDEX)) == parts
+    assert not any(cell.outputs or cell.execution_count for cell in _code(INDEX))
+    assert "--LabApp.default_url=/lab/tree/chapters/index.ipynb " in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_index_notebook_makes_copies_of_the_exercises_and_links_them(tmp_path):
+    for folder in "chapters", "tools", "utils/tools":
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    notebook = copy.deepcopy(INDEX)
+    for _ in range(2):  # the second time they are there already
+        assert course.execute(notebook, tmp_path / "chapters") is None
+        text = _code(notebook)[0].outputs[-1].data["text/markdown"]
+        links = [tmp_path / "chapters" / target for target in re.findall(r"\]\((.*?)\)", text)]
+        assert [path.name for path in links] == [path.name for path in EXERCISES]
+        assert all(path.exists() for path in links)
+
+
 @EACH_EXERCISE
 def test_exercises_have_questions_solutions_and_checks(path):
     """In nbgrader's terms: `q2` is a solution, `q2-check` its check, worth points; the rest is given and locked."""
@@ -255,7 +297,10 @@ def test_of_one_chapter_executed_the_others_are_as_they_came(three_chapters):
 
 @pytest.mark.filterwarnings("default")
 def test_refresh_leaves_a_failing_chapter_as_it_was(three_chapters):
-    (three_chapters / "README.md").write_text("| [01 Test](x) | a | ? |\n| [02 Test](x) | a | ? |\n")
+    rows = "| [01 Test](x) | a | ? |\n| [02 Test](x) | a | ? |\n"
+    (three_chapters / "README.md").write_text(rows)
+    index = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(rows)])
+    nbformat.write(index, three_chapters / "chapters" / "index.ipynb")
     before = (three_chapters / "chapters" / "02_test.ipynb").read_bytes()
     for number in "01", "02":
         (three_chapters / "chapters/exercises" / f"{number}_test.ipynb").write_bytes(
@@ -269,6 +314,8 @@ def test_refresh_leaves_a_failing_chapter_as_it_was(three_chapters):
         "language_info",
     }
     assert (three_chapters / "README.md").read_text().startswith("| [01 Test](x) | a | 5 s |\n")
+    index = nbformat.read(three_chapters / "chapters" / "index.ipynb", 4)
+    assert index.cells[0].source == (three_chapters / "README.md").read_text().rstrip("\n") + "\n"
 
 
 @pytest.mark.filterwarnings("default")

@@ -1,7 +1,7 @@
 """Executes chapters: `make course`, `make refresh`, `make exercises` call this.
 
 run        chapters on any data set into build/chapters/, and a book of them with a page of times and results
-refresh    the committed chapters, in place: outputs, and the measured time in each chapter and in the README
+refresh    the committed chapters, in place: outputs, and the measured times, also in the README and the index notebook
 exercises  the students' copies of the exercise notebooks, without solutions, into my_exercises/
 """
 
@@ -138,7 +138,7 @@ def refresh(number):
             save_readme_picture(notebook)
         nbformat.write(notebook, path)
         print(f"{seconds:.0f} s, {path.stat().st_size / 1000:.0f} kB", flush=True)
-    write_times(ROOT / "README.md")
+    write_times(ROOT / "README.md", CHAPTERS / "index.ipynb")
     return ok
 
 
@@ -226,13 +226,22 @@ def measured(path):
     return int(re.search(r"\d+", line.group()).group())
 
 
-def write_times(readme):
-    """Copy the chapters' times into the README's table, whose rows start with the chapter's number."""
-    text = readme.read_text(encoding="utf-8")
+def write_times(readme, index):
+    """Copy the chapters' times into the tables of the README and of the index notebook, where there are such."""
+    readme.write_text(with_times(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    if index.exists():
+        notebook = nbformat.read(index, 4)
+        for cell in notebook.cells:
+            cell.source = with_times(cell.source)
+        nbformat.write(notebook, index)
+
+
+def with_times(text):
+    """A text whose table rows start with a chapter's number and end with its time, with the times of now."""
     for path in find():
         row = re.compile(rf"(?m)^(\| \[{path.name[:2]} .*\| )[^|]*( \|)$")
         text = row.sub(rf"\g<1>{measured(path)} s\g<2>", text)
-    readme.write_text(text, encoding="utf-8")
+    return text
 
 
 def without_solutions(notebook):
