@@ -18,7 +18,7 @@ import course
 import nbformat
 import yaml
 
-PAGES = ["LICENSE", "docs/*", "data/README.md", "benchmarks/README.md", "benchmarks/*.png", "chapters/*.ipynb"]
+PAGES = ["LICENSE", "docs/*", "data/README.md", "benchmarks/README.md", "benchmarks/*.png", "chapters/[0-9]*.ipynb"]
 BEYOND = "\n## Installing\n"  # where the README's first page ends
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
