@@ -385,7 +385,7 @@ def own_folder(tmp_path):
 @pytest.mark.parametrize("number", ["01", "02", "03", "10"])
 def test_a_chapter_runs_on_few_pictures_of_two_classes_without_void(own_folder, number, monkeypatch, tmp_path):
     monkeypatch.setattr(course, "BUILD", tmp_path / "build")
-    (executed,) = course.run(number, {"dataset": str(own_folder)})
+    (executed,) = course.run(number, {"dataset": str(own_folder), "num_epochs": 2})
     assert executed.error is None
 
 
