@@ -258,7 +258,7 @@ held_out = utils.VOCSegDataset(train=False, crop_size=None, scale=0.5)
 held_out.names = rest.names[::5]
 nets, mean_iou, best = {}, {1e-2: 0.080, 1e-3: 0.324, 1e-5: 0.048}, 1e-3
 
-# %% 4 wrong: crops of held_out | every fifth picture, whole
+# %% 4 wrong: crops of held_out | names[::5], whole pictures
 rest = utils.VOCSegDataset(train=True, crop_size=(96, 128), scale=0.5)
 held_out = utils.VOCSegDataset(train=False, crop_size=(96, 128), scale=0.5)
 held_out.names, rest.names = rest.names[::5], [n for i, n in enumerate(rest.names) if i % 5]
