@@ -34,6 +34,51 @@ def by_machine(point):
     return point[0] ** 2 * point[1]
 
 
+# %% 1 wrong: attach_grad forgotten | x.attach_grad() first
+by_hand = [12, 9]
+
+
+def by_machine(point):
+    with autograd.record():
+        f = point[0] ** 2 * point[1]
+    f.backward()
+    return point.grad
+
+
+# %% 1 wrong: nothing recorded | f inside autograd.record()
+by_hand = [12, 9]
+
+
+def by_machine(point):
+    point.attach_grad()
+    f = point[0] ** 2 * point[1]
+    f.backward()
+    return point.grad
+
+
+# %% 1 wrong: NumPy | an NDArray of two numbers
+by_hand = [12, 9]
+
+
+def by_machine(point):
+    point.attach_grad()
+    with autograd.record():
+        f = point[0] ** 2 * point[1]
+    f.backward()
+    return point.grad.asnumpy()
+
+
+# %% 1 wrong: nothing returned | an NDArray of two numbers
+by_hand = [12, 9]
+
+
+def by_machine(point):
+    point.attach_grad()
+    with autograd.record():
+        f = point[0] ** 2 * point[1]
+    f.backward()
+
+
 # %% 1 right: by slices, from a copy
 by_hand = (2 * 3 * 2, 3**2)
 
@@ -83,6 +128,51 @@ def from_net(batch):
     return (batch[0].transpose((1, 2, 0)) * 254.99).astype("uint8")
 
 
+# %% 2 wrong: NumPy | to_net returns a ndarray
+def to_net(picture):
+    return picture.asnumpy().transpose((2, 0, 1))[None].astype(np.float32) / 255
+
+
+def from_net(batch):
+    return nd.array((batch[0].transpose((1, 2, 0)) * 255).round(), dtype="uint8")
+
+
+# %% 2 wrong: NumPy on the way back | from_net returns a ndarray
+def to_net(picture):
+    return picture.astype("float32").transpose((2, 0, 1)).expand_dims(0) / 255
+
+
+def from_net(batch):
+    return (batch[0].transpose((1, 2, 0)) * 255).round().astype("uint8").asnumpy()
+
+
+# %% 2 wrong: divided as whole numbers | uint8 up to
+def to_net(picture):
+    return (picture / 255).transpose((2, 0, 1)).expand_dims(0)
+
+
+def from_net(batch):
+    return (batch[0].transpose((1, 2, 0)) * 255).astype("uint8")
+
+
+# %% 2 wrong: not divided | float32 up to 2
+def to_net(picture):
+    return picture.astype("float32").transpose((2, 0, 1)).expand_dims(0)
+
+
+def from_net(batch):
+    return batch[0].transpose((1, 2, 0)).astype("uint8")
+
+
+# %% 2 wrong: the way back left as float | float32, expected (4, 6, 3), uint8
+def to_net(picture):
+    return picture.astype("float32").transpose((2, 0, 1)).expand_dims(0) / 255
+
+
+def from_net(batch):
+    return (batch[0].transpose((1, 2, 0)) * 255).round()
+
+
 # %% 2 right: by swapping axes one after the other, and adding a half
 def to_net(picture):
     return nd.stack(*(picture[:, :, c] for c in range(3))).astype("float32").expand_dims(0) * (1 / 255)
@@ -118,6 +208,18 @@ net = gluon.nn.HybridSequential()
 net.add(gluon.nn.Dense(16, activation="tanh"), gluon.nn.Dense(1))
 net.initialize(init.Xavier())
 
+# %% 3 wrong: tanh after the chapter's number of steps | tanh often thousands
+net = gluon.nn.HybridSequential()
+net.add(gluon.nn.Dense(8, activation="tanh"), gluon.nn.Dense(1))
+net.initialize(init.Xavier())
+trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5})
+for _ in range(100):
+    with autograd.record():
+        losses = gluon.loss.L2Loss()(net(x), y)
+    losses.backward()
+    trainer.step(len(x))
+
+
 # %% 3 wrong: steps too large | the error is nan
 net = gluon.nn.HybridSequential()
 net.add(gluon.nn.Dense(16, activation="relu"), gluon.nn.Dense(1))
@@ -129,6 +231,18 @@ for _ in range(300):
         losses = loss(net(x), y)
     losses.backward()
     trainer.step(1)
+
+
+# %% 3 right: the chapter's own loop, 200 steps
+net = gluon.nn.HybridSequential()
+net.add(gluon.nn.Dense(8, activation="relu"), gluon.nn.Dense(1))
+net.initialize(init.Xavier())
+trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5})
+for _ in range(200):
+    with autograd.record():
+        losses = gluon.loss.L2Loss()(net(x), y)
+    losses.backward()
+    trainer.step(len(x))
 
 
 # %% 3 right: its own steps of sgd, a sigmoid, and a Block
