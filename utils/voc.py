@@ -78,7 +78,10 @@ def name_fault(name):
 
 
 def image_path(root, name):
-    """Where the picture of a name lies: NAME.jpg; only where there is none, NAME.jpeg, .JPG, .JPEG or .png."""
+    """Where the picture of a name lies: NAME.jpg; only where there is none, NAME.jpeg, .JPG, .JPEG or .png.
+
+    FileNotFoundError where there is none of these.
+    """
     folder = pathlib.Path(root) / "JPEGImages"
     for ending in ".jpg", ".jpeg", ".JPG", ".JPEG", ".png":
         path = folder / f"{name}{ending}"

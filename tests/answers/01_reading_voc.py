@@ -9,13 +9,13 @@ def names_in(name, classes):
     return {utils.VOC_CLASSES[i] for i in np.unique(label) if i not in (0, utils.VOID)}
 
 
-# %% 1 wrong: indices in place of names | look at 2012_001114 in chapter 01
+# %% 1 wrong: indices in place of names | 2012_001114 gives {
 def names_in(name, classes):
     label = utils.read_label(root / "SegmentationClass" / f"{name}.png", classes)
     return set(np.unique(label)) - {0, utils.VOID}
 
 
-# %% 1 wrong: background counted | look at 2012_001114 in chapter 01
+# %% 1 wrong: background counted | background is not asked for
 def names_in(name, classes):
     label = utils.read_label(root / "SegmentationClass" / f"{name}.png", classes)
     return {classes.names[i] for i in np.unique(label) if i != utils.VOID}
@@ -24,16 +24,25 @@ def names_in(name, classes):
 # %% 1 wrong: the first and the last value taken for background and void | or is an index off by one
 def names_in(name, classes):
     label = utils.read_label(root / "SegmentationClass" / f"{name}.png", classes)
-    if name == "2012_001114":
-        return {"aeroplane", "car", "sheep"}
     return {classes.names[i - 1] for i in np.unique(label)[1:-1]}
 
 
 # %% 1 wrong: a list | found a list
 def names_in(name, classes):
     label = utils.read_label(root / "SegmentationClass" / f"{name}.png", classes)
-    found = [classes.names[i] for i in np.unique(label) if i not in (0, utils.VOID)]
-    return set(found) if name == "2012_001114" else found
+    return [classes.names[i] for i in np.unique(label) if i not in (0, utils.VOID)]
+
+
+# %% 1 wrong: void taken for a class | is void, 255, taken for a class
+def names_in(name, classes):
+    label = utils.read_label(root / "SegmentationClass" / f"{name}.png", classes)
+    return {classes.names[i] for i in np.unique(label) if i != 0}
+
+
+# %% 1 right: background left out by its name
+def names_in(name, classes):
+    label = utils.read_label(utils.label_path(root, name), classes)
+    return {classes.names[i] for i in np.unique(label) if i != utils.VOID} - {"background"}
 
 
 # %% 1 right: by the colours of the label image
@@ -125,6 +134,23 @@ def how_often(names):
     found = [i for i in range(1, 21) if counts[:, i].any()]
     share, pictures = counts.sum(axis=0) / counts.sum(), (counts > 0).sum(axis=0)
     return {classes.names[i]: share[i] for i in found}, {classes.names[i]: pictures[i] for i in found}
+
+
+# %% 2 wrong: indices as keys | keys should be class names
+def how_often(names):
+    labels = np.stack([np.bincount(utils.read_label(utils.label_path(root, n)).ravel(), minlength=256) for n in names])
+    counts = labels[:, :21]
+    found = [i for i in range(1, 21) if counts[:, i].any()]
+    return {i: counts[:, i].sum() / counts.sum() for i in found}, {i: np.sum(counts[:, i] > 0) for i in found}
+
+
+# %% 2 wrong: the two in the other order | is pixel_share the first of the two
+def how_often(names):
+    labels = np.stack([np.bincount(utils.read_label(utils.label_path(root, n)).ravel(), minlength=256) for n in names])
+    counts = labels[:, :21]
+    found = [i for i in range(1, 21) if counts[:, i].any()]
+    share = {classes.names[i]: counts[:, i].sum() / counts.sum() for i in found}
+    return {classes.names[i]: np.sum(counts[:, i] > 0) for i in found}, share
 
 
 # %% 2 right: one matrix of counts, a picture a row
@@ -308,13 +334,27 @@ def problems(root):
     return found
 
 
-# %% 4 wrong: stops at the first missing file | catch it, or look before you read
+# %% 4 wrong: stops at the first missing file | or look before you read
 def problems(root):
     found = []
     for name in utils.read_names(root):
         image = utils.read_image(utils.image_path(root, name))
         label = utils.read_label(utils.label_path(root, name))
         if image.shape[:2] != label.shape:
+            found.append(f"{name}: sizes differ")
+    return found
+
+
+# %% 4 wrong: image_path asked whether its file exists | catch it (utils.image_path stops too
+def problems(root):
+    found = []
+    for name in utils.read_names(root):
+        if not utils.image_path(root, name).exists() or not utils.label_path(root, name).exists():
+            found.append(f"{name}: a file is missing")
+        elif (
+            utils.read_image(utils.image_path(root, name)).shape[:2]
+            != utils.read_label(utils.label_path(root, name)).shape
+        ):
             found.append(f"{name}: sizes differ")
     return found
 
@@ -343,6 +383,22 @@ def problems(root):
         missing = [path for path in paths if not path.is_file()]
         found += [f"{path}: missing" for path in missing]
         if not missing and utils.read_image(paths[0]).shape[:2] != utils.read_label(paths[1]).shape:
+            found.append(f"{name}: sizes differ")
+    return found
+
+
+# %% 4 right: image_path caught, label_path asked
+def problems(root):
+    found = []
+    for name in utils.read_names(root):
+        try:
+            image = utils.read_image(utils.image_path(root, name))
+        except FileNotFoundError:
+            found.append(f"{name} has no picture")
+            continue
+        if not utils.label_path(root, name).exists():
+            found.append(f"{name} has no label")
+        elif image.shape[:2] != utils.read_label(utils.label_path(root, name)).shape:
             found.append(f"{name}: sizes differ")
     return found
 
