@@ -232,6 +232,30 @@ def is_transpose(f, g, x_shape, y_shape):
     return True
 
 
+# %% 3 wrong: compared with the sums, which positive numbers keep away from 0 | compare with lengths, not with sums
+def is_transpose(f, g, x_shape, y_shape):
+    for _ in range(10):
+        x, y = np.random.uniform(size=x_shape), np.random.uniform(size=y_shape)
+        fx, gy = f(x), g(y)
+        if fx.shape != tuple(y_shape) or gy.shape != tuple(x_shape):
+            return False
+        if not np.isclose((fx * y).sum(), (x * gy).sum()):
+            return False
+    return True
+
+
+# %% 3 right: positive numbers
+def is_transpose(f, g, x_shape, y_shape):
+    for _ in range(10):
+        x, y = np.random.uniform(size=x_shape), np.random.uniform(size=y_shape)
+        fx, gy = f(x), g(y)
+        if fx.shape != tuple(y_shape) or gy.shape != tuple(x_shape):
+            return False
+        if abs((fx * y).sum() - (x * gy).sum()) > 1e-5 * np.linalg.norm(fx) * np.linalg.norm(y):
+            return False
+    return True
+
+
 # %% 3 right: all pairs first, dot products of flat arrays
 def is_transpose(f, g, x_shape, y_shape):
     rng, faults = np.random.RandomState(7), []
@@ -292,6 +316,15 @@ def by_convolution(x, kernel, stride, padding):
     return layer(nn.Conv2D, kernel[::-1, ::-1])(np.pad(spread, max(padding, len(kernel) - 1)))
 
 
+# %% 4 wrong: the chapter's stamps | and convolve, no stamps
+def by_convolution(x, kernel, stride, padding):
+    (h, w), k = x.shape, len(kernel)
+    out = np.zeros((stride * (h - 1) + k, stride * (w - 1) + k))
+    for i, j in np.ndindex(h, w):
+        out[stride * i : stride * i + k, stride * j : stride * j + k] += x[i, j] * kernel
+    return out[padding : len(out) - padding, padding : out.shape[1] - padding]
+
+
 # %% 4 right: its own convolution, kernel turned by rot90
 def by_convolution(x, kernel, stride, padding):
     (h, w), k = x.shape, len(kernel)
@@ -308,6 +341,47 @@ def by_convolution(x, kernel, stride, padding):
     spread = np.kron(x, np.eye(1, stride * stride).reshape(stride, stride))
     spread = spread[: spread.shape[0] - stride + 1, : spread.shape[1] - stride + 1]
     return nd.array(layer(nn.Conv2D, np.flip(kernel), padding=len(kernel) - 1 - padding)(spread))
+
+
+# %% 4 right: row by row in plain Python
+def by_convolution(x, kernel, stride, padding):
+    (h, w), k = x.shape, len(kernel)
+    b = k - 1 - padding
+    wide = [[0] * (stride * (w - 1) + 1 + 2 * b) for _ in range(stride * (h - 1) + 1 + 2 * b)]
+    for i, j in np.ndindex(h, w):
+        wide[b + stride * i][b + stride * j] = x[i, j]
+    return [
+        [
+            sum(wide[i + a][j + c] * kernel[k - 1 - a, k - 1 - c] for a in range(k) for c in range(k))
+            for j in range(len(wide[0]) - k + 1)
+        ]
+        for i in range(len(wide) - k + 1)
+    ]
+
+
+# %% 4 right: a convolution for each phase
+def by_convolution(x, kernel, stride, padding):
+    (h, w), k = x.shape, len(kernel)
+    out = np.zeros((stride * (h - 1) + k + stride, stride * (w - 1) + k + stride))
+    for r, c in np.ndindex(min(stride, k), min(stride, k)):
+        part = kernel[r::stride, c::stride]
+        a, b = part.shape
+        wide = np.pad(x, ((a - 1, a - 1), (b - 1, b - 1)))
+        y = layer(nn.Conv2D, part[::-1, ::-1])(wide)
+        out[r : r + stride * len(y) : stride, c : c + stride * y.shape[1] : stride] = y
+    return out[padding : stride * (h - 1) + k - padding, padding : stride * (w - 1) + k - padding]
+
+
+# %% 4 right: a convolution by np.fft
+def by_convolution(x, kernel, stride, padding):
+    (h, w), k = x.shape, len(kernel)
+    b = k - 1 - padding
+    spread = np.zeros((stride * (h - 1) + 1, stride * (w - 1) + 1))
+    spread[::stride, ::stride] = x
+    wide = np.pad(spread, b)
+    size = [n + k for n in wide.shape]
+    full = np.fft.irfft2(np.fft.rfft2(wide, size) * np.fft.rfft2(kernel, size), size)
+    return full[k - 1 : wide.shape[0], k - 1 : wide.shape[1]]
 
 
 # %% 5 wrong: hard-coded, all weights the same | multiplied by the same number
