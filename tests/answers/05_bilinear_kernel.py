@@ -96,6 +96,12 @@ def resize_by_layer(x, stride):
     return nd.contrib.BilinearResize2D(x, height=x.shape[2] * stride, width=x.shape[3] * stride, align_corners=False)
 
 
+# %% 3 wrong: two matrix products | use a transposed convolution
+def resize_by_layer(x, stride):
+    enlarge = utils.MatrixUpsampling(x.shape[1], stride, align=False)
+    return enlarge(x) / enlarge(nd.ones_like(x))
+
+
 # %% 3 wrong: kernel of 2s for odd strides too | stride 3: shape (
 def resize_by_layer(x, stride):
     channels = x.shape[1]
@@ -105,6 +111,14 @@ def resize_by_layer(x, stride):
     layer.initialize(init.Zero())
     layer.weight.set_data(utils.bilinear_kernel(channels, 1, 2 * stride))
     return layer(x) / layer(nd.ones_like(x))
+
+
+# %% 3 right: the layer of utils, hybridized
+def resize_by_layer(x, stride):
+    enlarge = utils.BilinearUpsampling(x.shape[1], stride, align=False)
+    enlarge.initialize()
+    enlarge.hybridize()
+    return enlarge(x) / enlarge(nd.ones_like(x))
 
 
 # %% 3 right: the input mended, each channel alone
@@ -132,6 +146,42 @@ for _ in range(10):
         losses = gluon.loss.L2Loss()(layer(x)[:, :, 4:-4, 4:-4], y)
     losses.backward()
     trainer.step(len(x))
+
+# %% 4 wrong: kept under another name | keep the trained Conv2DTranspose as `layer`
+net = nn.Conv2DTranspose(1, 8, 4, 2, use_bias=False, in_channels=1)
+net.initialize(init.Zero())
+trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.02})
+loss = gluon.loss.L2Loss()
+x, y = pairs()
+for _ in range(150):
+    with autograd.record():
+        losses = loss(net(x)[:, :, 4:-4, 4:-4], y)
+    losses.backward()
+    trainer.step(len(x))
+
+# %% 4 wrong: steps far too large, so that nan is left | the kernel is nan from the tent
+layer = nn.Conv2DTranspose(1, 8, 4, 2, use_bias=False, in_channels=1)
+layer.initialize(init.Zero())
+trainer = gluon.Trainer(layer.collect_params(), "sgd", {"learning_rate": 100})
+loss = gluon.loss.L2Loss()
+x, y = pairs()
+for _ in range(200):
+    with autograd.record():
+        losses = loss(layer(x)[:, :, 4:-4, 4:-4], y)
+    losses.backward()
+    trainer.step(1)
+
+# %% 4 wrong: steps too large, numbers left | the steps are too large
+layer = nn.Conv2DTranspose(1, 8, 4, 2, use_bias=False, in_channels=1)
+layer.initialize(init.Zero())
+trainer = gluon.Trainer(layer.collect_params(), "sgd", {"learning_rate": 0.5})
+loss = gluon.loss.L2Loss()
+x, y = pairs()
+for _ in range(10):
+    with autograd.record():
+        losses = loss(layer(x)[:, :, 4:-4, 4:-4], y)
+    losses.backward()
+    trainer.step(1)
 
 # %% 4 wrong: with a bias | the layer has a bias
 layer = nn.Conv2DTranspose(1, 8, 4, 2, in_channels=1)
