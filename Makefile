@@ -50,7 +50,7 @@ lab: ## open JupyterLab on the index of the chapters, without the teacher's menu
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 		.venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters/index.ipynb $(ARGS)
 
-test: ## run the tests: lint, unit tests, every chapter and solution; ARGS=chapters runs one part
+test: ## run the tests: lint, unit tests, the book, every chapter and solution; ARGS=chapters runs one part
 	$(READY)
 	@.venv/bin/python tools/run_tests.py $(ARGS)
 
@@ -58,10 +58,9 @@ test-all: ## everything in make test and what takes longer; what was tried and c
 	$(READY)
 	@.venv/bin/python tools/run_tests.py --all $(ARGS)
 
-test-book: ## make the book and test each page in a browser (Debian: apt-get install chromium chromium-driver)
+test-book: ## make the book and look at each page in Chromium (Debian: apt-get install chromium chromium-driver)
 	$(READY)
-	@.venv/bin/python tools/book.py
-	@.venv/bin/python -m pytest -q -m book tests/test_book.py $(ARGS)
+	@COURSE_BROWSER=needed .venv/bin/python -m pytest -q -m book tests $(ARGS)
 
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
 	@"$(ANY)" utils/tools/check.py

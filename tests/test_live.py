@@ -18,7 +18,7 @@ from browser import chromium
 from conftest import ROOT
 from PIL import Image
 
-pytestmark = pytest.mark.filterwarnings("default")  # Selenium's own; the page's are looked at below
+pytestmark = [pytest.mark.book, pytest.mark.filterwarnings("default")]  # Selenium's own; the page's are looked at below
 TOKEN = "a-token-of-the-tests"
 CELLS = [
     "import utils\n\ntest_set = utils.VOCSegDataset(False, None)\ntest_set.names = test_set.names[:5]\n"

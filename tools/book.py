@@ -57,7 +57,7 @@ def gather(source, executed, parameters):
         nbformat.write(course.without_solutions(nbformat.read(path, 4)), chapters / "exercises" / path.name)
     shutil.copytree(chapters, source.parent / "originals" / "chapters")
     for path in (course.ROOT / "book").iterdir():
-        copy(path, source / ("static" if path.suffix == ".css" else "") / path.name)
+        copy(path, source / ("static" if path.suffix in (".css", ".svg") else "") / path.name)
     mathjax = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
     first, rest = (course.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)
@@ -91,10 +91,12 @@ def write(path, text):
 
 
 def relink(text):
-    """Links as the book needs them: to a name's own code, to the front page; a folder has no page."""
+    """A text with links as the book needs them: to a name's code, to the front page; a folder has no page."""
     text = re.sub(r"\[`(\w+)`\]\((?:\.\./)*utils/\w+\.py\)", r"[`\1`](#utils.\1)", text)
     text = text.replace("README.md#the-chapters", "index.md#the-chapters")
     text = text.replace("[exercises](chapters/exercises)", "exercises")
+    text = re.sub(r"\[[\w./]+\.(?:md|ipynb)\]\(", "[](", text)  # named by its file: the book has the page's title
+    text = re.sub(r"(\d) s \|", "\\1\u00a0s |", text)
     # "New from `utils`: `seed`, and `train`, which chapter 08 explains." Names, up to the first that is none
     listed = re.compile(r"(?:New from `utils`|Explained here): (?:(?:and )?`\w+`(?:, )?)+")
     return listed.sub(lambda names: re.sub(r"(?<=[:,d] )`(\w+)`", r"[`\1`](#utils.\1)", names.group()), text)

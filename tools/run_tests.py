@@ -1,4 +1,4 @@
-"""`make test`: lint, unit tests, every chapter and every solution, with the time of each part.
+"""`make test`: lint, unit tests, the book, every chapter and every solution, with the time of each part.
 
 All parts run, whatever fails; the command fails if one of them did. Parts named as arguments run alone. With --all
 (`make test-all`) the long tests follow, and what tests report (kills survived, what each fault printed) goes to
@@ -25,6 +25,7 @@ def parts(everything):
     yield "lint", [PYTHON, "-m", "ruff", "check", "."]
     yield "format", [PYTHON, "-m", "ruff", "format", "--check", "."]
     yield "tests", [PYTHON, "-m", "pytest", "-q", "tests", "--durations=5"]
+    yield "book", [PYTHON, "-m", "pytest", "-q", "-m", "book", "-rs", "tests", "--durations=5"]
     for folder in "chapters", "chapters/exercises":
         paths = sorted((ROOT / folder).glob("[0-9][0-9]_*.ipynb"))
         yield folder, [*NBVAL, "--durations=5", *(str(path.relative_to(ROOT)) for path in paths)]

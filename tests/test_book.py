@@ -1,0 +1,294 @@
+"""The book: what is in it, that its links resolve, and each page in a browser without a network. `make test-book`.
+
+The browser is a Chromium of the system's, run without a window. Where there is none these tests are skipped, aloud;
+`make test-book` wants it. Screenshots to look at: build/test-book.
+"""
+
+import utils  # noqa: F401
+
+import base64
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import sys
+import threading
+import urllib.parse
+from importlib import resources
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import book as maker
+import course
+
+pytestmark = pytest.mark.book
+MISSING = "no Chromium with its driver on PATH, so the book isn't looked at: apt-get install chromium chromium-driver"
+WIDTHS = {390: 844, 1440: 1000}
+SHOWN = ["index", "chapters/01_reading_voc", "chapters/04_transposed_convolution", "chapters/08_resnet18_fcn"]
+SHOWN += ["chapters/exercises/04_transposed_convolution_exercises", "docs/index", "docs/glossary", "docs/formulas"]
+NOTEBOOKS = [*course.find(), *course.find(folder=course.CHAPTERS / "exercises")]
+
+
+@pytest.fixture(scope="session")
+def book():
+    """The folder of a book that was made for these tests, in build/test-book."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(course, "BUILD", ROOT / "build" / "test-book")
+        return maker.build().parent
+
+
+@pytest.fixture(scope="session")
+def pages(book):
+    """Each page as a tree, by its path in the book."""
+    paths = sorted(path for path in book.rglob("*.html") if "_static" not in path.parts)
+    return {str(path.relative_to(book)): BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in paths}
+
+
+# ---- Without a browser ----
+
+
+def test_each_notebook_has_a_page_and_can_be_downloaded_as_it_is_in_the_course(book, pages):
+    for path in NOTEBOOKS:
+        name = path.relative_to(ROOT)
+        links = [link["href"] for link in pages[str(name.with_suffix(".html"))].select("a.btn-download-source-button")]
+        assert len(links) == 1, name
+        offered = book / name.parent / links[0]
+        if path.parent == course.CHAPTERS:
+            assert offered.read_bytes() == path.read_bytes(), name
+        else:
+            wanted = course.without_solutions(nbformat.read(path, 4))
+            assert [cell.source for cell in nbformat.read(offered, 4).cells] == [cell.source for cell in wanted.cells]
+
+
+def test_no_solution_is_in_the_book(book):
+    files = [path for kind in ("html", "ipynb") for path in book.rglob(f"*exercises.{kind}")]
+    assert len(files) == 2 * len(course.find())
+    for path in files:
+        assert not re.search("BEGIN (SOLUTION|HIDDEN)", path.read_text(encoding="utf-8")), path.name
+
+
+@pytest.mark.parametrize("path", course.find(), ids=lambda path: path.stem)
+def test_a_chapter_begins_with_objective_time_data_and_needs(pages, path):
+    text = pages[f"chapters/{path.stem}.html"].select_one("article").get_text(" ")[:1200]
+    for words in "After this chapter you can", "Time: about", "Data:", "You need:":
+        assert words in re.sub(r"\s+", " ", text).replace(" :", ":"), words
+
+
+def test_the_parts_and_all_that_is_needed_to_look_things_up_are_in_the_contents(pages):
+    contents = pages["index.html"].select_one("nav.bd-links").get_text(" ")
+    for words in "I · Data", "II · Upsampling", "III · Fully convolutional networks", "Index", "Glossary", "References":
+        assert words in contents
+    rows = pages["docs/index.html"].select("section#what-utils-exports tbody tr")
+    assert len(rows) > 50 and all(len(row.select("a[href]")) >= 2 for row in rows)  # its code, and its chapter
+
+
+def test_nothing_is_loaded_from_a_network(book, pages):
+    for name, page in pages.items():
+        for element in page.select(
+            "script[src], img[src], iframe[src], source[src], link[href]:not([rel=next], [rel=prev])"
+        ):
+            assert not re.match("(https?:)?//", element.get("src", element.get("href"))), f"{name}: {element}"
+    for path in book.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", path.read_text(encoding="utf-8")), path
+
+
+def test_links_and_anchors_resolve(book, pages):
+    names = {name: {e["id"] for e in page.select("[id]")} for name, page in pages.items()}
+    for name, page in pages.items():
+        for link in page.select("a[href]"):
+            url = urllib.parse.urlsplit(link["href"])
+            if url.scheme in ("http", "https", "mailto"):
+                continue
+            assert not url.scheme and not url.path.startswith("/"), f"{name}: {link}"
+            target = (
+                os.path.normpath(os.path.join(os.path.dirname(name), urllib.parse.unquote(url.path)))
+                if url.path
+                else name
+            )
+            assert (book / target).is_file(), f"{name}: {link}"
+            anchor = urllib.parse.unquote(url.fragment)
+            assert not anchor or target not in names or anchor in names[target], f"{name}: {link}"
+
+
+def test_each_picture_says_what_it_shows(pages):
+    """In words: neither nothing nor a file's name."""
+    pictures = [(name, image) for name, page in pages.items() for image in page.select("article img")]
+    assert len(pictures) > 70
+    for name, image in pictures:
+        assert " " in image.get("alt", ""), f"{name}: {image}"[:300]
+
+
+# ---- In a browser ----
+
+
+class Server(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture(scope="session")
+def address(book):
+    """Where the book is served, on this machine only."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Server, directory=book)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not (program and driver):
+        (pytest.fail if os.environ.get("COURSE_BROWSER") else pytest.skip)(MISSING)
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for word in (
+        "headless=new",
+        "no-sandbox",
+        "disable-dev-shm-usage",
+        "hide-scrollbars",
+        "force-prefers-reduced-motion",
+    ):
+        options.add_argument(f"--{word}")
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    window.set_script_timeout(300)
+    yield window
+    window.quit()
+
+
+# What is seen of a page. `beyond`: parts to the right of the window that no box of theirs scrolls to.
+LOOK = """
+const [width, done] = arguments;
+const scrolls = e => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+(window.MathJax ? MathJax.startup.promise : Promise.resolve()).then(() => done({
+  width: document.documentElement.scrollWidth,
+  beyond: [...document.querySelectorAll("article *")].filter(e => e.getBoundingClientRect().right > width + 1
+    && !e.closest("mjx-assistive-mml") && !scrolls(e)).map(e => e.outerHTML.slice(0, 200)),
+  broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src),
+  formulas: document.querySelectorAll(".math").length,
+  typeset: document.querySelectorAll(".math mjx-container").length,
+  errors: document.querySelectorAll("[data-mjx-error]").length,
+}))
+"""
+
+
+@pytest.fixture(scope="session")
+def visits(browser, address, pages):
+    """What was seen of each page at each width, (name, width): {}; screenshots of those in SHOWN.
+
+    axe looks at each page once, but at code, whose colours are the same everywhere, in those in SHOWN only.
+    """
+    seen = {}
+    for name in pages:
+        shown = name.removesuffix(".html") in SHOWN
+        for width, height in WIDTHS.items():
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            if width == min(WIDTHS):
+                browser.get(f"{address}/{name}")
+            found = seen[name, width] = browser.execute_async_script(LOOK, width)
+            if shown:
+                found["axe"] = axe(browser)
+                screenshot(browser, f"{name.removesuffix('.html').replace('/', '-')}-{width}.png", width)
+            else:
+                found["axe"] = axe(browser, {"exclude": [[".highlight pre"]]}) if width == max(WIDTHS) else []
+            found["console"] = [row["message"] for row in browser.get_log("browser") if row["level"] == "SEVERE"]
+            found["requests"] = [json.loads(row["message"])["message"] for row in browser.get_log("performance")]
+    return seen
+
+
+def axe(browser, context=None, **options):
+    """What the accessibility checker finds wrong: a line for each element."""
+    browser.execute_script((resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8"))
+    run = "axe.run(arguments[0] || document, arguments[1]).then(arguments[2])"
+    off = {"region": {"enabled": False}}  # the book's title in the sidebar: the theme has it outside of any region
+    off["duplicate-id-active"] = {"enabled": False}  # of the theme's two search fields; WCAG 2.2 gave that rule up
+    options = {"resultTypes": ["violations"], "rules": off, **options}
+    found = browser.execute_async_script(run, context, options)
+    return [f"{rule['id']}: {node['html'][:200]}" for rule in found["violations"] for node in rule["nodes"]]
+
+
+def screenshot(browser, name, width):
+    """The page from its top, at most 4,000 pixels of it."""
+    height = min(4000, browser.execute_script("return document.documentElement.scrollHeight"))
+    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+    (ROOT / "build" / "test-book" / name).write_bytes(base64.b64decode(shot["data"]))
+
+
+def found_in(visits, what):
+    """{page at width: what was found there}, where something was."""
+    return {f"{name} at {width}": found[what] for (name, width), found in visits.items() if found[what]}
+
+
+def test_no_page_reports_an_error(visits):
+    assert not found_in(visits, "console")
+
+
+def test_each_request_is_answered_and_stays_on_this_machine(visits, address):
+    for page, events in found_in(visits, "requests").items():
+        for event in events:
+            what, about = event["method"], event["params"]
+            if what == "Network.requestWillBeSent":
+                assert about["request"]["url"].startswith((address, "data:", "blob:")), page
+            assert what != "Network.loadingFailed", f"{page}: {about}"
+            assert what != "Network.responseReceived" or about["response"]["status"] < 400, (
+                f"{page}: {about['response']['url']}"
+            )
+
+
+def test_pictures_are_there(visits):
+    assert not found_in(visits, "broken")
+
+
+def test_formulas_are_typeset(visits):
+    found = found_in(visits, "formulas")
+    assert len(found) == len(WIDTHS) and min(found.values()) >= 10, found
+    assert found_in(visits, "typeset") == found and not found_in(visits, "errors")
+
+
+def test_no_page_is_wider_than_the_window(visits):
+    assert not {key: found["width"] for key, found in visits.items() if found["width"] > key[1]}
+    assert not found_in(visits, "beyond")
+
+
+def test_axe_finds_nothing_wrong(visits):
+    found = found_in(visits, "axe")
+    assert not found, json.dumps(found, indent=1)
+
+
+def test_contrast_is_enough_in_the_dark_too(browser, address):
+    for name in SHOWN:
+        browser.get(f"{address}/{name}.html")
+        browser.execute_script("document.documentElement.dataset.theme = 'dark'")
+        assert not axe(browser, runOnly=["color-contrast"]), name
+
+
+@pytest.mark.parametrize("how", ["server", "file"])
+def test_search_finds_bilinear(browser, address, book, how):
+    """From a folder too, without a server."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get(f"{address if how == 'server' else book.as_uri()}/search.html?q=bilinear")
+    WebDriverWait(browser, 60).until(lambda window: "finished" in window.find_element(By.ID, "search-results").text)
+    links = browser.find_elements(By.CSS_SELECTOR, "#search-results li a")
+    assert any("chapters/05_bilinear_kernel.html" in link.get_attribute("href") for link in links)
+
+
+def test_the_download_button_gives_the_notebook(browser, address):
+    browser.get(f"{address}/chapters/05_bilinear_kernel.html")
+    link = browser.execute_script("return document.querySelector('a.btn-download-source-button').href")
+    text = browser.execute_async_script("fetch(arguments[0]).then(r => r.text()).then(arguments[1])", link)
+    assert nbformat.reads(text, 4).cells == nbformat.read(course.find("05")[0], 4).cells
