@@ -60,7 +60,7 @@ test-all: ## everything in make test and what takes longer; what was tried and c
 
 test-book: ## make the book and look at each page in Chromium (Debian: apt-get install chromium chromium-driver)
 	$(READY)
-	@COURSE_BROWSER=needed .venv/bin/python -m pytest -q -m book tests $(ARGS)
+	@COURSE_BROWSER=needed .venv/bin/python -m pytest -q -m "book or lab" tests $(ARGS)
 
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
 	@"$(ANY)" utils/tools/check.py

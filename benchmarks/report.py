@@ -156,7 +156,9 @@ def _lines(rows):
         _, pixels, seconds, megabytes = zip(*curve(rows, side), strict=True)
         for values, unit in ([1000 * median for median, _, _ in seconds], "ms"), (megabytes, "MB"):
             slope, start = np.polyfit(pixels, values, 1)
-            yield f"| {side} | {start:.0f} {unit} | {slope:.0f} {unit} | {np.corrcoef(pixels, values)[0, 1] ** 2:.3f} |"
+            with np.errstate(invalid="ignore"):  # of values that are all the same: nan
+                straight = np.corrcoef(pixels, values)[0, 1] ** 2
+            yield f"| {side} | {start:.0f} {unit} | {slope:.0f} {unit} | {straight:.3f} |"
 
 
 def into_readme(path, text):

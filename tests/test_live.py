@@ -18,7 +18,7 @@ from browser import chromium
 from conftest import ROOT
 from PIL import Image
 
-pytestmark = [pytest.mark.book, pytest.mark.filterwarnings("default")]  # Selenium's own; the page's are looked at below
+pytestmark = [pytest.mark.lab, pytest.mark.filterwarnings("default")]  # Selenium's own; the page's are looked at below
 TOKEN = "a-token-of-the-tests"
 CELLS = [
     "import utils\n\ntest_set = utils.VOCSegDataset(False, None)\ntest_set.names = test_set.names[:5]\n"
@@ -89,7 +89,7 @@ def _answers(url, server):
         return False
 
 
-def _until(what, seconds=120):
+def _until(what, seconds=300):
     """What a function returns, once it is true."""
     end = time.time() + seconds
     while not (found := what()):
@@ -106,28 +106,20 @@ def _find(root, css, text=""):
     return driver.execute_script(found, None if driver is root else root, css, text)
 
 
-def _one(driver, css, text="", seconds=120):
+def _one(driver, css, text="", seconds=300):
     return _until(lambda: _find(driver, css, text), seconds)[0]
 
 
 def _open(driver, lab, notebook):
     driver.get(f"{lab}/lab/tree/chapters/{notebook}?token={TOKEN}&reset")
     _one(driver, ".jp-Notebook .jp-Cell")
-    _until(lambda: _find(driver, ".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]"))
+    _one(driver, ".jp-StatusBar-TextItem", "| Idle")  # before that, running cells asks which kernel to take
 
 
 def _run_all(driver):
     """By the menu, and wait until the last cell has run."""
-    from selenium.webdriver import Keys
-
-    started = (
-        "return /\\[[*\\d]/.test([...document.querySelectorAll('.jp-InputPrompt')].map(p => p.textContent).join())"
-    )
-    while not driver.execute_script(started):  # a page that isn't ready yet lets the click go by
-        driver.find_element("css selector", "body").send_keys(Keys.ESCAPE)
-        _one(driver, ".lm-MenuBar-item", "Run").click()
-        _one(driver, ".lm-Menu-item[data-command='runmenu:run-all']").click()
-        time.sleep(5)
+    _one(driver, ".lm-MenuBar-item", "Run").click()
+    _one(driver, ".lm-Menu-item[data-command='runmenu:run-all']").click()
     prompts = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt"  # far ones are there, but not seen
     texts = f"return [...document.querySelectorAll('{prompts}')].map(prompt => prompt.textContent)"
     _until(lambda: all(re.search(r"\[\d+\]", text) for text in driver.execute_script(texts)), 600)
@@ -150,7 +142,7 @@ def _picture(cell):
     return found[0] if len(found) == 1 else None
 
 
-def _changes(cell, act, seconds=120):
+def _changes(cell, act, seconds=300):
     before = _picture(cell)
     assert before
     act()
@@ -258,7 +250,7 @@ def test_compare_takes_a_picture_of_the_list_and_uploads(driver, lab, tmp_path):
     large = tmp_path / "large.png"  # 15 MB, beyond what a notebook server takes unless told to (tools/jupyter)
     Image.fromarray(np.random.randint(0, 256, (2000, 2500, 3), np.uint8)).save(large)
     assert large.stat().st_size > 12e6
-    _changes(cell, lambda: upload(large), 120)
+    _changes(cell, lambda: upload(large))
     _one(cell, ".widget-html", "large.png, as the nets saw it: 819 × 1024 pixels")
     upload(photo)
     _until(lambda: _picture(cell) == shown)
