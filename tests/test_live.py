@@ -234,6 +234,7 @@ def test_compare_takes_a_picture_of_the_list_and_uploads(driver, lab, tmp_path):
     field = _one(driver, "body > input[type=file]")
 
     def upload(path):
+        driver.execute_script("arguments[0].value = ''", field)  # as pressing the button does
         field.send_keys(str(path))
 
     photo = tmp_path / "photo <b>.jpg"
@@ -241,6 +242,9 @@ def test_compare_takes_a_picture_of_the_list_and_uploads(driver, lab, tmp_path):
     shown = _changes(cell, lambda: upload(photo))
     _one(cell, ".widget-html", "photo <b>.jpg, as the nets saw it: ")
     _screenshot(driver, "compare-upload")
+    listed = _changes(cell, lambda: choice.select_by_index(3))  # the one before, again
+    upload(photo)
+    _until(lambda: _picture(cell) == shown != listed)
     broken = tmp_path / "broken.png"
     broken.write_bytes(photo.read_bytes()[:200])
     upload(broken)

@@ -87,8 +87,8 @@ class Viewer:
         ax.scatter(places, metric.iou[occurs], c=colors, edgecolors="black", s=45, zorder=3, clip_on=False)
         ax.set_xticks(places, [classes.names[i] for i in occurs], rotation=40, ha="right", fontsize=8)
         here, everywhere = metric.scores()["mean_iou"], self.total.scores()["mean_iou"]
-        title = f"dots: this picture, mean {here:.2f}; bars: all {len(self.dataset)} pictures, mean {everywhere:.2f}"
-        ax.set_title(f"IoU of each class. {title}", fontsize=10)
+        dots, bars = f"this picture (mean {here:.2f})", f"all {len(self.dataset)} pictures (mean {everywhere:.2f})"
+        ax.set_title(f"IoU of each class: dots for {dots}, bars for {bars}", fontsize=10)
         ax.set(ylabel="IoU, 0 to 1", ylim=(0, 1))
 
     def show(self):
@@ -132,7 +132,8 @@ def compare(nets, dataset, index=0, side=1024):
 
     names = [(name, i) for i, name in enumerate(dataset.names)]
     choice = widgets.Dropdown(options=names, value=index, description="picture")
-    own = widgets.FileUpload(accept=".jpg,.jpeg,.png", description="your own picture")
+    wide = widgets.Layout(width="max-content")
+    own = widgets.FileUpload(accept=".jpg,.jpeg,.png", description="your own picture", layout=wide)
     message = widgets.HTML()
 
     def chosen(_=None):
@@ -151,11 +152,12 @@ def compare(nets, dataset, index=0, side=1024):
             message.value = f'<b style="color: var(--jp-error-color1, #b00020)">{html.escape(str(error))}</b>'
         else:
             live.put(draw_labels(nets, file.name, image, dataset.classes))
+            choice.value = None  # the picture shown is none of the list
             height, width = image.shape[:2]
             message.value = f"{html.escape(file.name)}, as the nets saw it: {height} × {width} pixels"
 
     live = Redrawn(chosen)
-    choice.observe(live.draw, "value")
+    choice.observe(lambda change: change["new"] is not None and live.draw(), "value")
     own.observe(bring, "value")
     live.draw()
     controls(widgets.VBox([widgets.HBox([choice, own]), message]))
