@@ -168,6 +168,7 @@ def browser():
 
 
 # What is seen of a page. `beyond`: parts to the right of the window that no box of theirs scrolls to.
+# `cut`: code that has to be scrolled to be read.
 LOOK = """
 const [width, done] = arguments;
 const scrolls = e => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
@@ -179,6 +180,8 @@ const scrolls = e => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) || 
   formulas: document.querySelectorAll(".math").length,
   typeset: document.querySelectorAll(".math mjx-container").length,
   errors: document.querySelectorAll("[data-mjx-error]").length,
+  cut: [...document.querySelectorAll(".cell_input pre, .highlight-python pre")]
+    .filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent.slice(0, 200)),
 }))
 """
 
@@ -261,6 +264,10 @@ def test_formulas_are_typeset(visits):
 def test_no_page_is_wider_than_the_window(visits):
     assert not {key: found["width"] for key, found in visits.items() if found["width"] > key[1]}
     assert not found_in(visits, "beyond")
+
+
+def test_no_line_of_code_is_cut_in_a_wide_window(visits):
+    assert not {page: cut for page, cut in found_in(visits, "cut").items() if page.endswith("at 1440")}
 
 
 def test_axe_finds_nothing_wrong(visits):

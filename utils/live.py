@@ -12,7 +12,7 @@ from .predicting import predict
 from .tools.notebook import Redrawn, controls, read_upload, uncropped
 from .voc import read_pair
 
-ORDERS = {"as listed": None, "fewest right pixels first": "pixel_acc", "lowest mean IoU first": "mean_iou"}
+_ORDERS = {"as listed": None, "fewest right pixels first": "pixel_acc", "lowest mean IoU first": "mean_iou"}
 _ERRORS = LabelMap(["right", "wrong"], [(0, 0, 0), (213, 94, 0)])  # black: `overlay` leaves it clear
 
 
@@ -28,8 +28,8 @@ class Viewer:
     """
 
     def __init__(self, net, dataset, order="as listed"):
-        if order not in ORDERS:
-            raise ValueError(f"order={order!r}: expected one of {', '.join(map(repr, ORDERS))}")
+        if order not in _ORDERS:
+            raise ValueError(f"order={order!r}: expected one of {', '.join(map(repr, _ORDERS))}")
         self.net, self.dataset, self.order = net, dataset, order
         self.labels, self.metrics, self.total = [], [], SegmentationMetric(len(dataset.classes))
 
@@ -46,10 +46,10 @@ class Viewer:
 
     def indices(self, order):
         """All indices of the data set in one of the orders; pictures without a labelled pixel come last."""
-        if ORDERS[order] is None:
+        if _ORDERS[order] is None:
             return list(range(len(self.dataset)))
         self.predict_all()
-        return np.argsort([metric.scores()[ORDERS[order]] for metric in self.metrics], kind="stable").tolist()
+        return np.argsort([metric.scores()[_ORDERS[order]] for metric in self.metrics], kind="stable").tolist()
 
     def draw(self, index, opacity=0.6):
         """The figure of one picture: itself; prediction, truth and errors laid over it; the IoU of each class.
@@ -97,7 +97,7 @@ class Viewer:
 
         place = widgets.IntSlider(1, 1, len(self.dataset), description="picture")
         back, forth = (widgets.Button(description=text) for text in ("◀ previous", "next ▶"))
-        order = widgets.Dropdown(options=list(ORDERS), value=self.order, description="order")
+        order = widgets.Dropdown(options=list(_ORDERS), value=self.order, description="order")
         opacity = widgets.FloatSlider(0.6, min=0, max=1, step=0.05, description="opacity")
         live = Redrawn(lambda: self.draw(self.indices(order.value)[place.value - 1], opacity.value))
 
