@@ -196,10 +196,18 @@ def test_read_only_folder(monkeypatch):
 def test_without_a_set_up(root, capsys, monkeypatch):
     monkeypatch.delenv("PYTHON", raising=False)
     voc(root, ["a"])
-    assert check.main() == 1
+    assert check.main() == 0, "nothing is broken before the first set-up"
     text = capsys.readouterr().out
-    assert "FIX   set-up" in text and text.strip().splitlines()[-1].endswith("set-up: make setup")
+    assert "note  set-up" in text and "`make setup` installs it" in text.strip().splitlines()[-1]
     assert not (root / ".venv").exists() and not (root / "build").exists()
+
+
+def test_a_set_up_that_did_not_end_is_to_be_repaired(root, capsys, monkeypatch):
+    monkeypatch.setattr(machine, "setup_state", lambda: ("build", "the last set-up did not end"))
+    monkeypatch.setattr(check, "draw", lambda: "")
+    (root / ".venv").mkdir()
+    assert check.main() == 1
+    assert "FIX   set-up                  .venv: the last set-up did not end  -> make setup" in capsys.readouterr().out
 
 
 def test_a_check_that_fails_is_a_row(found, capsys, monkeypatch):

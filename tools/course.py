@@ -28,7 +28,7 @@ import words  # noqa: E402
 
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
-TIME_LINE = re.compile(r"(?m)^- \*\*Time:\*\* .*$")
+TIME_LINE = re.compile(r"(?m)^- \*\*Time:\*\* (.*)$")
 Executed = collections.namedtuple("Executed", "path title seconds error result")
 
 
@@ -59,8 +59,9 @@ def run(number, parameters):
         sys.exit(f"{folder}: {error.strerror}. Run the course in a copy of your own, or its notebooks in copies")
     executed = []
     for path in find(number):
-        name, start, error = title(nbformat.read(path, 4)), time.time(), None
-        print(f"\n{name}", flush=True)
+        notebook, start, error = nbformat.read(path, 4), time.time(), None
+        name, usual = title(notebook), TIME_LINE.search(notebook.cells[0].source)
+        print(f"\n{name}" + (f", {usual[1]} with the course's own data" if usual else ""), flush=True)
         known = papermill.inspect_notebook(str(path))
         try:
             papermill.execute_notebook(
@@ -69,7 +70,7 @@ def run(number, parameters):
                 parameters={key: value for key, value in parameters.items() if key in known},
                 cwd=str(CHAPTERS),
                 kernel_name="python3",
-                progress_bar={"bar_format": "  cell {n} of {total} |{bar:30}| {elapsed}, about {remaining} left"},
+                progress_bar={"bar_format": "  cell {n} of {total} |{bar:30}| {elapsed}"},
             )
         except papermill.PapermillExecutionError as failure:
             error = str(failure)

@@ -47,7 +47,8 @@ def check_python():
         todo = "make setup lets uv bring a 3.11, which needs a network"
         rows = [note("Python", "no {} ({})".format(" or ".join(machine.WANTED), "; ".join(seen)), todo)]
     todo = REDO if state == "refuse" else "make setup"
-    return rows + [fix("set-up", ".venv: " + reason, todo)]
+    row = fix if os.path.isdir(machine.VENV) else note  # nothing is broken before the first set-up
+    return rows + [row("set-up", ".venv: " + reason, todo)]
 
 
 # ---- What is asked of .venv ----
@@ -192,7 +193,10 @@ def main():
         return 1
     bad = [row for row in table if row.mark == "FIX"]
     if not bad:
-        say(f"All {len(table)} checks passed: run `make course`")
+        if os.path.isdir(machine.VENV):
+            say(f"All {len(table)} checks passed: run `make course`")
+        else:
+            say("This machine can run the course: `make setup` installs it")
         return 0
     first = f"{bad[0].what}: {bad[0].todo}"
     verb = "needs" if len(bad) == 1 else "need"
