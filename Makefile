@@ -45,8 +45,9 @@ book: ## make the book, build/book/index.html, of the chapters with their commit
 	$(READY)
 	@.venv/bin/python tools/book.py
 
-lab: ## open JupyterLab on the index of the chapters, without the teacher's menus of nbgrader (tools/jupyter)
+lab: ## open JupyterLab on the index of the chapters and exercises; ARGS=--no-browser: only say the address
 	$(READY)
+	@$(COURSE) exercises > /dev/null || true # what it lacks, it says
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 		.venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters/index.ipynb $(ARGS)
 

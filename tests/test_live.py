@@ -74,6 +74,7 @@ def lab(driver, tmp_path_factory):
     url = f"http://127.0.0.1:{port}"
     try:
         _until(lambda: _answers(url, server), 120)
+        shutil.copytree(ROOT / "my_exercises", folder / "my_exercises")  # which `make lab` has written
         yield url
     finally:
         os.killpg(server.pid, signal.SIGTERM)
@@ -172,6 +173,9 @@ def test_the_index_notebook_opens_first_and_leads_to_chapters_and_pages(driver, 
     _one(driver, ".lm-TabBar-tabLabel", "index.ipynb").click()
     _one(driver, ".jp-RenderedMarkdown a", "03 Colormap lookup").click()
     _one(driver, ".jp-RenderedMarkdown h1", "03 Colormap lookup")
+    _one(driver, ".lm-TabBar-tabLabel", "index.ipynb").click()
+    _until(lambda: _find(driver, ".jp-RenderedMarkdown td a", "4 questions"))[0].click()  # of chapter 00
+    _one(driver, ".jp-RenderedMarkdown h1", "00 Before you start: exercises")
     _quiet(driver)
 
 

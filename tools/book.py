@@ -95,6 +95,7 @@ def relink(text):
     text = re.sub(r"\[`(\w+)`\]\((?:\.\./)*utils/\w+\.py\)", r"[`\1`](#utils.\1)", text)
     text = text.replace("README.md#the-chapters", "index.md#the-chapters")
     text = text.replace("[exercises](chapters/exercises)", "exercises")
+    text = re.sub(r"\[yours\]\(\S+\) \(.*?\), \[solved\]\(", "[](", text)
     text = re.sub(r"\[[\w./]+\.(?:md|ipynb)\]\(", "[](", text)  # named by its file: the book has the page's title
     text = re.sub(r"(\d) s \|", "\\1\u00a0s |", text)
     # "New from `utils`: `seed`, and `train`, which chapter 08 explains." Names, up to the first that is none

@@ -264,7 +264,10 @@ def nbgrader_config():
 def exercises(number):
     """Write the students' copies; one that is already there is the student's own work and stays."""
     folder = ROOT / "my_exercises"
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{folder}: {error.strerror}. Make a copy of the course that is your own")
     for path in find(number, CHAPTERS / "exercises"):
         copy = folder / path.name
         if copy.exists():
