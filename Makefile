@@ -45,11 +45,12 @@ book: ## make the book, build/book/index.html, of the chapters with their commit
 	$(READY)
 	@.venv/bin/python tools/book.py
 
-lab: ## open JupyterLab on the index of the chapters and exercises; ARGS=--no-browser: only say the address
+lab: ## open JupyterLab on the index of chapters and exercises; ARGS="--no-browser --port=8890" elsewhere
 	$(READY)
 	@$(COURSE) exercises > /dev/null || true # what it lacks, it says
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
-		.venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters/index.ipynb $(ARGS)
+		.venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters/index.ipynb \
+		--LabApp.workspaces_dir=build/lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 test: ## run the tests: lint, unit tests, the book, every chapter and solution; ARGS=chapters runs one part
 	$(READY)

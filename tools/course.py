@@ -28,7 +28,8 @@ import words  # noqa: E402
 
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
-TIME_LINE = re.compile(r"(?m)^- \*\*Time:\*\* (.*)$")
+TIME_LINE = re.compile(r"(?m)^- \*\*Time:\*\* .*$")
+WORDS_A_MINUTE, LINES_A_MINUTE = 100, 10  # of somebody who wants to understand them: a guess
 Executed = collections.namedtuple("Executed", "path title seconds error result")
 
 
@@ -59,9 +60,8 @@ def run(number, parameters):
         sys.exit(f"{folder}: {error.strerror}. Run the course in a copy of your own, or its notebooks in copies")
     executed = []
     for path in find(number):
-        notebook, start, error = nbformat.read(path, 4), time.time(), None
-        name, usual = title(notebook), TIME_LINE.search(notebook.cells[0].source)
-        print(f"\n{name}" + (f", {usual[1]} with the course's own data" if usual else ""), flush=True)
+        name, start, error = title(nbformat.read(path, 4)), time.time(), None
+        print(f"\n{name}, {measured(path)} s with the course's own data on two quiet cores", flush=True)
         known = papermill.inspect_notebook(str(path))
         try:
             papermill.execute_notebook(
@@ -134,8 +134,7 @@ def refresh(number):
             continue
         seconds = time.time() - start
         if path.parent == CHAPTERS:
-            line = f"- **Time:** about {rounded(seconds)} s on two processor cores"
-            notebook.cells[0].source = TIME_LINE.sub(line, notebook.cells[0].source)
+            notebook.cells[0].source = TIME_LINE.sub(times(seconds, notebook), notebook.cells[0].source)
             save_readme_picture(notebook)
         nbformat.write(notebook, path)
         print(f"{seconds:.0f} s, {path.stat().st_size / 1000:.0f} kB", flush=True)
@@ -219,6 +218,14 @@ def voc_color(i):
 def rounded(seconds):
     """To 5 s, so that a time is not new each time."""
     return max(5, 5 * round(seconds / 5))
+
+
+def times(seconds, notebook):
+    """The line of a chapter's head: measured for machines, for people estimated from words and lines of code."""
+    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    lines = sum(len(cell.source.splitlines()) for cell in notebook.cells if cell.cell_type == "code")
+    minutes = rounded(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE)
+    return f"- **Time:** runs in about {rounded(seconds)} s on two processor cores; about {minutes} minutes to read"
 
 
 def measured(path):
