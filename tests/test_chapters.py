@@ -271,7 +271,10 @@ def test_a_failing_chapter_stops_no_other_and_is_shown(three_chapters, capfd):
     out, err = capfd.readouterr()
     assert "2 of 3 chapters executed" in out and "Failed: 02 Test" in out and "ZeroDivisionError" in err
     book = three_chapters / "build" / "book"
-    assert f"open {os.path.relpath(book / 'index.html')}" in out and "This run" in (book / "index.html").read_text()
+    assert (
+        f"open {os.path.relpath(book / 'index.html')}" in out
+        and "Times and results of this run" in (book / "index.html").read_text()
+    )
     page = (book / "this_run.html").read_text()
     assert "dataset = mine" in page and "data mine" in page and page.count("<p>executed</p>") == 2
     assert "ZeroDivisionError" in page and "ZeroDivisionError" in (book / "chapters" / "02_test.html").read_text()
@@ -288,6 +291,21 @@ def test_of_one_chapter_executed_the_others_are_as_they_came(three_chapters):
     assert page.count("<p>executed</p>") == 1 and "voc_mini" in page
     kept = nbformat.read(book / "_sources" / "chapters" / "03_test.ipynb", 4)
     assert "third" in kept.cells[1].outputs[0].text
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_chapter_executed_again_takes_its_place_among_the_others(three_chapters, capsys):
+    chapters, given = three_chapters / "build" / "chapters", {"num_epochs": 3}
+    course.run(None, given)
+    _chapter(three_chapters / "chapters", "02", ["print('mended')"])
+    course.run("02", given)
+    assert [row.error is None for row in course.earlier(given)] == [True, True, True]
+    assert "mended" in (chapters / "02_test.ipynb").read_text() and (chapters / "03_test.ipynb").exists()
+    capsys.readouterr()
+    course.run("02", {"num_epochs": 4})
+    assert "were executed with other settings and are dropped" in capsys.readouterr().out
+    assert [row.name for row in course.earlier({"num_epochs": 4})] == ["02_test.ipynb"]
+    assert not (chapters / "03_test.ipynb").exists()
 
 
 @pytest.mark.filterwarnings("default")
@@ -321,7 +339,7 @@ def test_sliders_leave_no_trace_in_what_is_written(three_chapters, way):
     if way == "run":
         (executed,) = course.run("01", {})
         assert executed.error is None
-        done = nbformat.read(executed.path, 4)
+        done = nbformat.read(course.BUILD / "chapters" / executed.name, 4)
     else:
         done = nbformat.read(chapters / "01_test.ipynb", 4)
         assert course.execute(done, chapters) is None
@@ -352,7 +370,7 @@ def test_a_chapter_runs_on_real_photographs_with_other_classes(camvid, number, m
     (executed,) = course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
     assert executed.error is None
     if number in ("01", "03"):  # these print class names
-        assert "pole" in executed.path.read_text()
+        assert "pole" in (tmp_path / "chapters" / executed.name).read_text()
 
 
 @pytest.fixture

@@ -62,4 +62,4 @@ def test_curve_shows_every_number_of_the_history():
     loss, scores = figure.axes
     assert loss.lines[0].get_ydata().tolist() == [1.0, 0.5]
     assert [line.get_ydata()[0] for line in scores.lines[:5]] == [0.5, 0.6, 0.1, 0.7, 0.05]
-    assert "one class everywhere" in [t.get_text() for t in scores.get_legend().get_texts()]
+    assert "dashed: one class everywhere" in [t.get_text() for t in scores.get_legend().get_texts()]

@@ -16,10 +16,10 @@ import time
 
 import course
 import nbformat
-import yaml
 
 PAGES = ["LICENSE", "docs/*", "data/README.md", "benchmarks/README.md", "benchmarks/*.png", "chapters/[0-9]*.ipynb"]
 BEYOND = "\n## Installing\n"  # where the README's first page ends
+RUN = "  - caption: Executed here\n    chapters:\n      - file: this_run\n"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -51,7 +51,7 @@ def gather(source, executed, parameters):
     for path in (path for pattern in PAGES for path in course.ROOT.glob(pattern)):
         copy(path, source / path.relative_to(course.ROOT))
     for chapter in executed:
-        copy(chapter.path, chapters / chapter.path.name)
+        copy(course.BUILD / "chapters" / chapter.name, chapters / chapter.name)
     (chapters / "exercises").mkdir()
     for path in (course.CHAPTERS / "exercises").glob("*.ipynb"):
         nbformat.write(course.without_solutions(nbformat.read(path, 4)), chapters / "exercises" / path.name)
@@ -62,14 +62,21 @@ def gather(source, executed, parameters):
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
     first, rest = (course.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)
     write(source / "README.md", f"# Using the course\n{BEYOND}{rest}")
+    toc = (source / "_toc.yml").read_text(encoding="utf-8")
+    modules = write_code(source / "utils")
+    write(
+        source / "_toc.yml", toc.replace("[glob: utils/*]", f"[{', '.join(f'file: utils/{name}' for name in modules)}]")
+    )
     if executed:
         write(source / "this_run.md", this_run(executed, parameters))
-        toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
-        toc["parts"].insert(0, {"caption": "This run", "chapters": [{"file": "this_run"}]})
-        write(source / "_toc.yml", yaml.safe_dump(toc, allow_unicode=True))
+        write(
+            source / "_toc.yml", (source / "_toc.yml").read_text(encoding="utf-8").replace("parts:\n", f"parts:\n{RUN}")
+        )
         first += "\n**Executed here:** times and results of [this run](this_run.md).\n"
     write(source / "index.md", f"{first}\n{(source / 'index.md').read_text(encoding='utf-8')}")
-    write_code(source / "utils")
+    for path in source.glob("docs/*.md"):
+        if path.stem in ("index", "glossary"):
+            write(path, with_entries(path.read_text(encoding="utf-8")))
     for path in source.rglob("*.md"):
         write(path, relink(path.read_text(encoding="utf-8")))
     for path in chapters.rglob("*.ipynb"):
@@ -77,6 +84,10 @@ def gather(source, executed, parameters):
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = relink(cell.source)
+        if path.parent == chapters:
+            how = f"- **To run it:** `make lab`, then `chapters/{path.name}`\n"
+            notebook.cells[0].source = notebook.cells[0].source.replace("- **Data:**", f"{how}- **Data:**")
+            notebook.cells[-1].source = notebook.cells[-1].source.split("\n\n**Next:**")[0]  # the book has its own
         nbformat.write(notebook, path)
 
 
@@ -103,13 +114,26 @@ def relink(text):
     return listed.sub(lambda names: re.sub(r"(?<=[:,d] )`(\w+)`", r"[`\1`](#utils.\1)", names.group()), text)
 
 
+def with_entries(text):
+    """A page whose tables explain terms, with an entry for each, which the search finds before all else."""
+
+    def entries(row):
+        return "| " + re.sub(r"[^(),`\s][^(),`]*[^(),`\s]", r"{index}`\g<0> <!\g<0>>`", row[1]) + " |"
+
+    return re.sub(r"(?m)^\| (?!(?:term|name|Chinese) \||-|\[)([^|]+) \|", entries, text)
+
+
 def write_code(folder):
-    """A page for each module of `utils`, with a heading for each public name, and one that lists the modules."""
+    """A page for each module of `utils`, with a heading for each public name, and one that lists the modules.
+
+    Returns the modules, in the order in which the course comes to them.
+    """
     utils = course.ROOT / "utils"
     order = re.findall(r"(?m)^from \.(\w+) import", (utils / "__init__.py").read_text(encoding="utf-8"))
     paths = [path for path in sorted(utils.glob("*.py")) if path.stem not in ("__init__", "__main__")]
     listed = "| module | what |\n|---|---|\n"
-    for path in sorted(paths, key=lambda path: order.index(path.stem) if path.stem in order else len(order)):
+    paths.sort(key=lambda path: order.index(path.stem) if path.stem in order else len(order))
+    for path in paths:
         text = path.read_text(encoding="utf-8")
         tree, lines = ast.parse(text), text.splitlines()
         page, start = f"# `utils/{path.name}`\n", 0
@@ -123,6 +147,7 @@ def write_code(folder):
         listed += f"| [`{path.name}`]({path.stem}.md) | {ast.get_docstring(tree).splitlines()[0]} |\n"
     intro = (course.ROOT / "book" / "utils.md").read_text(encoding="utf-8")
     write(folder / "index.md", f"{intro}\n{listed}")
+    return [path.stem for path in paths]
 
 
 def defined(node):
@@ -139,24 +164,34 @@ def block(lines):
 
 
 def this_run(executed, parameters):
-    """The page of what was just executed: settings, times, results, failures."""
+    """The page of what was executed here: settings, times beside those the course came with, results, failures."""
     settings = ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "the shipped data, voc_mini"
     page = (
-        f"# This run\n\nExecuted on {time.strftime('%Y-%m-%d at %H:%M')} with {settings}. Chapters that are not in the "
+        f"# Times and results of this run\n\nExecuted with {settings}. Chapters that are not in the table are in this "
     )
-    page += "table are in this book as they came with the course.\n\n| chapter | | time |\n|---|---|---|\n"
-    for path, title, seconds, error, _ in executed:
-        page += f"| [{title}](chapters/{path.name}) | {'**failed**' if error else 'executed'} | {seconds:.0f} s |\n"
-    page += f"| together | | {sum(chapter.seconds for chapter in executed):.0f} s |\n"
-    for _, title, _, error, result in executed:
+    page += "book as they came with the course. The last column is what they took there, with the shipped data.\n\n"
+    page += "| chapter | when | | time | as it came |\n|---|---|---|---|---|\n"
+    for name, title, seconds, error, _, when in executed:
+        how, came = "**failed**" if error else "executed", course.measured(course.CHAPTERS / name)
+        page += f"| [{title}](chapters/{name}) | {when} | {how} | {seconds:.0f} s | {came} s |\n"
+    page += f"| together | | | {sum(chapter.seconds for chapter in executed):.0f} s | |\n"
+    for name, title, _, error, result, _ in executed:
+        came = course.results(nbformat.read(course.CHAPTERS / name, 4))
         if error or result:
             page += f"\n## {title}\n\n````text\n{ANSI.sub('', error or result).rstrip()}\n````\n"
+        if result and not parameters and not error:
+            same = (
+                "The same as the course came with."
+                if came == result
+                else f"As it came:\n\n````text\n{came.rstrip()}\n````"
+            )
+            page += f"\n{same}\n"
     return page
 
 
 def main():
     start = time.time()
-    print("Making the book ...", flush=True)
+    print("Making the book, about half a minute ...", flush=True)
     path = build()
     print(f"Made in {time.time() - start:.0f} s. Read it in a browser: open {os.path.relpath(path)}")
 

@@ -9,6 +9,7 @@ import argparse
 import base64
 import collections
 import io
+import json
 import os
 import pathlib
 import re
@@ -28,9 +29,10 @@ import words  # noqa: E402
 
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
+RUN = "run.json"  # beside executed chapters: what they were executed with, when and how it went
 TIME_LINE = re.compile(r"(?m)^- \*\*Time:\*\* .*$")
 WORDS_A_MINUTE, LINES_A_MINUTE = 100, 10  # of somebody who wants to understand them: a guess
-Executed = collections.namedtuple("Executed", "path title seconds error result")
+Executed = collections.namedtuple("Executed", "name title seconds error result when")
 
 
 def find(number=None, folder=CHAPTERS):
@@ -49,19 +51,29 @@ def title(notebook):
 
 
 def run(number, parameters):
-    """Execute chapters into build/chapters/; a failing one stops no other. An Executed for each."""
+    """Execute chapters into build/chapters/; a failing one stops no other. An Executed for each.
+
+    One chapter takes its place among those that were executed before with the same parameters.
+    """
     import papermill
 
-    folder = BUILD / "chapters"
+    folder, executed = BUILD / "chapters", []
+    again = {path.name for path in find(number)}
+    before = [row for row in earlier(parameters) if row.name not in again]
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        if not before:
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        note(before, parameters)
     except OSError as error:
         sys.exit(f"{folder}: {error.strerror}. Run the course in a copy of your own, or its notebooks in copies")
-    executed = []
+    seconds = sum(map(measured, find(number)))
+    print(
+        f"About {rounded(seconds)} s with the course's own data on two quiet cores; make book runs nothing", flush=True
+    )
     for path in find(number):
         name, start, error = title(nbformat.read(path, 4)), time.time(), None
-        print(f"\n{name}, {measured(path)} s with the course's own data on two quiet cores", flush=True)
+        print(f"\n{name}, about {measured(path)} s, most of it in cells that train or time", flush=True)
         known = papermill.inspect_notebook(str(path))
         try:
             papermill.execute_notebook(
@@ -80,12 +92,30 @@ def run(number, parameters):
         notebook = nbformat.read(folder / path.name, 4)
         drop_widgets(notebook)
         nbformat.write(notebook, folder / path.name)
-        executed.append(Executed(folder / path.name, name, seconds, error, results(notebook)))
+        when = time.strftime("%Y-%m-%d at %H:%M")
+        executed.append(Executed(path.name, name, seconds, error, results(notebook), when))
+        note(before + executed, parameters)
     return executed
 
 
+def note(executed, parameters):
+    """Write down what lies in build/chapters/."""
+    run = {"parameters": parameters, "chapters": [row._asdict() for row in sorted(executed)]}
+    (BUILD / "chapters" / RUN).write_text(json.dumps(run, indent=1), encoding="utf-8")
+
+
+def earlier(parameters):
+    """The chapters that lie in build/chapters/, if they were executed with these parameters; and why not, if not."""
+    path = BUILD / "chapters" / RUN
+    run = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"chapters": []}
+    if run["chapters"] and run["parameters"] != parameters:
+        print(f"The chapters of {run['chapters'][-1]['when']} were executed with other settings and are dropped.")
+        return []
+    return [Executed(**row) for row in run["chapters"] if (path.parent / row["name"]).is_file()]
+
+
 def publish(executed, parameters):
-    """Say how it went and make the book. True if no chapter failed."""
+    """Say how it went and make the book, with what was executed before, too. True if no chapter failed."""
     import book
 
     failed = [chapter.title for chapter in executed if chapter.error]
@@ -93,8 +123,8 @@ def publish(executed, parameters):
     print(f"\n{len(executed) - len(failed)} of {len(executed)} chapters executed in {seconds:.0f} s.")
     if failed:
         print(f"Failed: {'; '.join(failed)}")
-    print("Making the book ...", flush=True)
-    print(f"Read it in a browser: open {os.path.relpath(book.build(executed, parameters))}")
+    print("Making the book, about half a minute ...", flush=True)
+    print(f"Read it in a browser: open {os.path.relpath(book.build(earlier(parameters), parameters))}")
     return not failed
 
 

@@ -1,4 +1,4 @@
-"""Figures with controls below them, in a running notebook: predictions one by one, nets side by side (08, 09)."""
+"""Figures with controls above them, in a running notebook: predictions one by one, nets side by side (08, 09)."""
 
 import html
 
@@ -24,7 +24,7 @@ class Viewer:
     All pictures are predicted once, when the first is drawn, and kept as uint8 labels: after more training, make a
     new Viewer. A class that the data set doesn't have is a ValueError.
 
-    `show()` shows the figure and, in a running notebook, controls below it; `draw(index)` gives the figure alone.
+    `show()` shows the figure and, in a running notebook, controls above it; `draw(index)` gives the figure alone.
     """
 
     def __init__(self, net, dataset, order="as listed"):
@@ -92,7 +92,7 @@ class Viewer:
         ax.set(ylabel="IoU, 0 to 1", ylim=(0, 1))
 
     def show(self):
-        """Show the figure; where widgets live, controls below it: previous, next, a slider, order and opacity."""
+        """Show the figure; where widgets live, controls above it: previous, next, a slider, order and opacity."""
         import ipywidgets as widgets
 
         place = widgets.IntSlider(1, 1, len(self.dataset), description="picture")
@@ -115,9 +115,9 @@ class Viewer:
         order.observe(from_the_first, "value")
         for slider in place, opacity:
             slider.observe(live.draw, "value")
+        controls(widgets.VBox([widgets.HBox([back, forth, place]), widgets.HBox([order, opacity])]))
         self.predict_all(live.say)
         live.draw()
-        controls(widgets.VBox([widgets.HBox([back, forth, place]), widgets.HBox([order, opacity])]))
 
 
 def compare(nets, dataset, index=0, side=1024):
@@ -126,7 +126,7 @@ def compare(nets, dataset, index=0, side=1024):
     nets: dict of a name for each net, such as {"FCN-32s": net32, "FCN-8s": net8}. dataset: the `VOCSegDataset` to
     choose from, whose pictures are shown whole, at its scale, and with the truth; index: the first one.
     side: an upload is reduced by the data set's scale, and further where its longer side still has more pixels than
-    this; above 1536, `predict` works in tiles. What can't be read is said below the figure.
+    this; above 1536, `predict` works in tiles. What can't be read is said above the figure.
     """
     import ipywidgets as widgets
 
@@ -137,9 +137,11 @@ def compare(nets, dataset, index=0, side=1024):
     message = widgets.HTML()
 
     def chosen(_=None):
-        message.value = ""
-        image, truth = _pair(dataset, choice.value)
-        return draw_labels(nets, dataset.names[choice.value], image, dataset.classes, truth)
+        name, (image, truth) = dataset.names[choice.value], _pair(dataset, choice.value)
+        message.value = f"{name}: the nets are at work …"
+        figure = draw_labels(nets, name, image, dataset.classes, truth)
+        message.value = f"{name}: {image.shape[0]} × {image.shape[1]} pixels"
+        return figure
 
     def bring(_):
         if not own.value:
@@ -159,8 +161,8 @@ def compare(nets, dataset, index=0, side=1024):
     live = Redrawn(chosen)
     choice.observe(lambda change: change["new"] is not None and live.draw(), "value")
     own.observe(bring, "value")
-    live.draw()
     controls(widgets.VBox([widgets.HBox([choice, own]), message]))
+    live.draw()
 
 
 def draw_labels(nets, name, image, classes, truth=None):

@@ -20,8 +20,8 @@ def show_images(imgs, nrows, ncols, figsize=None, titles=None, classes=VOC, lege
     """Draw a grid of images, label images (H, W, 3) and labels (H, W) mixed, row by row; return the axes.
 
     imgs: `NDArray` or NumPy arrays, uint8 colours or class indices. Labels are drawn in their classes' colours, with
-    a legend of the classes that occur in them below the grid, and a thin line where two classes touch, which shows
-    dark ones on black; void parts them by itself. `legend` and `borders` False leave them out. figsize: (width,
+    a legend of the classes that occur in them below the grid, and a thin white line where two classes touch, which
+    shows dark ones on black; void parts them by itself. `legend` and `borders` False leave them out. figsize: (width,
     height) in inches. titles: one each, or one a column. Axes come as an array of shape (nrows, ncols).
     """
     imgs = [img.asnumpy() if isinstance(img, nd.NDArray) else np.asarray(img) for img in imgs]
@@ -46,13 +46,13 @@ def show_images(imgs, nrows, ncols, figsize=None, titles=None, classes=VOC, lege
 
 
 def _borders(label):
-    """Lines along the edges of pixels between two classes, as cream as the band of void that labels have there."""
+    """White lines along the edges of pixels between two classes: no class has that colour, and neither has void."""
     named, edges = label != VOID, []
     for row, column in np.argwhere((label[1:] != label[:-1]) & named[1:] & named[:-1]):
         edges.append([(column - 0.5, row + 0.5), (column + 0.5, row + 0.5)])
     for row, column in np.argwhere((label[:, 1:] != label[:, :-1]) & named[:, 1:] & named[:, :-1]):
         edges.append([(column + 0.5, row - 0.5), (column + 0.5, row + 0.5)])
-    return LineCollection(edges, colors=[np.array(VOID_COLOR) / 255], linewidths=0.8, capstyle="projecting")
+    return LineCollection(edges, colors="white", linewidths=0.8, capstyle="projecting")
 
 
 def _figsize(imgs, nrows, ncols):
@@ -117,7 +117,7 @@ class LiveCurve:
         for value, color in zip(self.baseline or (), (BLUE, RED), strict=False):
             right.axhline(value, color=color, linestyle="--", linewidth=1)
         if self.baseline:
-            right.plot([], [], color=GREY, linestyle="--", linewidth=1, label="one class everywhere")
+            right.plot([], [], color="black", linestyle="--", linewidth=1, label="dashed: one class everywhere")
         right.set(title="Scores", ylabel="score, 0 to 1", ylim=(0, 1))
         right.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         for ax in left, right:

@@ -1,4 +1,4 @@
-"""What a notebook shows and changes in place: a figure with controls below it, a picture that someone brings."""
+"""What a notebook shows and changes in place: a figure with controls above it, a picture that someone brings."""
 
 import pathlib
 import tempfile
@@ -47,7 +47,7 @@ def controls(box):
 
 
 def uncropped(figure):
-    """The figure with a frame that isn't seen: notebooks crop figures, and the controls below would jump about."""
+    """The figure with a frame that isn't seen: notebooks crop figures, and what stands below would jump about."""
     figure.add_artist(Rectangle((0, 0), 1, 1, fill=False, linewidth=0))
     return figure
 
