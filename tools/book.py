@@ -16,10 +16,10 @@ import time
 
 import course
 import nbformat
+import yaml
 
 PAGES = ["LICENSE", "docs/*", "data/README.md", "benchmarks/README.md", "benchmarks/*.png", "chapters/[0-9]*.ipynb"]
 BEYOND = "\n## Installing\n"  # where the README's first page ends
-RUN = "  - caption: Executed here\n    chapters:\n      - file: this_run\n"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -62,17 +62,15 @@ def gather(source, executed, parameters):
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
     first, rest = (course.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)
     write(source / "README.md", f"# Using the course\n{BEYOND}{rest}")
-    toc = (source / "_toc.yml").read_text(encoding="utf-8")
     modules = write_code(source / "utils")
-    write(
-        source / "_toc.yml", toc.replace("[glob: utils/*]", f"[{', '.join(f'file: utils/{name}' for name in modules)}]")
-    )
+    toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
+    for page in (page for part in toc["parts"] for page in part["chapters"] if page["file"] == "utils/index"):
+        page["sections"] = [{"file": f"utils/{name}"} for name in modules]
     if executed:
         write(source / "this_run.md", this_run(executed, parameters))
-        write(
-            source / "_toc.yml", (source / "_toc.yml").read_text(encoding="utf-8").replace("parts:\n", f"parts:\n{RUN}")
-        )
+        toc["parts"].insert(0, {"caption": "Executed here", "chapters": [{"file": "this_run"}]})
         first += "\n**Executed here:** times and results of [this run](this_run.md).\n"
+    write(source / "_toc.yml", yaml.safe_dump(toc, allow_unicode=True, sort_keys=False))
     write(source / "index.md", f"{first}\n{(source / 'index.md').read_text(encoding='utf-8')}")
     for path in source.glob("docs/*.md"):
         if path.stem in ("index", "glossary"):
