@@ -75,9 +75,12 @@ def test_no_solution_is_in_the_book(book):
 
 @pytest.mark.parametrize("path", course.find(), ids=lambda path: path.stem)
 def test_a_chapter_begins_with_objective_time_data_and_needs(pages, path):
-    text = pages[f"chapters/{path.stem}.html"].select_one("article").get_text(" ")[:1200]
-    for words in "After this chapter you can", "Time: about", "Data:", "You need:":
-        assert words in re.sub(r"\s+", " ", text).replace(" :", ":"), words
+    text = pages[f"chapters/{path.stem}.html"].select_one("article").get_text(" ")
+    text = re.sub(r"\s+", " ", text).replace(" :", ":").replace(" ,", ",")
+    run = f"To run it: make lab, then chapters/{path.name}"
+    for words in "After this chapter you can", "Time: runs in about", run, "Data:", "You need:":
+        assert words in text[:1200], words
+    assert "Next: " not in text  # the theme has links of its own
 
 
 def test_the_parts_and_all_that_is_needed_to_look_things_up_are_in_the_contents(pages):
@@ -282,16 +285,43 @@ def test_contrast_is_enough_in_the_dark_too(browser, address):
         assert not axe(browser, runOnly=["color-contrast"]), name
 
 
-@pytest.mark.parametrize("how", ["server", "file"])
-def test_search_finds_bilinear(browser, address, book, how):
-    """From a folder too, without a server."""
+def found_by_search(browser, address, words):
+    """Addresses of what is found, in order."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
-    browser.get(f"{address if how == 'server' else book.as_uri()}/search.html?q=bilinear")
+    browser.get(f"{address}/search.html?q={words}")
     WebDriverWait(browser, 60).until(lambda window: "finished" in window.find_element(By.ID, "search-results").text)
-    links = browser.find_elements(By.CSS_SELECTOR, "#search-results li a")
-    assert any("chapters/05_bilinear_kernel.html" in link.get_attribute("href") for link in links)
+    return [link.get_attribute("href") for link in browser.find_elements(By.CSS_SELECTOR, "#search-results li a")]
+
+
+@pytest.mark.parametrize("how", ["server", "file"])
+def test_search_finds_bilinear(browser, address, book, how):
+    """From a folder too, without a server."""
+    links = found_by_search(browser, address if how == "server" else book.as_uri(), "bilinear")
+    assert any("chapters/05_bilinear_kernel.html" in link for link in links)
+
+
+@pytest.mark.parametrize("words", ["void", "stride", "transposed convolution", "skip connection"])
+def test_search_finds_what_explains_a_term_first(browser, address, words):
+    first = [link.split("#")[0] for link in found_by_search(browser, address, words)[:2]]
+    assert set(first) == {f"{address}/docs/glossary.html", f"{address}/docs/index.html"}
+
+
+def test_paper_cuts_no_code_and_no_output(browser, address):
+    size = {"width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        for name in "chapters/04_transposed_convolution.html", "chapters/08_resnet18_fcn.html":
+            browser.get(f"{address}/{name}")
+            each = (
+                "[...document.querySelectorAll('article pre')].map(e => [e.scrollWidth - e.clientWidth, e.innerText])"
+            )
+            blocks = browser.execute_script(f"return {each}")
+            assert len(blocks) > 30 and not [text for beyond, text in blocks if beyond > 0]
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def test_the_download_button_gives_the_notebook(browser, address):

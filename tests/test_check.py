@@ -222,7 +222,7 @@ def test_all_passed(capsys, monkeypatch):
     monkeypatch.setattr(check, "rows", lambda: [check.ok("a", "1"), check.note("b", "2", "look")])
     monkeypatch.setattr(check, "draw", lambda: "")
     assert check.main() == 0
-    assert "All 2 checks passed: run `make course`" in capsys.readouterr().out
+    assert "All 2 checks passed: `make lab` opens the chapters" in capsys.readouterr().out
 
 
 def test_odd_names_in_a_plain_locale(tmp_path):

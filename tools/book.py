@@ -57,7 +57,7 @@ def gather(source, executed, parameters):
         nbformat.write(course.without_solutions(nbformat.read(path, 4)), chapters / "exercises" / path.name)
     shutil.copytree(chapters, source.parent / "originals" / "chapters")
     for path in (course.ROOT / "book").iterdir():
-        copy(path, source / ("static" if path.suffix in (".css", ".svg") else "") / path.name)
+        copy(path, source / ("static" if path.suffix in (".css", ".js", ".svg") else "") / path.name)
     mathjax = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
     first, rest = (course.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)

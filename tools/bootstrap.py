@@ -328,7 +328,7 @@ def set_up(quiet=False):
             raise
         os.remove(machine.started_path())
         count, seconds = len(machine.installed()), time.time() - start
-        say(f"Ready after {int(seconds)} s: Python {version}, {count} packages in .venv.")
+        say(f"Ready after {int(seconds)} s: Python {version}, {count} packages in .venv. Next: make lab")
 
 
 def main(arguments):

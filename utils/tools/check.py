@@ -194,7 +194,7 @@ def main():
     bad = [row for row in table if row.mark == "FIX"]
     if not bad:
         if os.path.isdir(machine.VENV):
-            say(f"All {len(table)} checks passed: run `make course`")
+            say(f"All {len(table)} checks passed: `make lab` opens the chapters")
         else:
             say("This machine can run the course: `make setup` installs it")
         return 0
