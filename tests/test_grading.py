@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import sys
 import time
+import zipfile
 
 import nbformat
 import pytest
@@ -191,6 +192,26 @@ def test_released_notebooks_hold_no_solution(course_of_two):
         assert not {"SOLUTION", "HIDDEN", "double(5)"} & set(path.read_text().replace('"', " ").split())
         for cell in nbformat.read(path, 4).cells[1:]:
             assert cell.metadata.get("editable", True) == cell.metadata.nbgrader.solution
+
+
+def test_the_course_for_students_has_released_notebooks_in_the_place_of_solved_ones(course_of_two):
+    path = grading.GRADING / "release/course.zip"
+    if not path.exists():
+        pytest.skip("no repository of git's here to pack")
+    with zipfile.ZipFile(path) as archive:
+        names = {name.removeprefix("segmentation/"): name for name in archive.namelist()}
+        exercises = sorted(name for name in names if name.startswith("chapters/exercises/") and name[-1] != "/")
+        assert exercises == ["chapters/exercises/01_small.ipynb", "chapters/exercises/02_small.ipynb"]
+        assert {"Makefile", "chapters/index.ipynb", "utils/__init__.py"} <= set(names)
+        assert not [name for name in names if name.startswith("tests")]
+        notebooks = [archive.read(names[name]) for name in names if name.endswith(".ipynb")]
+    assert not any(word in text for text in notebooks for word in (b"### BEGIN SOLUTION", b"### BEGIN HIDDEN"))
+
+
+def test_a_copy_without_solutions_stays_as_it_is():
+    for path in course.find(folder=ROOT / "chapters/exercises"):
+        copy = course.without_solutions(nbformat.read(path, 4))
+        assert "SOLUTION" not in str(copy) and course.without_solutions(copy.copy()) == copy, path.name
 
 
 def test_what_comes_later_is_graded_and_the_rest_stays(graded, course_of_two, tmp_path, capsys):

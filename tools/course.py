@@ -286,6 +286,8 @@ def without_solutions(notebook):
     """The student's copy, as `make release` makes it: no solutions, hidden tests or outputs, checks locked."""
     from nbgrader.preprocessors import ClearHiddenTests, ClearOutput, ClearSolutions, LockCells
 
+    if not any("### BEGIN SOLUTION" in cell.source for cell in notebook.cells):
+        return notebook  # it is such a copy: in the course that students get, all are
     for step in LockCells, ClearSolutions, ClearOutput, ClearHiddenTests:
         notebook, _ = step(config=nbgrader_config()).preprocess(notebook, {})
     return notebook

@@ -1,6 +1,7 @@
 """Releases and grades the exercises with nbgrader: `make release`, `make grade`, `make feedback` call this.
 
-release   what students get, in grading/release/exercises: no solutions, no hidden tests, checks locked
+release   what students get: the exercises without solutions and hidden tests, in grading/release/exercises, and the
+          course with these in the place of the solved ones, grading/release/course.zip
 grade     FOLDER/STUDENT/NN_….ipynb by what was released: grading/grades.csv and grading/report.txt
 feedback  a page for each graded notebook, grading/feedback/STUDENT/exercises/NN_….html
 
@@ -18,7 +19,9 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
+import zipfile
 
 import course
 import nbformat
@@ -59,6 +62,23 @@ def release():
         shutil.copy(path, source)
     tool("GenerateAssignment").start()
     print(f"{len(released())} notebooks for students are in {show(GRADING / 'release' / EXERCISES)}")
+    print(pack(GRADING / "release" / "course.zip"))
+
+
+def pack(target):
+    """Pack what was committed, without the tests, which have answers, and with released notebooks for the solved."""
+    target.unlink(missing_ok=True)
+    words = ["git", "archive", "--prefix=segmentation/", f"--output={target}", "HEAD", "."]
+    words += [":(exclude)tests", ":(exclude)chapters/exercises"]
+    try:
+        subprocess.run(words, cwd=course.ROOT, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        why = getattr(error, "stderr", None) or str(error)
+        return f"No {show(target)}: it is packed from what git has committed, and git says: {why.strip()}"
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted((GRADING / "release" / EXERCISES).glob("*.ipynb")):
+            archive.write(path, f"segmentation/chapters/exercises/{path.name}")
+    return f"The course with these notebooks, without solutions and tests, is {show(target)}"
 
 
 def released():
