@@ -15,6 +15,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 import course
 import grading
+import marks
 
 pytestmark = pytest.mark.filterwarnings("default")  # nbgrader's own
 DOUBLE = """### BEGIN SOLUTION
@@ -107,9 +108,10 @@ def grade(folder, timeout=30):
     with (grading.GRADING / "grades.csv").open() as file:
         for row in csv.DictReader(file):
             assert row["max"] == "1" and row["question"] in ("q1", "q2", "q3")
+            assert row["points"] == ("1" if row["state"] == "right" else "0") and row["state"] in marks.STATES
             if row["exercise"] == "01_small":
                 points.setdefault(row["student"], []).append(int(row["points"]))
-    for line in (grading.GRADING / "report.txt").read_text().splitlines():
+    for line in (grading.GRADING / "report.txt").read_text().split("\nSTUDENTS\n")[1].splitlines():
         if line[0] != " ":
             student = line.split(":")[0]
         report[student] = report.get(student, "") + line + "\n"
@@ -127,6 +129,8 @@ def graded(course_of_two):
     )
     hand_in(folder, "blank")
     hand_in(folder, "cheat", edit=cheat)
+    stub = "\nraise NotImplementedError"  # below the answer, or above it
+    hand_in(folder, "leftover", {"q1": RIGHT["q1"] + stub, "q2": f"four = 5{stub}", "q3": f"{stub}\nz = 11"})
     hand_in(folder, "deleted", RIGHT, drop=("setup", "q1-check", "q2", "q3-given"))
     (folder / "broken").mkdir()
     (folder / "broken/01_small.ipynb").write_text('{"cells": [')
@@ -150,7 +154,8 @@ def graded(course_of_two):
         ("deleted", [1, 0, 1], "q2 was missing: blank"),
         ("broken", [0, 0, 0], "cannot be read as a notebook (NotJSONError: "),
         ("broken", [0, 0, 0], "02_small (1).ipynb: no exercise's name"),
-        ("nothing", [0, 0, 0], "01_small: 0 of 3\n    not handed in"),
+        ("nothing", [0, 0, 0], "  01_small: not handed in"),
+        ("leftover", [1, 0, 0], "q2-check: AssertionError: four is 5\n    q3: NotImplementedError"),
     ],
 )
 def test_marks_and_what_the_report_says(graded, student, points, said):
@@ -158,7 +163,36 @@ def test_marks_and_what_the_report_says(graded, student, points, said):
 
 
 def test_each_folder_is_a_student_and_nothing_else(graded):
-    assert len(graded) == 8
+    assert len(graded) == 9
+
+
+def test_the_report_begins_with_totals_and_with_each_question(graded):
+    text = (grading.GRADING / "report.txt").read_text()
+    points, questions, _ = text.split("\n\n")
+    table = {line.split()[0]: line.split()[1:] for line in points.splitlines()[1:]}
+    assert table["right"] == ["3", "3", "6"] and table["wrong"] == ["1", "-", "1"], text
+    assert "  01 q1: 4 of 8 right; 1 wrong, 2 blank, 1 not graded\n    1 × double(5) gives 6\n" in questions, text
+    assert "  02 q1: 1 of 1 right\n" in questions, text
+
+
+def test_messages_that_differ_in_numbers_only_count_as_one():
+    said = {"anna": "12.0", "ben": "7", "eva": "nan"}
+    found = {(name, "01_a", "q1"): [0, "wrong", f"q1-check: AssertionError: {said[name]} pixels"] for name in said}
+    lines = marks.questions(found, {"01_a": {"q1": 1}})
+    assert lines[1:] == ["  01 q1: 0 of 3 right; 3 wrong", "    2 × 12.0 pixels", "    1 × nan pixels"]
+
+
+def test_what_nobody_handed_in_is_no_row(course_of_two, tmp_path):
+    answers = {"q1": [1, "right", ""], "q2": [0, "blank", ""], "q3": [0, "wrong", "q3-check: AssertionError: z is 12"]}
+    record = {"02_small": {"answers": answers, "notes": []}, "other files": {"notes": []}}
+    release = nbformat.read(course_of_two.parent / "grading/release/exercises/02_small.ipynb", 4)
+    marks.write(tmp_path, {"anna": record}, {"01_small": release, "02_small": release})
+    assert (tmp_path / "grades.csv").read_text().splitlines() == [
+        "student,exercise,question,points,max,state",
+        "anna,02_small,q1,1,1,right",
+        "anna,02_small,q2,0,1,blank",
+        "anna,02_small,q3,0,1,wrong",
+    ]
 
 
 @pytest.mark.long
@@ -230,9 +264,18 @@ def test_pages_for_students_load_nothing_from_a_network(graded):
     grading.feedback()
     pages = {path.parts[-3]: path.read_text() for path in (grading.GRADING / "feedback").rglob("01_small.html")}
     assert {"right", "blank", "deleted"} <= set(pages)
+    assert "q1</a>: blank, 0 of 1. </li>" in pages["blank"] and "Test cell" not in pages["blank"]
     assert "NotImplementedError" in pages["blank"] and "NotImplementedError" not in pages["right"]
     for page in pages.values():
         assert not any(f'{attribute}="http' in page for attribute in ("src", "href"))
+
+
+def test_a_page_begins_with_the_questions_and_what_failed():
+    page = '<li><a href="#q2-check">Test cell</a> (Score: 0.0 / 1.0)</li> <li><a href="#comment-q2">Comment</a></li>'
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("## 2. The way to a net, `NCHW`\n\nOf")])
+    head = marks.with_head(page, notebook, {"q2": [0, "wrong", "q2-check: AssertionError: expected a < b"]})
+    expected = "The way to a net, NCHW</a>: wrong, 0 of 1. expected a &lt; b</li> "
+    assert head == f'<li><a href="#q2-check">{expected}'
 
 
 def test_students_see_none_of_nbgrader_s_menus():

@@ -11,7 +11,6 @@ no wall against malice (docs/teaching.md).
 
 import argparse
 import copy
-import csv
 import hashlib
 import json
 import logging
@@ -24,6 +23,7 @@ import sys
 import zipfile
 
 import course
+import marks
 import nbformat
 import psutil
 
@@ -91,12 +91,6 @@ def grade_id(cell):
     return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
-def points_of(notebook):
-    """Question → points that it is worth."""
-    graded = [cell.metadata.nbgrader for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
-    return {kind.grade_id.removesuffix("-check"): kind.points for kind in graded}
-
-
 def rebuilt(submission, release):
     """The released notebook with the student's solutions, and further cells, in their places; and what was amiss."""
     notebook, notes = copy.deepcopy(release), []
@@ -126,38 +120,51 @@ def rebuilt(submission, release):
 
 
 def grade_notebook(student, name, path, release, timeout):
-    """Question → points of one notebook, and sentences on what went wrong."""
-    points = dict.fromkeys(points_of(release), 0)
+    """Question → [points, state, message] of one notebook, and sentences on what was amiss with it."""
+    worth = marks.points_of(release)
+    answers = {question: [0, "not graded", ""] for question in worth}
     for kind, suffix in ("autograded", "ipynb"), ("feedback", "html"):  # what came before counts no more
         (GRADING / kind / student / EXERCISES / f"{name}.{suffix}").unlink(missing_ok=True)
     try:
         notebook, notes = rebuilt(nbformat.read(path, 4), release)
     except Exception as error:  # whatever a file may hold
-        return points, [f"cannot be read as a notebook ({type(error).__name__}: {str(error)[:100]}): ask for it again"]
+        return answers, [f"cannot be read as a notebook ({type(error).__name__}: {str(error)[:100]}): ask for it again"]
     submitted = GRADING / "submitted" / student / EXERCISES / f"{name}.ipynb"
     submitted.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, submitted)
     error = in_a_process(student, name, timeout)
     graded = GRADING / "autograded" / student / EXERCISES / f"{name}.ipynb"
     if error or not graded.exists():
-        return points, [*notes, f"not graded: {error or 'nbgrader gave up'}. {show(GRADING / 'grading.log')} has more"]
+        return answers, [*notes, f"not graded: {error or 'nbgrader gave up'}. {show(GRADING / 'grading.log')} has more"]
+    failed = what_failed(nbformat.read(graded, 4), release)
     with gradebook() as book:
         for grade in book.find_submission_notebook(name, EXERCISES, student).grades:
-            points[grade.name.removesuffix("-check")] = grade.score
-    return points, notes + what_failed(nbformat.read(graded, 4))
+            question = grade.name.removesuffix("-check")
+            state = ["right", ""] if grade.score >= worth[question] else failed.get(question, ["wrong", ""])
+            answers[question] = [grade.score, *state]
+    return answers, notes + [message for name, (_, message) in failed.items() if name not in worth]
 
 
-def what_failed(notebook):
-    """A sentence on each question's first error."""
-    found = {}
+def what_failed(notebook, release):
+    """Question (or "setup") → what became of it, and its first error; a check's own words before a stub that stayed."""
+    stubs = {grade_id(cell): cell.source.split() for cell in release.cells}
+    kinds = {"AssertionError": "wrong", "CellTimeoutError": "stopped", "NotRun": "not graded"}
+    found, not_run = {}, ""
     for cell in notebook.cells:
         errors = [out for out in cell.get("outputs", []) if out.output_type == "error"]
-        if errors and (name := grade_id(cell)):
-            about = f"{errors[-1].ename}: {' '.join(errors[-1].evalue.split())[:200]}"
-            blank = cell.metadata.nbgrader.solution and errors[-1].ename == "NotImplementedError"
-            question = "not run" if errors[-1].ename == "NotRun" else name.split("-")[0]
-            found.setdefault(question, f"{name}: {'blank' if blank else about}")
-    return [*found.values()]
+        if not errors or not (name := grade_id(cell)):
+            continue
+        kind, says = errors[-1].ename, " ".join(errors[-1].evalue.split())[:300]
+        state, message = kinds.get(kind, "crashed"), f"{name}: {kind}: {says}".rstrip(": ")
+        if kind == "NotImplementedError" and cell.source.split() == stubs[name]:
+            state, message = "blank", ""
+        elif kind == "NotRun":
+            state = "crashed" if f"lost in {name} " in says else state
+            not_run, message = says, "" if says == not_run else message
+        before = found.setdefault(name.split("-")[0], [state, message])
+        if kind == "AssertionError" and before[1].endswith(": NotImplementedError"):
+            before[:] = state, message
+    return found
 
 
 def in_a_process(student, name, timeout):
@@ -192,17 +199,18 @@ def grade_student(folder, releases, timeout):
             odd.append(
                 f"{file.relative_to(folder)}: " + ("a second one" if file.stem in files else "no exercise's name")
             )
-    record["other files"] = {"state": "", "points": {}, "notes": odd}
+    record["other files"] = {"notes": odd}
     save(record, path)
     for name, file in files.items():
         source = GRADING / "source" / EXERCISES / f"{name}.ipynb"
-        state = hashlib.sha256(source.read_bytes() + content(file)).hexdigest()
-        if record.get(name, {}).get("state") == state:
+        digest = hashlib.sha256(source.read_bytes() + content(file)).hexdigest()
+        if record.get(name, {}).get("digest") == digest:
             print(f"  {name}: graded before, unchanged", flush=True)
             continue
-        points, notes = grade_notebook(folder.name, name, file, releases[name], timeout)
-        print(f"  {name}: {sum(points.values()):g} of {sum(points_of(releases[name]).values())}", flush=True)
-        record[name] = {"state": state, "points": points, "notes": notes}
+        answers, notes = grade_notebook(folder.name, name, file, releases[name], timeout)
+        points, worth = sum(points for points, _, _ in answers.values()), sum(marks.points_of(releases[name]).values())
+        print(f"  {name}: {points:g} of {worth}", flush=True)
+        record[name] = {"digest": digest, "answers": answers, "notes": notes}
         save(record, path)
 
 
@@ -235,26 +243,14 @@ def grade(submitted, timeout):
     for number, folder in enumerate(folders, 1):
         print(f"{folder.name} ({number} of {len(folders)})", flush=True)
         grade_student(folder, releases, timeout)
-    write_marks(releases)
-
-
-def write_marks(releases):
-    """Of all that were ever graded: grading/grades.csv, a row for each question, and grading/report.txt."""
-    rows, lines = [("student", "exercise", "question", "points", "max")], []
-    for path in sorted((GRADING / "records").glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        lines.append(f"{path.stem}: {sum(sum(found['points'].values()) for found in record.values()):g} points")
-        for name, worth in ((name, points_of(release)) for name, release in releases.items()):
-            found = record.get(name, {"points": {}, "notes": ["not handed in"]})
-            points = {question: found["points"].get(question, 0) for question in worth}
-            rows += [(path.stem, name, question, f"{points[question]:g}", worth[question]) for question in worth]
-            lines.append(f"  {name}: {sum(points.values()):g} of {sum(worth.values())}")
-            lines += [f"    {note}" for note in found["notes"]]
-        lines += [f"  {note}" for note in record["other files"]["notes"]]
-    with (GRADING / "grades.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
-    (GRADING / "report.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    marks.write(GRADING, records(), releases)
     print(f"Marks: {show(GRADING / 'grades.csv')}; what went wrong, where: {show(GRADING / 'report.txt')}")
+
+
+def records():
+    """Student → record of all that were ever graded."""
+    paths = sorted((GRADING / "records").glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def feedback():
@@ -262,8 +258,12 @@ def feedback():
     if not (GRADING / "autograded").exists():
         sys.exit(f"{show(GRADING)}: nothing is graded; `make grade SUBMITTED=FOLDER` comes first")
     tool("GenerateFeedback").start()
-    for path in (GRADING / "feedback").rglob("*.html"):  # they shall load nothing from a network
-        path.write_text(re.sub(r'<script src="http[^>]*>\s*</script>', "", path.read_text("utf-8")), "utf-8")
+    found, releases = records(), released()
+    for path in (GRADING / "feedback").rglob("*.html"):
+        page = re.sub(r'<script src="http[^>]*>\s*</script>', "", path.read_text("utf-8"))  # nothing from a network
+        if record := found.get(path.parts[-3], {}).get(path.stem):
+            page = marks.with_head(page, releases[path.stem], record["answers"])
+        path.write_text(page, "utf-8")
     print(f"A folder of pages for each student: {show(GRADING / 'feedback')}")
 
 
