@@ -74,7 +74,7 @@ exercises: ## write the exercises without their solutions to my_exercises/, wher
 	$(READY)
 	@$(COURSE) exercises $(call option,chapter,$(CHAPTER))
 
-release: ## write the exercises for a class to grading/release/, and remember their checks for grading (docs/teaching.md)
+release: ## pack the course for a class, exercises without solutions, in grading/release/ (docs/teaching.md)
 	$(READY)
 	@$(GRADING) release
 

@@ -223,6 +223,8 @@ def test_accidents_cost_nobody_else_s_marks(course_of_two, tmp_path, cells, poin
 
 def test_released_notebooks_hold_no_solution(course_of_two):
     for path in (grading.GRADING / "release").rglob("*.ipynb"):
+        alone = course.without_solutions(nbformat.read(course.CHAPTERS / "exercises" / path.name, 4))
+        assert [cell.source for cell in alone.cells] == [cell.source for cell in nbformat.read(path, 4).cells]
         assert not {"SOLUTION", "HIDDEN", "double(5)"} & set(path.read_text().replace('"', " ").split())
         for cell in nbformat.read(path, 4).cells[1:]:
             assert cell.metadata.get("editable", True) == cell.metadata.nbgrader.solution
@@ -244,7 +246,7 @@ def test_the_course_for_students_has_released_notebooks_in_the_place_of_solved_o
 
 def test_a_copy_without_solutions_stays_as_it_is():
     for path in course.find(folder=ROOT / "chapters/exercises"):
-        copy = course.without_solutions(nbformat.read(path, 4))
+        copy = course.without_solutions(nbformat.read(path, 4))  # as `make exercises` writes it
         assert "SOLUTION" not in str(copy) and course.without_solutions(copy.copy()) == copy, path.name
 
 

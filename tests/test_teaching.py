@@ -1,9 +1,14 @@
 """docs/teaching.md: what it quotes stands in the exercises, what it counts on is there."""
 
+import functools
 import re
+import sys
 
 import nbformat
 from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import marks
 
 PAGE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
 EXERCISES = {path.name[:2]: path for path in sorted((ROOT / "chapters/exercises").glob("[0-9][0-9]_*.ipynb"))}
@@ -40,12 +45,31 @@ def test_written_answers_are_those_of_the_notebooks():
     assert set(re.findall(r"(\d\d): (\d)", line)) == asked
 
 
+@functools.cache
+def anchors(path):
+    """The headings of a page or notebook, as links name them."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        text = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown")
+    headings = re.findall(r"(?m)^#+ (.*)$", text)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_weeks_have_two_hours():
+    weeks = re.split(r"\n### Week \d: ", part("Six weeks"))[1:]
+    assert [sum(map(int, re.findall(r"(?m)^\| (\d+) \|", week))) for week in weeks] == [120] * 6
+
+
+def test_states_of_marks_are_explained():
+    line = PAGE.split("- **`grades.csv`**")[1].split("- **`report.txt`**")[0]
+    assert set(re.findall(r"\*([a-z ]+)\*", line)) == set(marks.STATES)
+
+
 def test_links_and_names_lead_somewhere():
     for target, anchor in re.findall(r"\]\(([^)#]+)(?:#([^)]+))?\)", PAGE):
         path = (ROOT / "docs" / target).resolve()
         assert path.exists(), target
-        headings = re.findall(r"(?m)^#+ (.*)$", path.read_text(encoding="utf-8"))
-        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}, anchor
+        assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
     assert "](docs/teaching.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
     targets = re.findall(r"(?m)^([a-z-]+):.*## ", (ROOT / "Makefile").read_text())
     assert set(re.findall(r"`?make ([a-z]+)", PAGE)) - {"each", "of"} <= set(targets)
