@@ -14,7 +14,7 @@ def by_machine(point):
     return nd.array([9, 9])
 
 
-# %% 1 wrong: x₁ derived as if it stood alone | one of the two is wrong
+# %% 1 wrong: x₁ derived as if it stood alone | by_hand is [6, 9], by_machine gives [12.0, 9.0]
 by_hand = [6, 9]
 
 
@@ -101,7 +101,7 @@ def from_net(batch):
     return (batch.reshape((3, 4, 6)).transpose((1, 2, 0)) * 255).round().astype("uint8")
 
 
-# %% 2 wrong: reshape in place of transpose | Pixels moved
+# %% 2 wrong: reshape in place of transpose | did you reshape in place of transpose
 def to_net(picture):
     return picture.astype("float32").reshape((1, 3, *picture.shape[:2])) / 255
 
@@ -110,7 +110,7 @@ def from_net(batch):
     return (batch.reshape((*batch.shape[2:], 3)) * 255).round().astype("uint8")
 
 
-# %% 2 wrong: the batch forgotten | forget the batch
+# %% 2 wrong: the batch forgotten | then add the batch
 def to_net(picture):
     return picture.astype("float32").transpose((2, 0, 1)) / 255
 
@@ -119,13 +119,13 @@ def from_net(batch):
     return (batch.transpose((1, 2, 0)) * 255).round().astype("uint8")
 
 
-# %% 2 wrong: cast without rounding | round before you cast
+# %% 2 wrong: times 254 on the way back | of 72 numbers come back wrong
 def to_net(picture):
     return picture.astype("float32").transpose((2, 0, 1)).expand_dims(0) / 255
 
 
 def from_net(batch):
-    return (batch[0].transpose((1, 2, 0)) * 254.99).astype("uint8")
+    return (batch[0].transpose((1, 2, 0)) * 254).astype("uint8")
 
 
 # %% 2 wrong: NumPy | to_net returns a ndarray
@@ -146,7 +146,7 @@ def from_net(batch):
     return (batch[0].transpose((1, 2, 0)) * 255).round().astype("uint8").asnumpy()
 
 
-# %% 2 wrong: divided as whole numbers | uint8 up to
+# %% 2 wrong: divided as whole numbers | uint8, expected float32: astype first
 def to_net(picture):
     return (picture / 255).transpose((2, 0, 1)).expand_dims(0)
 
@@ -155,7 +155,7 @@ def from_net(batch):
     return (batch[0].transpose((1, 2, 0)) * 255).astype("uint8")
 
 
-# %% 2 wrong: not divided | float32 up to 2
+# %% 2 wrong: not divided | expected up to 1: divide by 255
 def to_net(picture):
     return picture.astype("float32").transpose((2, 0, 1)).expand_dims(0)
 
@@ -171,6 +171,15 @@ def to_net(picture):
 
 def from_net(batch):
     return (batch[0].transpose((1, 2, 0)) * 255).round()
+
+
+# %% 2 right: nothing rounded, as no number needs it
+def to_net(picture):
+    return picture.astype("float32").transpose((2, 0, 1)).expand_dims(0) / 255
+
+
+def from_net(batch):
+    return (batch[0].transpose((1, 2, 0)) * 255).astype("uint8")
 
 
 # %% 2 right: by swapping axes one after the other, and adding a half
@@ -208,7 +217,7 @@ net = gluon.nn.HybridSequential()
 net.add(gluon.nn.Dense(16, activation="tanh"), gluon.nn.Dense(1))
 net.initialize(init.Xavier())
 
-# %% 3 wrong: tanh after the chapter's number of steps | tanh often thousands
+# %% 3 wrong: tanh after the chapter's number of steps | 5,000 with tanh
 net = gluon.nn.HybridSequential()
 net.add(gluon.nn.Dense(8, activation="tanh"), gluon.nn.Dense(1))
 net.initialize(init.Xavier())
@@ -216,6 +225,18 @@ trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5})
 for _ in range(100):
     with autograd.record():
         losses = gluon.loss.L2Loss()(net(x), y)
+    losses.backward()
+    trainer.step(len(x))
+
+
+# %% 3 wrong: averaged twice, as question 4's friend does | averaged twice, by mean()
+net = gluon.nn.HybridSequential()
+net.add(gluon.nn.Dense(8, activation="relu"), gluon.nn.Dense(1))
+net.initialize(init.Xavier())
+trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5})
+for _ in range(200):
+    with autograd.record():
+        losses = gluon.loss.L2Loss()(net(x), y).mean()
     losses.backward()
     trainer.step(len(x))
 
@@ -264,13 +285,13 @@ for _ in range(2000):
     for parameter in net.collect_params().values():
         parameter.set_data(parameter.data() - 0.1 * parameter.grad())
 
-# %% 4 wrong: hard-coded guess | compare first_step
+# %% 4 wrong: hard-coded guess | your step divided by
 times_smaller = 2
 
-# %% 4 wrong: smaller turned round | compare first_step
+# %% 4 wrong: smaller turned round | your step divided by the friend's
 times_smaller = 1 / 40
 
-# %% 4 wrong: both divisions counted | compare first_step
+# %% 4 wrong: both divisions counted | what are first_step
 times_smaller = 40 * 40
 
 # %% 4 wrong: a function in place of a number | should be a number
