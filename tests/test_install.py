@@ -235,6 +235,16 @@ def test_half_a_stamp_is_no_stamp(course):
     expect("complete", "not made by")
 
 
+def test_a_link_to_the_set_up_of_another_copy_is_not_built_anew_through(course, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    (course / ".venv").rename(other)
+    (course / ".venv").symlink_to(other)
+    expect("ok", "")  # its own, on another disk
+    stamp = json.loads(pathlib.Path(machine.stamp_path()).read_text())
+    pathlib.Path(machine.stamp_path()).write_text(json.dumps(stamp | {"root": "/another/copy"}))
+    expect("refuse", ".venv is a link to that of /another/copy")
+
+
 def test_interrupted(course):
     pathlib.Path(machine.started_path()).touch()
     expect("build", "did not end")

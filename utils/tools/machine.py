@@ -219,6 +219,8 @@ def setup_state():
         return "refuse", ".venv has Python {}, expected {}".format(version, " or ".join(WANTED))
     if stamp is None:
         return "complete", ".venv was not made by `make setup`"
+    if stamp["root"] != ROOT and os.path.islink(VENV):  # building anew would empty what it leads to
+        return "refuse", ".venv is a link to that of " + stamp["root"]
     if stamp["root"] != ROOT or stamp["python"] != version:
         return "build", ".venv was moved, or its Python replaced"
     if stamp["fingerprint"] != fingerprint(device):
