@@ -184,6 +184,7 @@ def test_the_sliders_of_chapter_04_move_its_picture(driver, lab):
 
     _open(driver, lab, "sliders.ipynb")
     _run_all(driver)
+    assert len(_until(lambda: _find(driver, ".jp-RenderedMarkdown mjx-container"))) >= 2, "formulas"
     cell = _cell(driver, "_ = interact(picture_of")
     handles = _until(lambda: cell.find_elements("css selector", ".noUi-handle"))
     assert len(handles) == 3
