@@ -73,7 +73,9 @@ def run(number, parameters):
     )
     for path in find(number):
         name, start, error = title(nbformat.read(path, 4)), time.time(), None
-        print(f"\n{name}, about {measured(path)} s, most of it in cells that train or time", flush=True)
+        usual = measured(path)
+        waits = ", most of it in a few cells that train" if usual > 60 else ""
+        print(f"\n{name}, about {usual} s{waits}", flush=True)
         known = papermill.inspect_notebook(str(path))
         try:
             papermill.execute_notebook(
