@@ -12,7 +12,6 @@ import http.server
 import json
 import os
 import re
-import shutil
 import sys
 import threading
 import urllib.parse
@@ -20,6 +19,7 @@ from importlib import resources
 
 import nbformat
 import pytest
+from browser import chromium
 from bs4 import BeautifulSoup
 from conftest import ROOT
 
@@ -28,7 +28,6 @@ import book as maker
 import course
 
 pytestmark = pytest.mark.book
-MISSING = "no Chromium with its driver on PATH, so the book isn't looked at: apt-get install chromium chromium-driver"
 WIDTHS = {390: 844, 1440: 1000}
 SHOWN = ["index", "chapters/01_reading_voc", "chapters/04_transposed_convolution", "chapters/08_resnet18_fcn"]
 SHOWN += ["chapters/exercises/04_transposed_convolution_exercises", "docs/index", "docs/glossary", "docs/formulas"]
@@ -146,28 +145,10 @@ def address(book):
 
 @pytest.fixture(scope="session")
 def browser():
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (program and driver):
-        (pytest.fail if os.environ.get("COURSE_BROWSER") else pytest.skip)(MISSING)
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for word in (
-        "headless=new",
-        "no-sandbox",
-        "disable-dev-shm-usage",
-        "hide-scrollbars",
-        "force-prefers-reduced-motion",
-    ):
-        options.add_argument(f"--{word}")
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    window.set_script_timeout(300)
-    yield window
-    window.quit()
+    nowhere = "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    with chromium("force-prefers-reduced-motion", nowhere) as window:
+        window.set_script_timeout(300)
+        yield window
 
 
 # What is seen of a page. `beyond`: parts to the right of the window that no box of theirs scrolls to.

@@ -63,7 +63,7 @@ def test_no_path_no_warning_no_stray_output(path):
 @BOTH
 def test_small(path):
     assert path.stat().st_size < 500_000
-    assert max(len(cell.source.splitlines()) for cell in _code(nbformat.read(path, 4))) <= 36
+    assert max(len(cell.source.splitlines()) for cell in _code(nbformat.read(path, 4))) <= 32
 
 
 @BOTH
@@ -72,11 +72,14 @@ def test_utils_comes_before_mxnet(path):
     assert code.index("import utils") < (code.find("mxnet") if "mxnet" in code else len(code))
 
 
+def _leads_somewhere(folder, target):
+    return (folder / target.replace("../my_exercises/", "exercises/")).exists()  # `make lab` writes those copies
+
+
 @BOTH
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)\)", _text(nbformat.read(path, 4))):
-        target = target.replace("../my_exercises/", "exercises/")  # `make lab` writes those
-        assert target.startswith("http") or (path.parent / target).exists(), target
+        assert target.startswith("http") or _leads_somewhere(path.parent, target), target
 
 
 @EACH_CHAPTER
@@ -154,8 +157,7 @@ def test_the_index_notebook_has_the_chapter_as_it_is(path):
 
 def test_the_index_notebook_leads_somewhere_and_opens_first():
     for target in re.findall(r"\]\(([^)#]+)\)", _text(INDEX)):
-        target = target.replace("../my_exercises/", "exercises/")  # `make lab` writes those
-        assert (course.CHAPTERS / target).exists(), target
+        assert _leads_somewhere(course.CHAPTERS, target), target
     parts = re.findall(r"(?m)^\| \*\*(.*?)\*\* \|", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert re.findall(r"(?m)^## ([IV]+ · .*)$", _text(INDEX)) == parts
     assert not _code(INDEX)
@@ -189,6 +191,8 @@ def test_exercises_have_questions_solutions_and_checks(path):
             assert kind.solution == ("### BEGIN SOLUTION" in cell.source) == (not kind.locked), name
             assert cell.source.count("### BEGIN SOLUTION") == cell.source.count("### END SOLUTION") <= 1, name
         assert names[-1] == f"q{question}-check" and "assert " in cells[-1].source
+        given = [cell for name, cell in zip(names, cells, strict=True) if "-given" in name]
+        assert all(cell.source.startswith("# given: run it\n") for cell in given), names
         # the value of a last expression would be taken for points: that of print is None
         assert cells[-1].source.endswith(f'\nprint("question {question}: passed")'), names[-1]
         assert cells[-1].outputs[-1].text.endswith(f"question {question}: passed\n"), names[-1]

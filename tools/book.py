@@ -29,6 +29,7 @@ def build(executed=(), parameters=None):
     executed: a course.Executed for each notebook that stands in the place of the committed one, by these parameters.
     Warnings are no errors then: a chapter that failed has its page too.
     """
+    print("Making the book, about half a minute ...", flush=True)
     part, book = course.BUILD / "book.part", course.BUILD / "book"
     shutil.rmtree(part, ignore_errors=True)
     source, pages = part / "source", part / "_build" / "html"
@@ -169,27 +170,27 @@ def this_run(executed, parameters):
     )
     page += "book as they came with the course. The last column is what they took there, with the shipped data.\n\n"
     page += "| chapter | when | | time | as it came |\n|---|---|---|---|---|\n"
-    for name, title, seconds, error, _, when in executed:
-        how, came = "**failed**" if error else "executed", course.measured(course.CHAPTERS / name)
-        page += f"| [{title}](chapters/{name}) | {when} | {how} | {seconds:.0f} s | {came} s |\n"
-    page += f"| together | | | {sum(chapter.seconds for chapter in executed):.0f} s | |\n"
-    for name, title, _, error, result, _ in executed:
-        came = course.results(nbformat.read(course.CHAPTERS / name, 4))
+    details = ""
+    for name, title, seconds, error, result, when in executed:
+        original, how = course.CHAPTERS / name, "**failed**" if error else "executed"
+        times = f"{seconds:.0f} s | {course.measured(original)} s"
+        page += f"| [{title}](chapters/{name}) | {when} | {how} | {times} |\n"
         if error or result:
-            page += f"\n## {title}\n\n````text\n{ANSI.sub('', error or result).rstrip()}\n````\n"
-        if result and not parameters and not error:
-            same = (
-                "The same as the course came with."
-                if came == result
-                else f"As it came:\n\n````text\n{came.rstrip()}\n````"
-            )
-            page += f"\n{same}\n"
-    return page
+            details += f"\n## {title}\n\n{text_block(error or result)}"
+        if result and not error and not parameters:
+            came = course.results(nbformat.read(original, 4))
+            same = "The same as the course came with.\n"
+            details += same if came == result else f"As it came:\n\n{text_block(came)}"
+    together = sum(chapter.seconds for chapter in executed)
+    return f"{page}| together | | | {together:.0f} s | |\n{details}"
+
+
+def text_block(text):
+    return f"````text\n{ANSI.sub('', text).rstrip()}\n````\n\n"
 
 
 def main():
     start = time.time()
-    print("Making the book, about half a minute ...", flush=True)
     path = build()
     print(f"Made in {time.time() - start:.0f} s. Read it in a browser: open {os.path.relpath(path)}")
 

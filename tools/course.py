@@ -57,9 +57,8 @@ def run(number, parameters):
     """
     import papermill
 
-    folder, executed = BUILD / "chapters", []
-    again = {path.name for path in find(number)}
-    before = [row for row in earlier(parameters) if row.name not in again]
+    folder, paths, executed = BUILD / "chapters", find(number), []
+    before = [row for row in earlier(parameters) if row.name not in {path.name for path in paths}]
     try:
         if not before:
             shutil.rmtree(folder, ignore_errors=True)
@@ -67,13 +66,10 @@ def run(number, parameters):
         note(before, parameters)
     except OSError as error:
         sys.exit(f"{folder}: {error.strerror}. Run the course in a copy of your own, or its notebooks in copies")
-    seconds = sum(map(measured, find(number)))
-    print(
-        f"About {rounded(seconds)} s with the course's own data on two quiet cores; make book runs nothing", flush=True
-    )
-    for path in find(number):
-        name, start, error = title(nbformat.read(path, 4)), time.time(), None
-        usual = measured(path)
+    usual = sum(map(measured, paths))
+    print(f"About {usual} s with the course's own data on two quiet cores; `make book` runs nothing", flush=True)
+    for path in paths:
+        name, usual, start, error = title(nbformat.read(path, 4)), measured(path), time.time(), None
         waits = ", most of it in a few cells that train" if usual > 60 else ""
         print(f"\n{name}, about {usual} s{waits}", flush=True)
         known = papermill.inspect_notebook(str(path))
@@ -103,7 +99,9 @@ def run(number, parameters):
 def note(executed, parameters):
     """Write down what lies in build/chapters/."""
     run = {"parameters": parameters, "chapters": [row._asdict() for row in sorted(executed)]}
-    (BUILD / "chapters" / RUN).write_text(json.dumps(run, indent=1), encoding="utf-8")
+    path = BUILD / "chapters" / RUN
+    path.with_suffix(".new").write_text(json.dumps(run, indent=1), encoding="utf-8")
+    path.with_suffix(".new").replace(path)  # so that there is never half of it
 
 
 def earlier(parameters):
@@ -125,7 +123,6 @@ def publish(executed, parameters):
     print(f"\n{len(executed) - len(failed)} of {len(executed)} chapters executed in {seconds:.0f} s.")
     if failed:
         print(f"Failed: {'; '.join(failed)}")
-    print("Making the book, about half a minute ...", flush=True)
     print(f"Read it in a browser: open {os.path.relpath(book.build(earlier(parameters), parameters))}")
     return not failed
 

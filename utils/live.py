@@ -138,9 +138,9 @@ def compare(nets, dataset, index=0, side=1024):
 
     def chosen(_=None):
         name, (image, truth) = dataset.names[choice.value], _pair(dataset, choice.value)
-        message.value = f"{name}: the nets are at work …"
+        message.value = f"{html.escape(name)}: the nets are at work …"
         figure = draw_labels(nets, name, image, dataset.classes, truth)
-        message.value = f"{name}: {image.shape[0]} × {image.shape[1]} pixels"
+        message.value = f"{html.escape(name)}: {image.shape[0]} × {image.shape[1]} pixels"
         return figure
 
     def bring(_):
