@@ -88,7 +88,7 @@ feedback: ## write a page for each graded notebook to grading/feedback/
 
 data: ## fetch DATASET=voc2012 (2 GB) or camvid, where it is not there yet; ARCHIVE=FILE takes a file you bring
 	$(READY)
-	@.venv/bin/python -m utils.tools.datasets "$(or $(DATASET),$(error Which? make data DATASET=voc2012 or camvid))" \
+	@.venv/bin/python -m utils.data.sources "$(or $(DATASET),$(error Which? make data DATASET=voc2012 or camvid))" \
 		$(call option,archive,$(ARCHIVE))
 
 refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=08 does one

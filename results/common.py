@@ -6,7 +6,7 @@ CPU that is faster, in sum, than one run after the other on all cores. With a GP
 """
 
 import utils
-from utils.keeping import code_digest, data_digest
+from utils.engine.cache import code_digest, data_digest
 
 import argparse
 import concurrent.futures

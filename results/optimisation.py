@@ -13,7 +13,7 @@ About 55 minutes on two cores.
 """
 
 import utils
-from utils.keeping import data_digest
+from utils.engine.cache import data_digest
 
 import time
 

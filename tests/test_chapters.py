@@ -219,7 +219,7 @@ def test_students_copies_are_never_overwritten(monkeypatch, tmp_path):
 
 def test_small_pictures_keep_the_colours_that_a_legend_names():
     """On a photograph full of colours, with a few pixels of each class."""
-    from utils.plotting import BLUE, GREY
+    from utils.viz.plotting import BLUE, GREY
 
     pixels = np.random.RandomState(0).randint(0, 256, (150, 300, 3), dtype=np.uint8)
     named = [*utils.VOC_COLORMAP, utils.VOID_COLOR, (255, 255, 255), *(bytes.fromhex(c[1:]) for c in (BLUE, GREY))]

@@ -2,8 +2,9 @@
 
 import utils
 from utils.__main__ import main
-from utils.tools import command_train, model
-from utils.tools.export import export
+from utils.cli import train as train_command
+from utils.models import saving
+from utils.models.export import export
 
 import errno
 import functools
@@ -39,7 +40,7 @@ def saved(path, classes=CLASSES, scale=0.5):
     for name, parameter in net._collect_params_with_prefix().items():
         if name.startswith("score") and name.endswith("weight"):
             parameter.set_data(nd.random.normal(scale=0.3, shape=parameter.shape))
-    model.save(path, net, classes, scale, force=True, **NET)
+    saving.save(path, net, classes, scale, force=True, **NET)
     return net
 
 
@@ -60,7 +61,7 @@ def test_train_evaluate_predict(voc_folder, tmp_path, capsys):
     code, text = run(capsys, *words)
     assert code == 0 and "epoch 2 of 2: loss" in text and f"Written: {output}" in text, text
     assert sorted(path.name for path in output.parent.iterdir()) == ["tiny.json", "tiny.params"]
-    net, classes, scale, known = model.load(output)
+    net, classes, scale, known = saving.load(output)
     assert classes == utils.VOC and scale == 1 and known["stride"] == 32 and known["scores"]["epoch"] == 2
     test_set = utils.VOCSegDataset(False, None, voc_folder)
     scores = utils.evaluate(net, test_set)
@@ -90,7 +91,7 @@ def test_predict_writes_the_label_and_the_overlay(street, tmp_path, capsys):
     assert sorted(path.name for path in folder.iterdir()) == [
         f"{name}{end}" for name in ("gray", "photo", "turned") for end in (".png", "_overlay.jpg")
     ]
-    net, *_ = model.load(street / "street.params")
+    net, *_ = saving.load(street / "street.params")
     for path in photo, turned, gray:
         image = utils.read_image(path)
         label = utils.predict(net, image, scale=0.5).asnumpy()
@@ -144,7 +145,7 @@ def test_a_net_that_does_not_fit_is_refused(street, voc_folder, tmp_path, capsys
     assert code == 2 and "its classes are background, aeroplane" in text and "trained with ground, road, sky" in text
     copy.write_bytes(copy.read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"a\.params: not the parameters that a\.json describes"):
-        model.load(copy)
+        saving.load(copy)
     fresh()
     known = json.loads(record.read_text())
     for change, error in (
@@ -156,25 +157,25 @@ def test_a_net_that_does_not_fit_is_refused(street, voc_folder, tmp_path, capsys
     ):
         record.write_text(json.dumps(known | change))
         with pytest.raises(ValueError, match=error):
-            model.load(copy)
+            saving.load(copy)
     record.write_text("[")
     with pytest.raises(ValueError, match=r"a\.json: not the description of a net"):
-        model.load(copy)
+        saving.load(copy)
     record.unlink()
     with pytest.raises(FileNotFoundError, match=r"a\.json: no such file; expected the two files"):
-        model.load(copy)
+        saving.load(copy)
     with pytest.raises(ValueError, match=r"expected a name that ends in \.params"):
-        model.load(record)
+        saving.load(record)
 
 
 @pytest.mark.parametrize("left", [0, 100, 0.5, -1])
 def test_a_disk_that_is_full_leaves_no_net(street, tmp_path, left):
     """MXNet says nothing where it could write only a part."""
-    net, *_ = model.load(street / "street.params")
-    saving = net.save_parameters
+    net, *_ = saving.load(street / "street.params")
+    write = net.save_parameters
 
     def cut_short(name):
-        saving(name)
+        write(name)
         size = os.path.getsize(name)
         os.truncate(name, {0.5: size // 2, -1: size - 1}.get(left, left))
 
@@ -182,7 +183,7 @@ def test_a_disk_that_is_full_leaves_no_net(street, tmp_path, left):
     path = tmp_path / "a.params"
     path.write_bytes(b"before")
     with pytest.raises(OSError, match=r"a\.params: could not be written.*disk full"):
-        model.save(path, net, CLASSES, 1, force=True, **NET)
+        saving.save(path, net, CLASSES, 1, force=True, **NET)
     assert [file.name for file in tmp_path.iterdir()] == ["a.params"] and path.read_bytes() == b"before"
 
 
@@ -207,7 +208,7 @@ def _stopped_after(epochs, monkeypatch, call):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(command_train, "train", functools.partial(utils.train, on_epoch=interrupt))
+        patch.setattr(train_command, "train", functools.partial(utils.train, on_epoch=interrupt))
         return call()
 
 
@@ -218,7 +219,7 @@ def test_a_training_that_was_stopped_writes_nothing(voc_folder, tmp_path, capsys
         seen.update(options)
         return [{"epoch": 1}]
 
-    monkeypatch.setattr(command_train, "train", stopped)
+    monkeypatch.setattr(train_command, "train", stopped)
     words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 2, "--batch", 3]
     words += ["--output", tmp_path / "a.params", "--checkpoint", tmp_path / "kept"]
     code, text = run(capsys, *words)
@@ -260,7 +261,7 @@ def test_readme_s_lines_give_the_net_s_scores_without_the_course(street, tmp_pat
     assert code == 0 and "Written: " in text, text
     names = ["street.onnx"] if onnx else ["street-0000.params", "street-symbol.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    net, *_ = model.load(street / "street.params")
+    net, *_ = saving.load(street / "street.params")
     for size in (1, 1), (33, 31), (190, 250), (480, 640):
         Image.open(street / "photo.jpg").resize(size[::-1]).save(tmp_path / "photo.jpg")
         image = utils.read_image(tmp_path / "photo.jpg")

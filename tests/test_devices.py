@@ -1,6 +1,7 @@
 """A batch shared out to several devices (contexts of the CPU here) trains as on one."""
 
 import utils
+from utils.engine.train import train_batch
 
 import mxnet as mx
 import numpy as np
@@ -99,9 +100,9 @@ def test_what_batch_norm_changes(voc_folder, report):
             loss, trainer = given["loss"], given["trainer"]
             given["net"](nd.zeros((1, 3, 8, 8)))
             before = _by_device(given["net"])[0]
-            _, _, losses = utils.training.train_batch(given["net"], loss, trainer, x, y, DEVICES[:count])
+            _, _, losses = train_batch(given["net"], loss, trainer, x, y, DEVICES[:count])
             step = _by_device(given["net"])[0] - before
-            utils.training.train_batch(given["net"], loss, trainer, x, y, DEVICES[:count])  # the first makes all equal
+            train_batch(given["net"], loss, trainer, x, y, DEVICES[:count])  # the first makes all equal
             mean = np.concatenate([part.asnumpy() for part in losses]).mean()
             stats = [p for name, p in given["net"].collect_params().items() if name.endswith("running_mean")]
             apart = max((np.ptp([a.asnumpy() for a in p.list_data()], axis=0).max() for p in stats), default=0)

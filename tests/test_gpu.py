@@ -3,7 +3,7 @@
 What these tests cannot say: that anything runs on a GPU.
 """
 
-from utils import cuda
+from utils.core import cuda
 
 import importlib.metadata
 import os

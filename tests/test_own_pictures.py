@@ -2,10 +2,10 @@
 
 import utils
 from utils.__main__ import main
-from utils.tools import split as split_module
-from utils.tools.folder import check
-from utils.tools.split import write_split
-from utils.voc import label_path
+from utils.data.voc import label_path
+from utils.datacheck import split as split_module
+from utils.datacheck.report import check
+from utils.datacheck.split import write_split
 
 import os
 import shutil

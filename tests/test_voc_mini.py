@@ -1,7 +1,7 @@
 """The shipped drawings: what the chapters and results rely on. Frozen: these numbers do not change."""
 
 import utils
-from utils.voc import image_path, label_path, read_pair
+from utils.data.voc import image_path, label_path, read_pair
 
 import subprocess
 import sys

@@ -1,9 +1,10 @@
 """Weights for `pretrained=True`, made up, from a server on this machine, through the model zoo's own path."""
 
 import utils
-from utils.progress import Log
-from utils.tools import disk, download, weights
-from utils.tools.disk import FetchError
+from utils.core import files
+from utils.core.console import Log
+from utils.core.files import FetchError
+from utils.fetch import download, weights
 
 import csv
 import hashlib
@@ -133,7 +134,7 @@ def test_who_waited_for_another_process_finds_the_weights(zoo, monkeypatch):
         monkeypatch.setenv("MXNET_GLUON_REPO", server.url(""))
         monkeypatch.setattr(model_store, "apache_repo_url", server.url(""))
         thread = threading.Thread(target=weights.fetch, args=["resnet18_v2"])
-        with disk.locked(zoo / f".{stem}.lock", print):  # an own lock for each open file, in one process too
+        with files.locked(zoo / f".{stem}.lock", print):  # an own lock for each open file, in one process too
             thread.start()
             assert waits.wait(20)
             (zoo / f"{stem}.params").write_bytes(data)

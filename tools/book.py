@@ -102,7 +102,7 @@ def write(path, text):
 
 def relink(text):
     """A text with links as the book needs them: to a name's code, to the front page; a folder has no page."""
-    text = re.sub(r"\[`(\w+)`\]\((?:\.\./)*utils/\w+\.py\)", r"[`\1`](#utils.\1)", text)
+    text = re.sub(r"\[`(\w+)`\]\((?:\.\./)*utils/[\w/]+\.py\)", r"[`\1`](#utils.\1)", text)
     text = text.replace("README.md#the-chapters", "index.md#the-chapters")
     text = text.replace("[exercises](chapters/exercises)", "exercises")
     text = re.sub(r"\[yours\]\(\S+\) \(.*?\), \[solved\]\(", "[](", text)
@@ -122,31 +122,34 @@ def with_entries(text):
     return re.sub(r"(?m)^\| (?!(?:term|name|Chinese) \||-|\[)([^|]+) \|", entries, text)
 
 
-def write_code(folder):
-    """A page for each module of `utils`, with a heading for each public name, and one that lists the modules.
+ROOMS = "core", "fetch", "data", "models", "", "engine", "viz", "datacheck", "cli"  # as docs/changing.md has them
 
-    Returns the modules, in the order in which the course comes to them.
+
+def write_code(folder):
+    """A page for each module of `utils`, with a heading for each public name, and one that lists the modules by room.
+
+    Returns the modules, room by room: each may import only from rooms before its own.
     """
     utils = course.ROOT / "utils"
-    order = re.findall(r"(?m)^from \.(\w+) import", (utils / "__init__.py").read_text(encoding="utf-8"))
-    paths = [path for path in sorted(utils.glob("*.py")) if path.stem not in ("__init__", "__main__")]
+    door = re.findall(r"\b\w+\b", (utils / "__init__.py").read_text(encoding="utf-8"))
+    paths = [path.relative_to(utils) for path in sorted(utils.rglob("*.py")) if not path.stem.startswith("__")]
+    paths.sort(key=lambda path: ROOMS.index(path.parts[0] if len(path.parts) > 1 else ""))
     listed = "| module | what |\n|---|---|\n"
-    paths.sort(key=lambda path: order.index(path.stem) if path.stem in order else len(order))
     for path in paths:
-        text = path.read_text(encoding="utf-8")
+        text = (utils / path).read_text(encoding="utf-8")
         tree, lines = ast.parse(text), text.splitlines()
-        page, start = f"# `utils/{path.name}`\n", 0
+        page, start = f"# `utils/{path}`\n", 0
         for before, node in zip(tree.body, tree.body[1:], strict=False):
             if names := defined(node):
                 page += block(lines[start : before.end_lineno])
-                page += "".join(f"(utils.{name})=\n" for name in names)
+                page += "".join(f"(utils.{name})=\n" for name in names if name in door)
                 page += f"## {', '.join(f'`{name}`' for name in names)}\n"
                 start = before.end_lineno
-        write(folder / f"{path.stem}.md", page + block(lines[start:]))
-        listed += f"| [`{path.name}`]({path.stem}.md) | {ast.get_docstring(tree).splitlines()[0]} |\n"
+        write(folder / path.with_suffix(".md"), page + block(lines[start:]))
+        listed += f"| [`{path}`]({path.with_suffix('.md')}) | {ast.get_docstring(tree).splitlines()[0]} |\n"
     intro = (course.ROOT / "book" / "utils.md").read_text(encoding="utf-8")
     write(folder / "index.md", f"{intro}\n{listed}")
-    return [path.stem for path in paths]
+    return [path.with_suffix("") for path in paths]
 
 
 def defined(node):

@@ -130,8 +130,8 @@ def publish(executed, parameters):
 def bring(dataset):
     """Fetch a data set that has a name, check a folder: what is wrong stops here rather than inside a chapter."""
     import utils
-    from utils.tools.disk import one_message
-    from utils.tools.folder import check
+    from utils.core.files import one_message
+    from utils.datacheck.report import check
 
     with one_message():
         root = utils.data_root(dataset)
@@ -226,7 +226,7 @@ def shrink_pictures(notebook):
 def quantized(picture):
     """In 256 colours: those of VOC's classes, void, and curves exactly as drawn, so that legends tell the truth."""
     exact = [*map(voc_color, range(21)), (224, 224, 192), (255, 255, 255)]
-    style = (ROOT / "utils" / "course.mplstyle").read_text(encoding="utf-8")
+    style = (ROOT / "utils" / "viz" / "course.mplstyle").read_text(encoding="utf-8")
     exact += [tuple(bytes.fromhex(color)) for color in re.findall(r'"([0-9A-F]{6})"', style)]
     rest = 256 - len(exact)
     small = picture.quantize(rest, kmeans=1)
