@@ -3,8 +3,6 @@
 import utils
 from utils.__main__ import main
 from utils.cli import train as train_command
-from utils.models import saving
-from utils.models.export import export
 
 import errno
 import functools
@@ -40,7 +38,7 @@ def saved(path, classes=CLASSES, scale=0.5):
     for name, parameter in net._collect_params_with_prefix().items():
         if name.startswith("score") and name.endswith("weight"):
             parameter.set_data(nd.random.normal(scale=0.3, shape=parameter.shape))
-    saving.save(path, net, classes, scale, force=True, **NET)
+    utils.save_model(path, net, classes, scale, force=True)
     return net
 
 
@@ -61,8 +59,8 @@ def test_train_evaluate_predict(voc_folder, tmp_path, capsys):
     code, text = run(capsys, *words)
     assert code == 0 and "epoch 2 of 2: loss" in text and f"Written: {output}" in text, text
     assert sorted(path.name for path in output.parent.iterdir()) == ["tiny.json", "tiny.params"]
-    net, classes, scale, known = saving.load(output)
-    assert classes == utils.VOC and scale == 1 and known["stride"] == 32 and known["scores"]["epoch"] == 2
+    net, classes, scale, known = utils.load_model(output)
+    assert classes == utils.VOC and scale == 1 and known["model"] == "fcn32s" and known["scores"]["epoch"] == 2
     test_set = utils.VOCSegDataset(False, None, voc_folder)
     scores = utils.evaluate(net, test_set)
     assert scores["pixel_acc"] == known["scores"]["test_acc"]
@@ -91,7 +89,7 @@ def test_predict_writes_the_label_and_the_overlay(street, tmp_path, capsys):
     assert sorted(path.name for path in folder.iterdir()) == [
         f"{name}{end}" for name in ("gray", "photo", "turned") for end in (".png", "_overlay.jpg")
     ]
-    net, *_ = saving.load(street / "street.params")
+    net, *_ = utils.load_model(street / "street.params")
     for path in photo, turned, gray:
         image = utils.read_image(path)
         label = utils.predict(net, image, scale=0.5).asnumpy()
@@ -145,33 +143,33 @@ def test_a_net_that_does_not_fit_is_refused(street, voc_folder, tmp_path, capsys
     assert code == 2 and "its classes are background, aeroplane" in text and "trained with ground, road, sky" in text
     copy.write_bytes(copy.read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"a\.params: not the parameters that a\.json describes"):
-        saving.load(copy)
+        utils.load_model(copy)
     fresh()
     known = json.loads(record.read_text())
     for change, error in (
         ({"format": "x"}, r"a\.json: not the description of a net \(format 'x'\)"),
-        ({"stride": 32}, r"a\.params: the parameters of another net than a\.json says"),
+        ({"model": "fcn32s"}, r"a\.params: the parameters of another net than a\.json says"),
         ({"classes": ["ground"], "colors": [[0, 0, 0]]}, r"a\.params: the parameters of another net"),
         ({"classes": ["ground"]}, r"1 names but 3 colours"),
         ({"backbone": "alexnet"}, r"alexnet"),
     ):
         record.write_text(json.dumps(known | change))
         with pytest.raises(ValueError, match=error):
-            saving.load(copy)
+            utils.load_model(copy)
     record.write_text("[")
     with pytest.raises(ValueError, match=r"a\.json: not the description of a net"):
-        saving.load(copy)
+        utils.load_model(copy)
     record.unlink()
     with pytest.raises(FileNotFoundError, match=r"a\.json: no such file; expected the two files"):
-        saving.load(copy)
+        utils.load_model(copy)
     with pytest.raises(ValueError, match=r"expected a name that ends in \.params"):
-        saving.load(record)
+        utils.load_model(record)
 
 
 @pytest.mark.parametrize("left", [0, 100, 0.5, -1])
 def test_a_disk_that_is_full_leaves_no_net(street, tmp_path, left):
     """MXNet says nothing where it could write only a part."""
-    net, *_ = saving.load(street / "street.params")
+    net, *_ = utils.load_model(street / "street.params")
     write = net.save_parameters
 
     def cut_short(name):
@@ -183,7 +181,7 @@ def test_a_disk_that_is_full_leaves_no_net(street, tmp_path, left):
     path = tmp_path / "a.params"
     path.write_bytes(b"before")
     with pytest.raises(OSError, match=r"a\.params: could not be written.*disk full"):
-        saving.save(path, net, CLASSES, 1, force=True, **NET)
+        utils.save_model(path, net, CLASSES, 1, force=True)
     assert [file.name for file in tmp_path.iterdir()] == ["a.params"] and path.read_bytes() == b"before"
 
 
@@ -261,7 +259,7 @@ def test_readme_s_lines_give_the_net_s_scores_without_the_course(street, tmp_pat
     assert code == 0 and "Written: " in text, text
     names = ["street.onnx"] if onnx else ["street-0000.params", "street-symbol.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    net, *_ = saving.load(street / "street.params")
+    net, *_ = utils.load_model(street / "street.params")
     for size in (1, 1), (33, 31), (190, 250), (480, 640):
         Image.open(street / "photo.jpg").resize(size[::-1]).save(tmp_path / "photo.jpg")
         image = utils.read_image(tmp_path / "photo.jpg")
@@ -286,7 +284,7 @@ def test_every_form_of_the_net_exports(tmp_path, stride, align):
     import onnxruntime
 
     net = utils.fcn(5, stride=stride, align=align)
-    (path,) = export(net, tmp_path / "net", onnx=True)
+    (path,) = utils.export(net, tmp_path / "net", onnx=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     x = mx.nd.random.normal(shape=(2, 3, 77, 130))
     expected = net(x).asnumpy()
@@ -303,7 +301,7 @@ def test_vgg16_exports_too(tmp_path, stride, report):
     for name, parameter in net._collect_params_with_prefix().items():
         if name.startswith("score"):
             parameter.set_data(nd.random.normal(scale=0.1, shape=parameter.shape))
-    (path,) = export(net, tmp_path / "net", onnx=True)
+    (path,) = utils.export(net, tmp_path / "net", onnx=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     x = mx.nd.random.normal(shape=(1, 3, 50, 70))
     expected = net(x).asnumpy()

@@ -239,10 +239,10 @@ def test_share_of_labels_that_differ_falls_with_the_margin(monkeypatch, report):
     x = planes(mosaic(8, 6))  # 1280 × 1344
     whole = net(nd.array(x[None])).argmax(axis=1)[0].asnumpy()
     monkeypatch.setattr(tiling, "CORE", 448)  # more cuts than by default
-    monkeypatch.setattr(tiling, "in_one_piece", lambda size: False)
+    monkeypatch.setattr(tiling, "in_one_piece", lambda size, net: False)
     shares = []
     for margin in 0, 64, 128, 192, 256:
-        monkeypatch.setattr(tiling, "MARGIN", margin)
+        net.receptive_margin = margin
         differ = tiling.labels(net, x, CPU)[0] != whole
         shares.append(differ.mean())
         report(

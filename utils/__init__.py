@@ -11,8 +11,12 @@ from .models.upsampling import BilinearUpsampling, MatrixUpsampling, bilinear_ke
 from .metrics import SegmentationMetric, baseline, ceiling, confusion_matrix, trimap
 from .models.surgery import atrous, convolutionize, receptive_field
 from .losses import SoftmaxCrossEntropyLoss
+from .models.backbones import backbones, fixed_batch_norm, resnet_features
+from .models.zoo import get_model, register_model
 from .models.fcn_vgg16 import VGG16FCN
-from .models.fcn import FCN8s, FCN16s, FCN32s, fcn, fixed_batch_norm, resnet_features, start_from
+from .models.fcn import FCN8s, FCN16s, FCN32s, fcn, start_from
+from .models.saving import load_model, save_model
+from .models.export import export
 from .engine.evaluate import confusion, evaluate
 from .engine.train import seed, train
 from .engine.cache import train_or_load

@@ -8,6 +8,11 @@ from .data.labelmap import VOID
 from .data.voc import label_path, read_label, resize
 
 
+def scores_of(outputs):
+    """The scores among what a net gives: the array itself, or the first of a tuple (`register_model`)."""
+    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
 def confusion_matrix(label, prediction, num_classes):
     """(C, C) int64 counts of labelled pixels: row = true class, column = predicted class.
 

@@ -6,7 +6,7 @@ from ..core.console import Log
 from ..core.device import try_gpu
 from ..data.dataset import VOCSegDataset
 from ..engine.evaluate import confusion
-from ..models import saving
+from ..models.saving import load_model
 from .options import add_averaging, add_model, describe
 
 HELP = "score a trained net on a data set's test pictures"
@@ -30,7 +30,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    net, classes, scale, _ = saving.load(args.model, try_gpu())
+    net, classes, scale, _ = load_model(args.model, try_gpu())
     test_set = VOCSegDataset(False, None, args.dataset, scale)
     if test_set.classes != classes:
         raise ValueError(

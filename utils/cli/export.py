@@ -4,8 +4,8 @@ import os
 import pathlib
 
 from ..core.files import check_writable
-from ..models import saving
 from ..models.export import export, export_paths
+from ..models.saving import load_model
 from .options import add_model, describe
 
 HELP = "write a trained net as files that load without the course"
@@ -38,7 +38,7 @@ def run(args):
         check_writable(path)
         if os.path.lexists(path) and not args.force:
             raise FileExistsError(f"{path}: is there already; take another name, or --force to replace it")
-    net, *_ = saving.load(args.model)
+    net, *_ = load_model(args.model)
     written = export(net, args.output, onnx=args.onnx)
     print(f"Written: {', '.join(map(str, written))}")
     print(f"Its classes, and the mean and deviation to normalise with: {pathlib.Path(args.model).with_suffix('.json')}")

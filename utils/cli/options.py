@@ -1,6 +1,7 @@
 """What the commands of `python -m utils` have in common: the values that their options take."""
 
 import argparse
+import importlib
 import os
 import re
 import sys
@@ -66,6 +67,26 @@ def describe(parser, description, epilog):
 
 def add_model(parser):
     parser.add_argument("--model", required=True, metavar="FILE.params", help="a net that `train` wrote")
+    add_import(parser)
+
+
+def add_import(parser):
+    parser.add_argument(
+        "--import",
+        type=_module,
+        action="append",
+        metavar="MODULE",
+        help="Python module, such as my_net for my_net.py here, that registers nets of your own",
+    )
+
+
+def _module(text):
+    try:
+        return importlib.import_module(text)
+    except (ImportError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: {error}; expected a module, such as my_net for my_net.py"
+        ) from None
 
 
 def add_averaging(parser):

@@ -11,7 +11,7 @@ from ..core.device import try_gpu
 from ..core.files import atomic_write, check_writable
 from ..data.image_io import palette_picture, read_image
 from ..engine.predict import predict
-from ..models import saving
+from ..models.saving import load_model
 from ..viz.plotting import overlay
 from .options import add_averaging, add_model, describe
 
@@ -48,7 +48,7 @@ def run(args):
     for i, path in enumerate(args.images, 1):
         log.status(f"reading {i} of {len(args.images)}: {path}")
         read_image(path)
-    net, classes, scale, _ = saving.load(args.model, try_gpu())
+    net, classes, scale, _ = load_model(args.model, try_gpu())
     folder.mkdir(parents=True, exist_ok=True)
     for i, (path, (label_file, overlay_file)) in enumerate(zip(args.images, targets, strict=True), 1):
         image = read_image(path)

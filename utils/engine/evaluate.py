@@ -4,7 +4,7 @@ import numpy as np
 from mxnet import gluon
 
 from ..data.batches import Batches
-from ..metrics import SegmentationMetric
+from ..metrics import SegmentationMetric, scores_of
 from . import tiling
 
 
@@ -12,7 +12,8 @@ def evaluate(net, data, ctx=None, *, flip=False, scales=(1,)):
     """dict of pixel_acc, mean_acc, mean_iou and fw_iou of a net over a whole data set.
 
     data: a `Dataset` of (image, label), taken one at a time so that sizes may differ, or a `DataLoader` of batches:
-    arrays, or lists of images and of labels, whose sizes may differ too. Large pictures are tiled as in `predict`.
+    arrays, or lists of images and of labels, whose sizes may differ too. Large pictures are tiled as in `predict`. Of a
+    net with several outputs the first is scored.
     ctx: a context, or a list, of which the first is used; default: that of the net's parameters. flip, scales: see
     `predict`.
     """
@@ -25,8 +26,8 @@ def confusion(net, data, ctx=None, *, flip=False, scales=(1,)):
     batches = data if isinstance(data, gluon.data.DataLoader) else gluon.data.DataLoader(data, batch_size=1)
     metric = waiting = None
     for x, y in _of_one_size(batches):
-        if x.ndim != 4 or plain and tiling.in_one_piece(x.shape[2:]):
-            scores = net(x.as_in_context(ctx))
+        if x.ndim != 4 or plain and tiling.in_one_piece(x.shape[2:], net):
+            scores = scores_of(net(x.as_in_context(ctx)))
             num_classes = scores.shape[1]
         else:  # labels, without ever holding the scores of a whole picture
             found = [tiling.labels(net, image.asnumpy(), ctx, flip, scales) for image in x]

@@ -1,26 +1,42 @@
-"""Pictures of any size through a net, piece by piece; flips and scales averaged."""
+"""Pictures of any size through a net, piece by piece; flips and scales averaged.
+
+The net says how (`models.zoo.register_model`): tiles begin at multiples of its `stride`, and overlap by its
+`receptive_margin`; one whose margin is None is never tiled.
+"""
 
 import numpy as np
 from mxnet import nd
 from PIL import Image
 
 from ..core import memory
-from ..metrics import best_class
+from ..metrics import best_class, scores_of
 
-STRIDE = 32  # tiles start at multiples of it: there the net's cells lie where they lie in the whole picture
 CORE = 1024
 """Height and width, at most, of a tile's core, the part whose labels are kept."""
-MARGIN = 256
-"""Pixels around its core that a tile shows the net.
+STRIDE, MARGIN = 32, 256
+"""Of nets that say nothing.
 
-A cell of ResNet18's last map sees 217 pixels to each side, and its scores reach 31 pixels further: with 256 a core has
-the scores of the whole picture, but for the rounding of float32. Deeper ResNets see more.
+Tiles start at multiples of the stride: there the net's cells lie where they lie in the whole picture. The margin is
+what a tile shows the net around its core. A score of an FCN on ResNet18 depends on 248 pixels to each side: with 256,
+the next multiple of the stride, a core has the scores of the whole picture, but for the rounding of float32.
 """
 
 
-def in_one_piece(size):
+def stride_of(net):
+    """What a tile's first row and column are a multiple of."""
+    return getattr(net, "stride", STRIDE)
+
+
+def margin_of(net):
+    """Pixels around its core that a tile shows the net, a multiple of its stride; None: it must see the whole."""
+    margin, stride = getattr(net, "receptive_margin", MARGIN), stride_of(net)
+    return None if margin is None else -(-margin // stride) * stride
+
+
+def in_one_piece(size, net=None):
     """Whether a picture of (height, width) goes through the net whole: one that has no more pixels than a tile."""
-    return size[0] * size[1] <= (CORE + 2 * MARGIN) ** 2
+    margin = margin_of(net)
+    return margin is None or size[0] * size[1] <= (CORE + 2 * margin) ** 2
 
 
 def labels(net, x, ctx, flip=False, scales=(1,)):
@@ -34,7 +50,7 @@ def labels(net, x, ctx, flip=False, scales=(1,)):
         raise ValueError(f"scales={scales!r}: expected numbers above 0, at most 2, such as (0.75, 1, 1.25)")
     views = [_resized(x, scale) for scale in scales]
     found = np.empty(size, np.uint8)
-    for i, (rows, columns) in enumerate(cores(size, max(1, *scales))):
+    for i, (rows, columns) in enumerate(cores(size, max(1, *scales), net)):
         if i:  # a large picture: what the tile before left must not add up
             memory.give_back()
         if scales == (1,) and not flip:
@@ -51,21 +67,22 @@ def labels(net, x, ctx, flip=False, scales=(1,)):
     return found, num_classes
 
 
-def cores(size, largest=1):
+def cores(size, largest=1, net=None):
     """((top, bottom), (left, right)) of the cores: together they are the picture, and no two overlap.
 
     largest: the largest scale at which the picture is seen; a core has at most CORE pixels to each side there.
     """
-    if in_one_piece([n * largest for n in size]):
+    if in_one_piece([n * largest for n in size], net):
         return [((0, size[0]), (0, size[1]))]
-    rows, columns = (_cuts(length, int(CORE / largest) // STRIDE * STRIDE) for length in size)
+    stride = stride_of(net)
+    rows, columns = (_cuts(length, max(1, int(CORE / largest) // stride) * stride, stride) for length in size)
     return [(row, column) for row in rows for column in columns]
 
 
-def _cuts(length, most):
-    """Pairs from 0 to length, at multiples of 32, about equal, at most `most` (a multiple of 32) apart."""
+def _cuts(length, most, stride):
+    """Pairs from 0 to length, at multiples of the stride, about equal, at most `most` (a multiple of it) apart."""
     count = -(-length // most)
-    step = -(-length // (count * STRIDE)) * STRIDE
+    step = -(-length // (count * stride)) * stride
     return [(start, min(start + step, length)) for start in range(0, length, step)]
 
 
@@ -77,9 +94,9 @@ def region_scores(net, x, rows, columns, ctx):
 
 def _tile_scores(net, x, rows, columns, ctx):
     """Scores of a region with its margins, and the row and column at which they begin."""
-    (top, bottom), (left, right) = (_tile(*span, n) for span, n in zip((rows, columns), x.shape[1:], strict=True))
+    (top, bottom), (left, right) = (_tile(net, *span, n) for span, n in zip((rows, columns), x.shape[1:], strict=True))
     tile = nd.array(x[None, :, top:bottom, left:right], ctx=ctx)
-    scores = net(tile)
+    scores = scores_of(net(tile))
     if scores.shape[2:] != tile.shape[2:]:
         raise ValueError(
             f"the net gives {scores.shape[2:]} for a picture of {tile.shape[2:]}: does it enlarge and cut its scores?"
@@ -87,9 +104,12 @@ def _tile_scores(net, x, rows, columns, ctx):
     return scores, top, left
 
 
-def _tile(start, stop, length):
-    """A region with its margins along one axis: from a multiple of 32 to one, or to the picture's end."""
-    return max(0, int((start - MARGIN) // STRIDE) * STRIDE), min(length, int(-(-(stop + MARGIN) // STRIDE)) * STRIDE)
+def _tile(net, start, stop, length):
+    """A region with its margins along one axis: from a multiple of the stride to one, or to the picture's end."""
+    margin, stride = margin_of(net), stride_of(net)
+    if margin is None:
+        return 0, length
+    return max(0, int((start - margin) // stride) * stride), min(length, int(-(-(stop + margin) // stride)) * stride)
 
 
 def _probabilities(net, view, size, rows, columns, ctx):

@@ -4,10 +4,9 @@ import os
 import pathlib
 
 import mxnet as mx
-from mxnet import nd
+from mxnet import gluon, nd
 
-from .fcn import FCN8s, FCN16s, FCN32s, start_from
-from .upsampling import MatrixUpsampling
+from .upsampling import plain_enlargements
 
 OPSET = 13  # the newest that MXNet's exporter writes; the package's own default would be newer
 
@@ -15,31 +14,36 @@ OPSET = 13  # the newest that MXNet's exporter writes; the package's own default
 def export(net, path, onnx=False):
     """Write PATH-symbol.json and PATH-0000.params, for `gluon.SymbolBlock.imports`, or with onnx=True PATH.onnx.
 
-    net: a hybridizable net for (N, 3, H, W) images, with weights; both forms take any N, H and W, and give its scores.
+    net: a hybridizable net for (N, 3, H, W) images, with weights; both forms take any N, H and W, and give its scores,
+    of several outputs the first. For ONNX each `MatrixUpsampling` in it is written as a `BilinearUpsampling`.
     Returns the paths, a list. What is there under these names is replaced. README, "Beyond the notebook", shows how
     to use them.
     """
     targets = export_paths(path, onnx)
     targets[0].parent.mkdir(parents=True, exist_ok=True)
-    contexts = next(iter(net.collect_params().values())).list_ctx()
-    if onnx:
-        net = _plain(net, contexts)
-    net.hybridize()
-    net(nd.zeros((1, 3, 64, 64), ctx=contexts[0]))  # export wants a net that has seen a picture
+    ctx = next(iter(net.collect_params().values())).list_ctx()[0]
+    shape = 1, 3, 64, 64
+    if isinstance(net(nd.zeros(shape, ctx=ctx)), (list, tuple)):  # and deferred weights are made
+        net = _First(net)
+    if not onnx:
+        net.hybridize()
+        net(nd.zeros(shape, ctx=ctx))  # MXNet exports what a hybridized net has seen
     beside = targets[0].with_name(f"{targets[0].name}.{os.getpid()}")
-    symbol, params = (pathlib.Path(f"{beside}{ending}") for ending in ("-symbol.json", "-0000.params"))
-    written = beside.with_name(beside.name + ".onnx")
+    written = [
+        pathlib.Path(f"{beside}{ending}") for ending in ([".onnx"] if onnx else ["-symbol.json", "-0000.params"])
+    ]
     try:
-        net.export(str(beside))
         if onnx:
-            _write_onnx(mx.sym.load(str(symbol)), nd.load(str(params)), written)
-        for source, target in zip([written] if onnx else [symbol, params], targets, strict=True):
+            _write_onnx(*_plain_graph(net), *written)
+        else:
+            net.export(str(beside))
+        for source, target in zip(written, targets, strict=True):
             os.replace(source, target)
     except (mx.MXNetError, OSError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise OSError(f"{targets[0]}: could not be written ({reason}). Make room, or take another place") from None
     finally:
-        for left in symbol, params, written:
+        for left in written:
             left.unlink(missing_ok=True)
     return targets
 
@@ -50,20 +54,23 @@ def export_paths(path, onnx=False):
     return [pathlib.Path(f"{name}{ending}") for ending in ([".onnx"] if onnx else ["-symbol.json", "-0000.params"])]
 
 
-def _plain(net, contexts):
-    """The same net enlarging by transposed convolutions: ONNX has no words for some steps of `MatrixUpsampling`."""
-    fast = [layer for layer in net._children.values() if isinstance(layer, MatrixUpsampling)]
-    if not fast:
-        return net
-    if type(net) not in (FCN32s, FCN16s, FCN8s):
-        raise ValueError("ONNX: expected BilinearUpsampling in a net of your own, found MatrixUpsampling; exchange it")
-    net(nd.zeros((1, 3, 64, 64), ctx=contexts[0]))
-    twin = type(net)(net.features, net.score_fr._channels, fast[0].align, plain=True)
-    for name, layer in twin._children.items():
-        if name != "features":
-            layer.initialize(ctx=contexts)
-    start_from(twin, net)
-    return twin
+class _First(gluon.HybridBlock):
+    """A net with several outputs as one that gives the first alone."""
+
+    def __init__(self, net):
+        super().__init__(prefix="")
+        self.net = net
+
+    def hybrid_forward(self, F, x):
+        return self.net(x)[0]
+
+
+def _plain_graph(net):
+    """(symbol, its parameters) of a net, enlarging by transposed convolutions."""
+    with plain_enlargements() as layers:
+        symbol = net(mx.sym.var("data"))
+    parameters = {p.name: p for block in (net, *layers) for p in block.collect_params().values()}
+    return symbol, {name: parameters[name]._reduce() for name in symbol.list_inputs() if name != "data"}
 
 
 def _write_onnx(symbol, params, path):
@@ -72,7 +79,6 @@ def _write_onnx(symbol, params, path):
     from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
 
     # `mx.onnx.export_model` would mark as the newest opset what it wrote in the words of 13
-    params = {name.split(":", 1)[1]: array for name, array in params.items()}
     graph = MXNetGraph().create_onnx_graph_proto(
         symbol,
         params,

@@ -1,22 +1,31 @@
 """Fully convolutional networks on a ResNet (chapters 08 and 09; Long, Shelhamer and Darrell, CVPR 2015)."""
 
+import functools
+
 from mxnet import gluon, init
 from mxnet.gluon import nn
 
 from ..fetch.weights import pretrained_net
+from .backbones import Features, make_backbone
 from .fcn_vgg16 import VGG16FCN
-from .upsampling import BilinearUpsampling, MatrixUpsampling
+from .surgery import receptive_margin
+from .upsampling import BilinearUpsampling, MatrixUpsampling, reach
+from .zoo import get_model, register_model
 
 
 class FCN32s(gluon.HybridBlock):
     """(N, 3, H, W) normalised images → (N, classes, H, W) scores, for any H and W.
 
     features: backbone at stride 32. score_fr: 1 × 1 convolution to the classes, the paper's name for it.
-    upscore: fixed bilinear enlargement by 32, cut to the image's size.
+    upscore: fixed bilinear enlargement by 32, cut to the image's size. `receptive_margin` is known where the features
+    know their `receptive_fields`.
     """
+
+    stride = 32
 
     def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
         super().__init__(**kwargs)
+        _say_margin(self, features, align, {32: [32]})
         with self.name_scope():
             self.features = features
             self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
@@ -34,8 +43,11 @@ class FCN16s(gluon.HybridBlock):
     The names are those of the paper's authors, for whom the map at stride 16 is VGG16's pool4.
     """
 
+    stride = 32
+
     def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
         super().__init__(**kwargs)
+        _say_margin(self, features, align, {32: [2, 16], 16: [16]})
         with self.name_scope():
             self.features = features
             self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
@@ -52,8 +64,11 @@ class FCN16s(gluon.HybridBlock):
 class FCN8s(gluon.HybridBlock):
     """`FCN16s` with a second skip, from the map at stride 8: score_pool3 (chapter 09)."""
 
+    stride = 32
+
     def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
         super().__init__(**kwargs)
+        _say_margin(self, features, align, {32: [2, 2, 8], 16: [2, 8], 8: [8]})
         with self.name_scope():
             self.features = features
             self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
@@ -70,47 +85,24 @@ class FCN8s(gluon.HybridBlock):
         return self.upscore8(scores, x)
 
 
+def _say_margin(net, features, align, enlargements):
+    """Set `receptive_margin`: the most that a pixel's score looks beyond it, along any map's way to the scores.
+
+    enlargements: the factors by which the map at each stride is enlarged, one after the other.
+    """
+    if isinstance(features, Features):
+        fields = features.receptive_fields()
+        net.receptive_margin = max(
+            receptive_margin(*fields[stride], *reach(factors, align)) for stride, factors in enlargements.items()
+        )
+
+
 def _zero_score(num_classes):
     return nn.Conv2D(num_classes, kernel_size=1, weight_initializer=init.Zero())
 
 
 def _upsampling(num_classes, stride, align, plain):
     return (BilinearUpsampling if plain else MatrixUpsampling)(num_classes, stride, align)
-
-
-class ResNetFeatures(nn.HybridSequential):
-    """The layers of a `resnet…_v2` up to its last map: (N, 3, H, W) → (N, 512 or 2048, H/32, W/32), rounded up."""
-
-    def maps(self, x):
-        """The maps at strides 8, 16 and 32: the outputs of the second and third stage, and of the last layer."""
-        found = []
-        for i, layer in enumerate(self):
-            x = layer(x)
-            if i in (6, 7):  # BatchNorm, convolution, BatchNorm, ReLU, pooling, then the four stages
-                found.append(x)
-        return [*found, x]
-
-
-def resnet_features(backbone="resnet18_v2", pretrained=False):
-    """The convolutional part of one of Gluon's `resnet…_v2`, as `ResNetFeatures`.
-
-    Its last two layers, global pooling and flattening, are left out. Its first, a BatchNorm of the image itself,
-    has its statistics fixed: on a CPU MXNet updates them in a backward pass that this layer never gets, so that
-    prediction would use statistics that were never learned (MXNet issue 18673, chapter 08).
-    """
-    net = pretrained_net(backbone) if pretrained else gluon.model_zoo.vision.get_model(backbone)
-    layers = net.features
-    features = ResNetFeatures(prefix="")
-    features.add(fixed_batch_norm(layers[0]), *layers[1:-2])
-    return features
-
-
-def fixed_batch_norm(layer):
-    """The BatchNorm on the image of a `resnet…_v2`, which has no scale and no offset, with its statistics fixed.
-
-    The same parameters, but in training too it uses the running mean and variance that it was given (chapter 08).
-    """
-    return nn.BatchNorm(scale=False, center=False, use_global_stats=True, prefix=layer.prefix, params=layer.params)
 
 
 def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, align=True, plain=False, ctx=None):
@@ -123,27 +115,25 @@ def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, ali
     the same to rounding, and a copy is made by `start_from`; the authors' nets are always plain. ctx: a context or a
     list of them.
     """
-    nets = {32: FCN32s, 16: FCN16s, 8: FCN8s}
-    if stride not in nets:
+    if stride not in (32, 16, 8):
         raise ValueError(f"stride={stride!r}: expected 32, 16 or 8")
-    if backbone == "vgg16":
-        if not align:
-            raise ValueError("align=False with vgg16: that net has no other form, its crops align it; leave it out")
-        net = VGG16FCN(num_classes, stride)
-        net.initialize(init.Xavier(), ctx=ctx)
-        if pretrained:
-            net.copy_classifier(pretrained_net("vgg16"))
-        return net
-    if not (backbone.startswith("resnet") and backbone.endswith("_v2")):
-        raise ValueError(f"backbone={backbone!r}: expected resnet18_v2, 34, 50, 101 or 152, or vgg16")
-    net = nets[stride](resnet_features(backbone, pretrained), num_classes, align, plain)
-    if not pretrained:
-        net.features.initialize(init.Xavier(), ctx=ctx)
-    for name, layer in net._children.items():
-        if name != "features":
-            layer.initialize(init.Xavier(), ctx=ctx)
-    net.collect_params().reset_ctx(ctx)
-    return net
+    return get_model(f"fcn{stride}s", num_classes, backbone, pretrained, ctx, align=align, plain=plain)
+
+
+def _build(net, stride, classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False):
+    if backbone != "vgg16":
+        return net(make_backbone(backbone, pretrained), classes, align, plain)
+    if not align:
+        raise ValueError("align=False with vgg16: that net has no other form, its crops align it; leave it out")
+    authors = VGG16FCN(classes, stride)
+    if pretrained:
+        authors.initialize(init.Xavier())
+        authors.copy_classifier(pretrained_net("vgg16"))
+    return authors
+
+
+for _stride, _net in {32: FCN32s, 16: FCN16s, 8: FCN8s}.items():
+    register_model(f"fcn{_stride}s")(functools.partial(_build, _net, _stride))
 
 
 def start_from(net, other):

@@ -10,10 +10,10 @@ import mxnet as mx
 from ..core.files import atomic_write, check_writable, opened, write_parameters
 from ..data.labelmap import LabelMap
 from ..data.voc import RGB_MEAN, RGB_STD
-from .fcn import fcn
+from .zoo import get_model
 
-FORMAT = "segmentation-course net, 1"
-NET = ("stride", "backbone", "align")
+FORMAT = "segmentation-course net, 2"
+FCN_FORMAT = "segmentation-course net, 1"  # of version 0.1: nets of `fcn` alone
 
 
 def check_output(path, force=False):
@@ -30,17 +30,28 @@ def check_output(path, force=False):
     return path, path.with_suffix(".json")
 
 
-def save(path, net, classes, scale, force=False, *, stride, backbone, align=True, **about):
-    """Write a net of `fcn` and what it takes to use it again; about: what else is worth knowing, such as its scores."""
+def save_model(path, net, classes, scale=1.0, *, force=False, **about):
+    """Write NAME.params, a net's weights, and NAME.json, what it takes to make it again and use it.
+
+    net: made by `get_model` or `fcn`, however trained since. classes: its `LabelMap`. scale: by which pictures are
+    reduced before it sees them. force: replace what is there. about: what else is worth knowing, such as its scores;
+    what JSON can hold. ValueError for another net, FileExistsError, OSError where it can't be written.
+    """
+    recipe = getattr(net, "recipe", None)
+    if recipe is None:
+        raise ValueError(
+            f"{type(net).__name__} doesn't know how it was made: make it by utils.get_model or utils.fcn; a class of "
+            "your own by utils.get_model, after utils.register_model"
+        )
+    if len(classes) != recipe["classes"]:
+        raise ValueError(f"{len(classes)} classes, but the net was made for {recipe['classes']}")
     path, record = check_output(path, force)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(record) as text, atomic_write(path) as beside:
         write_parameters(net, beside, path)
         known = {
             "format": FORMAT,
-            "stride": stride,
-            "backbone": backbone,
-            "align": align,
+            **recipe,
             "scale": scale,
             "classes": classes.names,
             "colors": classes.colors,
@@ -50,12 +61,23 @@ def save(path, net, classes, scale, force=False, *, stride, backbone, align=True
             "sha256": hashlib.sha256(beside.read_bytes()).hexdigest(),
             **about,
         }
-        lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in known.items())
+        lines = ",\n".join(f"  {json.dumps(key)}: {_json(key, value)}" for key, value in known.items())
         text.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
 
-def load(path, ctx=None):
-    """(net, classes, scale, what the JSON says) of a net that `save` wrote."""
+def _json(key, value):
+    try:
+        return json.dumps(value)
+    except TypeError as error:
+        raise ValueError(f"{key}: {error}; expected numbers, texts, lists and dicts") from None
+
+
+def load_model(path, ctx=None):
+    """(net, classes, scale, what the JSON says) of a net that `save_model` or `python -m utils train` wrote.
+
+    path: NAME.params, with NAME.json beside it. ctx: where the net goes. A net of your own must be registered before
+    (`register_model`). Files that are not such a pair, damaged or of another net are a ValueError.
+    """
     path = pathlib.Path(path)
     record = path.with_suffix(".json")
     expected = "the two files that `python -m utils train` writes, NAME.params and NAME.json"
@@ -67,10 +89,12 @@ def load(path, ctx=None):
         found = hashlib.sha256(file.read()).hexdigest()
     try:
         known = json.loads(text)
-        if known["format"] != FORMAT:
+        if known["format"] not in (FORMAT, FCN_FORMAT):
             raise ValueError(f"format {known['format']!r}")
         classes = LabelMap(known["classes"], known["colors"], known["void_colors"])
-        settings = {key: known[key] for key in NET}
+        if known["format"] == FCN_FORMAT:
+            known |= {"model": f"fcn{known['stride']}s", "options": {"align": known["align"]}}
+        name, backbone, options = known["model"], known["backbone"], dict(known["options"])
         scale, digest = float(known["scale"]), known["sha256"]
     except (KeyError, TypeError, ValueError) as error:  # a JSON that cannot be decoded is a ValueError
         raise ValueError(f"{record}: not the description of a net ({error}); expected {expected}") from None
@@ -78,7 +102,10 @@ def load(path, ctx=None):
         raise ValueError(
             f"{path}: not the parameters that {record.name} describes, or a damaged copy: copy both files anew"
         )
-    net = fcn(len(classes), ctx=ctx, **settings)
+    try:
+        net = get_model(name, classes, backbone, ctx=ctx, **options)
+    except (TypeError, ValueError) as error:  # an option that the net does not take, or not so
+        raise ValueError(f"{record}: {error}") from None
     try:
         net.load_parameters(str(path), ctx=ctx or mx.cpu())
     except (AssertionError, ValueError, mx.MXNetError) as error:

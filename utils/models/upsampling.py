@@ -1,7 +1,11 @@
 """Enlarging maps bilinearly (chapter 05)."""
 
+import contextlib
+
 import numpy as np
 from mxnet import gluon, init, nd
+
+_plain_layers = None  # a list while `plain_enlargements` is in force
 
 
 def bilinear_kernel(in_channels, out_channels, kernel_size):
@@ -43,8 +47,7 @@ class BilinearUpsampling(gluon.HybridBlock):
         elif align is None:
             kernel_size, padding = 2 * stride, 0
         else:
-            kernel_size = 2 * stride - stride % 2
-            padding = (kernel_size - stride) // 2
+            kernel_size, padding = _classic(stride)
         with self.name_scope():
             self.conv = gluon.nn.Conv2DTranspose(
                 channels,
@@ -77,10 +80,21 @@ class MatrixUpsampling(gluon.HybridBlock):
         self._channels, self._stride, self.align = channels, stride, align
 
     def hybrid_forward(self, F, x, like=None):
+        if _plain_layers is not None:
+            return self._plain(F, x, like)
         rows, columns = (self._matrix(F, x, like, axis) for axis in (2, 3))
         x = F.dot(x, columns, transpose_b=True).reshape((-3, -2))  # (N·C, h, W)
         x = F.batch_dot(F.broadcast_like(rows.expand_dims(0), x, lhs_axes=(0,), rhs_axes=(0,)), x)
         return x.reshape((-4, -1, self._channels, -2))
+
+    def _plain(self, F, x, like):
+        layer = BilinearUpsampling(self._channels, self._stride, self.align)
+        layer.initialize()
+        _plain_layers.append(layer)
+        if like is not None:
+            return layer(x, like)
+        x = layer(x)
+        return F.slice(x, begin=(None,) * 4, end=(None, None, -1, -1)) if self.align else x  # a row beyond s·h
 
     def _matrix(self, F, x, like, axis):
         """(pixels, cells): what each cell gives to each pixel along one axis, a row of tents."""
@@ -94,6 +108,42 @@ class MatrixUpsampling(gluon.HybridBlock):
             place = (pixels - (self._stride - 1) / 2) / self._stride
         distance = F.abs(F.broadcast_sub(place.reshape((-1, 1)), cells.reshape((1, -1))))
         return F.BlockGrad(F.relu(1 - distance))
+
+
+@contextlib.contextmanager
+def plain_enlargements():
+    """Within it each `MatrixUpsampling` that is called enlarges by a transposed convolution: `BilinearUpsampling`.
+
+    For formats that have no words for some of its steps (ONNX): trace the net anew, with a symbol, inside. Gives the
+    list that the layers made on the way are put into, as their weights belong to the graph.
+    """
+    global _plain_layers
+    before, _plain_layers = _plain_layers, []
+    try:
+        yield _plain_layers
+    finally:
+        _plain_layers = before
+
+
+def reach(factors, align=True, start=0):
+    """(low, high): after enlargements by these factors cell i has a part in the cells or pixels s · i + low to high.
+
+    s: the product of the factors. align: as in `BilinearUpsampling`. start: where cell i lies before them, less i.
+    """
+    low = high = start
+    for factor in factors:
+        if align:
+            low, high = factor * low - factor + 1, factor * high + factor - 1
+        else:
+            kernel, padding = _classic(factor) if align is not None else (2 * factor, 0)
+            low, high = factor * low - padding, factor * high - padding + kernel - 1
+    return low, high
+
+
+def _classic(stride):
+    """(kernel size, padding) of the classic transposed convolution."""
+    kernel_size = 2 * stride - stride % 2
+    return kernel_size, (kernel_size - stride) // 2
 
 
 class _Constant(init.Initializer):
