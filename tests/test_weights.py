@@ -152,6 +152,8 @@ def test_a_bomb_is_not_read(tmp_path, monkeypatch):
 
 def test_a_net_without_weights_is_told_with_those_that_have_some(zoo):
     with pytest.raises(ValueError, match="'resnet99_v2'; there are some for .*resnet18_v2.*vgg16"):
+        utils.resnet_features("resnet99_v2", pretrained=True)
+    with pytest.raises(ValueError, match="backbone='resnet99_v2': expected resnet18_v2.*vgg16"):
         utils.fcn(4, backbone="resnet99_v2", pretrained=True)
     assert not zoo.exists()
 
