@@ -28,25 +28,29 @@ class Features(nn.HybridSequential):
 
         What comes after the last of them isn't computed. A stride that the backbone doesn't have is a ValueError.
         """
-        if missing := set(strides) - set(self.ends):
-            raise ValueError(f"no map at stride {min(missing)}: this backbone has {', '.join(map(str, self.ends))}")
-        last, found = max(self.ends[stride] for stride in strides), {}
+        ends = {stride: self._end(stride) for stride in strides}
+        found = {}
         for i, layer in enumerate(self):
             x = found[i] = layer(x)
-            if i == last:
+            if i == max(ends.values()):
                 break
-        return {stride: found[self.ends[stride]] for stride in strides}
+        return {stride: found[end] for stride, end in ends.items()}
 
     def maps(self, x):
         """The maps at strides 8, 16 and 32, a list."""
         return list(self.by_stride(x).values())
 
-    def receptive_fields(self):
-        """dict {stride: (size, first)}: a cell sees `size` pixels, the middle of those of cell i is first + stride · i.
+    def receptive_field(self, stride):
+        """(size, stride, first) of a cell of the map at this stride, as the function of that name has them.
 
-        By arithmetic (`receptive_field`), along the longest way through residual blocks.
+        Along the longest way through residual blocks.
         """
-        return {stride: receptive_field(_row(list(self)[: end + 1]))[::2] for stride, end in self.ends.items()}
+        return receptive_field(_row(list(self)[: self._end(stride) + 1]))
+
+    def _end(self, stride):
+        if stride not in self.ends:
+            raise ValueError(f"no map at stride {stride}: this backbone has {', '.join(map(str, self.ends))}")
+        return self.ends[stride]
 
 
 def _row(layers):

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import warnings
 
 import mxnet as mx
 from mxnet import gluon, nd
@@ -27,7 +28,9 @@ def export(net, path, onnx=False):
         net = _First(net)
     if not onnx:
         net.hybridize()
-        net(nd.zeros(shape, ctx=ctx))  # MXNet exports what a hybridized net has seen
+        with warnings.catch_warnings():  # layers that serve the other outputs are left out on purpose
+            warnings.filterwarnings("ignore", "Parameter .* is not used by any computation", UserWarning)
+            net(nd.zeros(shape, ctx=ctx))  # MXNet exports what a hybridized net has seen
     beside = targets[0].with_name(f"{targets[0].name}.{os.getpid()}")
     written = [
         pathlib.Path(f"{beside}{ending}") for ending in ([".onnx"] if onnx else ["-symbol.json", "-0000.params"])

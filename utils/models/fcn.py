@@ -91,9 +91,9 @@ def _say_margin(net, features, align, enlargements):
     enlargements: the factors by which the map at each stride is enlarged, one after the other.
     """
     if isinstance(features, Features):
-        fields = features.receptive_fields()
         net.receptive_margin = max(
-            receptive_margin(*fields[stride], *reach(factors, align)) for stride, factors in enlargements.items()
+            receptive_margin(features.receptive_field(stride), *reach(factors, align))
+            for stride, factors in enlargements.items()
         )
 
 

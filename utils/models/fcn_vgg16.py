@@ -78,8 +78,8 @@ class VGG16FCN(gluon.HybridBlock):
         ways[8] = [(self.drop7, [2, 2, 8], 0), (self.pool4, [2, 8], -5), (self.pool3, [8], -9)]
         cut, margins = {32: 19, 16: 27, 8: 31}[self.finest], []
         for last, factors, start in ways[self.finest]:
-            size, _, first = receptive_field(layers[: layers.index(last) + 1])
-            margins.append(receptive_margin(size, first + cut, *reach(factors, None, start)))
+            low, high = (end - cut for end in reach(factors, None, start))
+            margins.append(receptive_margin(receptive_field(layers[: layers.index(last) + 1]), low, high))
         return max(margins)
 
     def copy_classifier(self, vgg16):

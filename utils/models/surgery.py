@@ -70,14 +70,14 @@ def receptive_field(layers):
     return size, stride, first
 
 
-def receptive_margin(size, first, low, high):
+def receptive_margin(field, low, high):
     """Pixels to each side of a pixel that its score may depend on, a whole number: how far tiles have to overlap.
 
-    size, first: of a map as in `receptive_field`. low, high: its cell i counts in the scores of pixels stride · i + low
-    to stride · i + high, as in `upsampling.reach`.
+    field: (size, stride, first) of a map (`receptive_field`), whose cell i counts in the scores of pixels
+    stride · i + low to stride · i + high (`upsampling.reach`).
     """
-    left, right = first - (size - 1) / 2, first + (size - 1) / 2
-    return int(max(high - left, right - low))
+    size, _, first = field
+    return int((size - 1) / 2 + max(high - first, first - low))
 
 
 def _window(layer):
