@@ -24,8 +24,8 @@ import numpy as np
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "utils" / "tools"))  # not `utils`: that imports MXNet
-import words  # noqa: E402
+sys.path.append(str(ROOT / "utils" / "cli"))  # not `utils`: that imports MXNet
+import options  # noqa: E402
 
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
@@ -321,9 +321,9 @@ def main():
     parser.add_argument("command", choices=["run", "refresh", "exercises"])
     parser.add_argument("--chapter", metavar="NN", help="only this one")
     parser.add_argument("--dataset", help="voc_mini, voc2012, camvid or a folder in VOC layout")
-    parser.add_argument("--crop", type=words.size, metavar="HxW", help="training crops, best in multiples of 32")
-    parser.add_argument("--scale", type=words.scale, help="reduce pictures by this first, such as 0.5")
-    parser.add_argument("--epochs", type=words.count, help="epochs of training")
+    parser.add_argument("--crop", type=options.size, metavar="HxW", help="training crops, best in multiples of 32")
+    parser.add_argument("--scale", type=options.scale, help="reduce pictures by this first, such as 0.5")
+    parser.add_argument("--epochs", type=options.count, help="epochs of training")
     args = parser.parse_args()
     if args.command == "run":
         dataset = args.dataset
