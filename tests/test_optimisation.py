@@ -1,4 +1,4 @@
-"""Chapter 10's experiments: what `results/optimisation.py` changes about a training, and its table."""
+"""Chapter 10's experiments: what `results/optimisation` changes about a training, and its table."""
 
 import utils
 
@@ -12,14 +12,14 @@ from mxnet import autograd, gluon, init, nd
 from mxnet.gluon import nn
 from sklearn.utils.class_weight import compute_class_weight
 
-sys.path.insert(0, str(ROOT / "results"))
 sys.path.insert(0, str(ROOT / "tools"))
-import common
 import course
-import optimisation
-from optimisation import Loss
 
-ROWS = common.read(ROOT / "results" / "optimisation.csv")
+from results import common
+from results.optimisation import run as optimisation
+from results.optimisation.run import Loss
+
+ROWS = common.read(ROOT / "results" / "optimisation" / "table.csv")
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_the_authors_net_asks_for_vgg16(monkeypatch):
     def asked(name):
         raise LookupError(name)
 
-    monkeypatch.setattr(sys.modules["utils.fcn"], "pretrained_net", asked)
+    monkeypatch.setattr(sys.modules["utils.models.fcn"], "pretrained_net", asked)
     with pytest.raises(LookupError, match="vgg16"):
         utils.fcn(4, backbone="vgg16", pretrained=True)
 
@@ -158,7 +158,7 @@ def test_a_net_without_weights_is_told_with_those_that_have_some(zoo):
 
 def test_what_training_from_nothing_gives_is_the_table_s():
     """The numbers in the message for those without a network."""
-    with open(ROOT / "results/skips.csv", encoding="utf-8") as file:
+    with open(ROOT / "results/skips/table.csv", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["way"] == "at once"]
 
     def column(data, net, name):
