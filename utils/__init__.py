@@ -14,6 +14,7 @@ from .losses import SoftmaxCrossEntropyLoss
 from .models.fcn_vgg16 import VGG16FCN
 from .models.fcn import FCN8s, FCN16s, FCN32s, fcn, fixed_batch_norm, resnet_features, start_from
 from .engine.evaluate import confusion, evaluate
+from .engine.callbacks import Callback
 from .engine.train import seed, train
 from .engine.cache import train_or_load
 from .engine.predict import predict

@@ -49,6 +49,11 @@ def _of_one_size(batches):
             yield x, y
 
 
+def scores_of(outputs):
+    """The scores among what a net gives: one array, or the first of a tuple."""
+    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
 def net_context(net, ctx=None):
     """The one context on which a net predicts: the first of `ctx`, or of its first parameter."""
     if ctx is None:
