@@ -1,5 +1,5 @@
 # Everything the course can be asked to do. `make` alone lists it.
-# Targets that need the packages set up .venv first, once: tools/bootstrap.py.
+# Targets that need the packages set up .venv first, once: install/bootstrap.py.
 
 DEVICE ?=# cpu or gpu: the packages that .venv gets (naming the other one rebuilds it); without it, what the machine can use
 CHAPTER =# one chapter, such as 08
@@ -20,10 +20,10 @@ ANY = $(or $(shell for p in python3 python3.11 python3.10 python "$(PYTHON)"; do
 	"$$p" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null && echo "$$p" && break; \
 	done),$(error No Python was found. Install Python 3.11: see README.md, Installing))
 
-READY   = @"$(ANY)" tools/bootstrap.py --quiet
+READY   = @"$(ANY)" install/bootstrap.py --quiet
 COURSE  = .venv/bin/python tools/course.py
 GRADING = .venv/bin/python tools/grading.py
-UV_LOCK = "$(ANY)" tools/bootstrap.py uv pip compile --universal --generate-hashes \
+UV_LOCK = "$(ANY)" install/bootstrap.py uv pip compile --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-annotate --no-python-downloads --quiet $(ARGS)
 LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
@@ -65,10 +65,10 @@ test-book: ## make the book and look at each page in Chromium (Debian: apt-get i
 	@COURSE_BROWSER=needed .venv/bin/python -m pytest -q -m "book or lab" tests $(ARGS)
 
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
-	@"$(ANY)" utils/tools/check.py
+	@"$(ANY)" install/doctor.py
 
 setup: ## set up .venv (the targets above do so by themselves); PYTHON= names the Python, DEVICE=cpu or gpu the packages
-	@"$(ANY)" tools/bootstrap.py
+	@"$(ANY)" install/bootstrap.py
 
 exercises: ## write the exercises without their solutions to my_exercises/, where you solve them
 	$(READY)
@@ -104,8 +104,8 @@ bench: ## measure the course against PyTorch and others; ARGS=--quick, or parts;
 	@TORCH_INDEX="$(TORCH_INDEX)" .venv/bin/python -m benchmarks.run $(ARGS)
 
 wheelhouse: ## pack all that an install needs, for rooms without a network; PLATFORM= WHEELHOUSE=
-	@WHEELHOUSE=none "$(ANY)" tools/bootstrap.py --quiet
-	@.venv/bin/python tools/wheelhouse.py $(PLATFORM)
+	@WHEELHOUSE=none "$(ANY)" install/bootstrap.py --quiet
+	@.venv/bin/python install/wheelhouse.py $(PLATFORM)
 
 lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer ones
 	@$(UV_LOCK) $(LOCKED) --extra cpu -o locks/cpu.txt
