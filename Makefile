@@ -21,7 +21,7 @@ ANY = $(or $(shell for p in python3 python3.11 python3.10 python "$(PYTHON)"; do
 	done),$(error No Python was found. Install Python 3.11: see README.md, Installing))
 
 READY   = @"$(ANY)" install/bootstrap.py --quiet
-COURSE  = .venv/bin/python tools/course.py
+NOTEBOOKS = .venv/bin/python tools/notebooks.py
 GRADING = .venv/bin/python tools/grading.py
 UV_LOCK = "$(ANY)" install/bootstrap.py uv pip compile --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-annotate --no-python-downloads --quiet $(ARGS)
@@ -38,7 +38,7 @@ help:
 
 course: ## run the chapters and make a book of them; CHAPTER=08 runs one; DATASET= CROP= SCALE= EPOCHS= change the data
 	$(READY)
-	@$(COURSE) run $(call option,chapter,$(CHAPTER)) $(call option,dataset,$(DATASET)) \
+	@.venv/bin/python tools/book.py --execute $(call option,chapter,$(CHAPTER)) $(call option,dataset,$(DATASET)) \
 		$(call option,crop,$(CROP)) $(call option,scale,$(SCALE)) $(call option,epochs,$(EPOCHS))
 
 book: ## make the book, build/book/index.html, of the chapters with their committed outputs, and run nothing
@@ -47,7 +47,7 @@ book: ## make the book, build/book/index.html, of the chapters with their commit
 
 lab: ## open JupyterLab on the index of chapters and exercises; ARGS="--no-browser --port=8890" elsewhere
 	$(READY)
-	@$(COURSE) exercises > /dev/null || true # what it lacks, it says
+	@$(NOTEBOOKS) exercises > /dev/null || true # what it lacks, it says
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 		.venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters/index.ipynb \
 		--LabApp.workspaces_dir=build/lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
@@ -72,7 +72,7 @@ setup: ## set up .venv (the targets above do so by themselves); PYTHON= names th
 
 exercises: ## write the exercises without their solutions to my_exercises/, where you solve them
 	$(READY)
-	@$(COURSE) exercises $(call option,chapter,$(CHAPTER))
+	@$(NOTEBOOKS) exercises $(call option,chapter,$(CHAPTER))
 
 release: ## pack the course for a class, exercises without solutions, in grading/release/ (docs/teaching.md)
 	$(READY)
@@ -93,7 +93,7 @@ data: ## fetch DATASET=voc2012 (2 GB) or camvid, where it is not there yet; ARCH
 
 refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=08 does one
 	$(READY)
-	@$(COURSE) refresh $(call option,chapter,$(CHAPTER))
+	@$(NOTEBOOKS) refresh $(call option,chapter,$(CHAPTER))
 
 results: ## make the tables in results/ that chapters load, where code, data or settings changed; CAMVID=FOLDER
 	$(READY)

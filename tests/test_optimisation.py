@@ -13,7 +13,7 @@ from mxnet.gluon import nn
 from sklearn.utils.class_weight import compute_class_weight
 
 sys.path.insert(0, str(ROOT / "tools"))
-import course
+import notebooks
 
 from results import common
 from results.optimisation import run as optimisation
@@ -142,7 +142,7 @@ def test_what_is_scored_is_neither_trained_on_nor_a_test_picture():
 
 def test_the_chapter_s_plain_forms_are_the_table_s(batch):
     """`weighted_loss` and `drawn` of the chapter against `Loss`."""
-    cells = [c.source for c in nbformat.read(course.find("10")[0], 4).cells if c.cell_type == "code"]
+    cells = [c.source for c in nbformat.read(notebooks.find("10")[0], 4).cells if c.cell_type == "code"]
     chapter = {"utils": utils, "nd": nd, "np": np}
     for name in "weighted_loss", "drawn":
         source = next(cell for cell in cells if f"def {name}(" in cell)
@@ -156,7 +156,7 @@ def test_the_chapter_s_plain_forms_are_the_table_s(batch):
 
 def test_accumulated_steps_are_those_of_the_large_batch():
     """`add_gradients` and `step` of the chapter: three unequal parts, momentum, a fixed parameter, several steps."""
-    cells = [c.source for c in nbformat.read(course.find("10")[0], 4).cells if c.cell_type == "code"]
+    cells = [c.source for c in nbformat.read(notebooks.find("10")[0], 4).cells if c.cell_type == "code"]
     chapter = {"autograd": autograd, "unweighted": utils.SoftmaxCrossEntropyLoss()}
     exec(next(cell for cell in cells if "def add_gradients(" in cell), chapter)
     utils.seed(0)
