@@ -1,7 +1,8 @@
 """Makes the book, build/book/index.html, of notebooks as they are: `make book`, and `make course` at its end.
 
-book/ holds its order, settings and style. Its pages are the README, chapters, exercises without solutions, docs/, the
-READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link that leads nowhere is an error.
+book/ holds its order, settings and style. The README is its first page. The others are chapters, exercises without
+solutions, docs/, the changelog, the READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link
+that leads nowhere is an error.
 """
 
 import ast
@@ -18,8 +19,15 @@ import course
 import nbformat
 import yaml
 
-PAGES = ["LICENSE", "docs/*", "data/README.md", "benchmarks/README.md", "benchmarks/*.png", "chapters/[0-9]*.ipynb"]
-BEYOND = "\n## Installing\n"  # where the README's first page ends
+PAGES = [
+    "LICENSE",
+    "CHANGELOG.md",
+    "docs/*",
+    "data/README.md",
+    "benchmarks/README.md",
+    "benchmarks/*.png",
+    "chapters/[0-9]*.ipynb",
+]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -61,8 +69,7 @@ def gather(source, executed, parameters):
         copy(path, source / ("static" if path.suffix in (".css", ".js", ".svg") else "") / path.name)
     mathjax = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
-    first, rest = (course.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)
-    write(source / "README.md", f"# Using the course\n{BEYOND}{rest}")
+    first = (course.ROOT / "README.md").read_text(encoding="utf-8")
     modules = write_code(source / "utils")
     toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
     for page in (page for part in toc["parts"] for page in part["chapters"] if page["file"] == "utils/index"):
