@@ -18,7 +18,7 @@ ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARG
 # Any Python from 3.6 starts the set-up, which then looks for a 3.11 or 3.10 (or takes PYTHON=...).
 ANY = $(or $(shell for p in python3 python3.11 python3.10 python "$(PYTHON)"; do \
 	"$$p" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null && echo "$$p" && break; \
-	done),$(error No Python was found. Install Python 3.11: see README.md, Installing))
+	done),$(error No Python was found. Install Python 3.11: see docs/installing.md))
 
 READY   = @"$(ANY)" install/bootstrap.py --quiet
 NOTEBOOKS = .venv/bin/python tools/notebooks.py

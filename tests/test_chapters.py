@@ -258,7 +258,7 @@ def three_chapters(monkeypatch, tmp_path):
     _chapter(chapters, "01", ["dataset = 'voc_mini'", "parameters"], ["print('data', dataset)", "result"])
     _chapter(chapters, "02", ["1 / 0"])
     _chapter(chapters, "03", ["print('third')"])
-    (tmp_path / "README.md").write_text("# Test\n\n## Installing\n\nNothing.\n")
+    (tmp_path / "README.md").write_text("# Test\n\nNothing.\n")
     for folder in "book", "utils":
         shutil.copytree(ROOT / folder, tmp_path / folder)
     pages = "".join(f"  - file: chapters/{number}_test\n" for number in ("01", "02", "03"))

@@ -1,7 +1,8 @@
 """Makes the book, build/book/index.html: `make book` of notebooks as they are, `make course` of what it executes first.
 
-book/ holds its order, settings and style. Its pages are the README, chapters, exercises without solutions, docs/, the
-READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link that leads nowhere is an error.
+book/ holds its order, settings and style. The README is its first page. The others are chapters, exercises without
+solutions, docs/, the changelog, the READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link
+that leads nowhere is an error.
 """
 
 import argparse
@@ -22,8 +23,15 @@ import yaml
 sys.path.append(str(notebooks.ROOT / "utils" / "cli"))  # not `utils`: that imports MXNet
 import options
 
-PAGES = ["LICENSE", "docs/*", "data/README.md", "benchmarks/README.md", "benchmarks/*.png", "chapters/[0-9]*.ipynb"]
-BEYOND = "\n## Installing\n"  # where the README's first page ends
+PAGES = [
+    "LICENSE",
+    "CHANGELOG.md",
+    "docs/*",
+    "data/README.md",
+    "benchmarks/README.md",
+    "benchmarks/*.png",
+    "chapters/[0-9]*.ipynb",
+]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -65,8 +73,7 @@ def gather(source, executed, parameters):
         copy(path, source / ("static" if path.suffix in (".css", ".js", ".svg") else "") / path.name)
     mathjax = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
-    first, rest = (notebooks.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)
-    write(source / "README.md", f"# Using the course\n{BEYOND}{rest}")
+    first = (notebooks.ROOT / "README.md").read_text(encoding="utf-8")
     modules = write_code(source / "utils")
     toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
     for page in (page for part in toc["parts"] for page in part["chapters"] if page["file"] == "utils/index"):

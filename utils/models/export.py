@@ -16,7 +16,7 @@ def export(net, path, onnx=False):
     """Write PATH-symbol.json and PATH-0000.params, for `gluon.SymbolBlock.imports`, or with onnx=True PATH.onnx.
 
     net: a hybridizable net for (N, 3, H, W) images, with weights; both forms take any N, H and W, and give its scores.
-    Returns the paths, a list. What is there under these names is replaced. README, "Beyond the notebook", shows how
+    Returns the paths, a list. What is there under these names is replaced. docs/command_line.md shows how
     to use them.
     """
     targets = export_paths(path, onnx)
