@@ -2,6 +2,7 @@
 
 import utils
 
+import gc
 import os
 import pathlib
 import random
@@ -15,6 +16,12 @@ from PIL import Image
 settings.register_profile("course", derandomize=True)  # the same examples on every run: no verdict by luck
 settings.load_profile("course")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_finish(session):
+    """What is imported by now is never garbage: Gluon looks through all there is each time it makes a DataLoader."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

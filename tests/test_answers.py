@@ -18,9 +18,9 @@ import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
-import course
+import notebooks
 
-EXERCISES = course.find(folder=course.CHAPTERS / "exercises")
+EXERCISES = notebooks.find(folder=notebooks.CHAPTERS / "exercises")
 EACH_EXERCISE = pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
 HEADER = re.compile(r"(?m)^# %% (?P<question>\d) (?P<verdict>right|wrong): (?P<what>[^|\n]+?)(?: \| (?P<message>.+))?$")
 SOLUTION = re.compile(r"(?ms)^### BEGIN SOLUTION$.*?^### END SOLUTION$")

@@ -25,20 +25,20 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 import book as maker
-import course
+import notebooks
 
 pytestmark = pytest.mark.book
 WIDTHS = {390: 844, 1440: 1000}
 SHOWN = ["index", "chapters/01_reading_voc", "chapters/04_transposed_convolution", "chapters/08_resnet18_fcn"]
 SHOWN += ["chapters/exercises/04_transposed_convolution_exercises", "docs/index", "docs/glossary", "docs/formulas"]
-NOTEBOOKS = [*course.find(), *course.find(folder=course.CHAPTERS / "exercises")]
+NOTEBOOKS = [*notebooks.find(), *notebooks.find(folder=notebooks.CHAPTERS / "exercises")]
 
 
 @pytest.fixture(scope="session")
 def book():
     """The folder of a book that was made for these tests, in build/test-book."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(course, "BUILD", ROOT / "build" / "test-book")
+        patch.setattr(notebooks, "BUILD", ROOT / "build" / "test-book")
         return maker.build().parent
 
 
@@ -58,21 +58,21 @@ def test_each_notebook_has_a_page_and_can_be_downloaded_as_it_is_in_the_course(b
         links = [link["href"] for link in pages[str(name.with_suffix(".html"))].select("a.btn-download-source-button")]
         assert len(links) == 1, name
         offered = book / name.parent / links[0]
-        if path.parent == course.CHAPTERS:
+        if path.parent == notebooks.CHAPTERS:
             assert offered.read_bytes() == path.read_bytes(), name
         else:
-            wanted = course.without_solutions(nbformat.read(path, 4))
+            wanted = notebooks.without_solutions(nbformat.read(path, 4))
             assert [cell.source for cell in nbformat.read(offered, 4).cells] == [cell.source for cell in wanted.cells]
 
 
 def test_no_solution_is_in_the_book(book):
     files = [path for kind in ("html", "ipynb") for path in book.rglob(f"*exercises.{kind}")]
-    assert len(files) == 2 * len(course.find())
+    assert len(files) == 2 * len(notebooks.find())
     for path in files:
         assert not re.search("BEGIN (SOLUTION|HIDDEN)", path.read_text(encoding="utf-8")), path.name
 
 
-@pytest.mark.parametrize("path", course.find(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", notebooks.find(), ids=lambda path: path.stem)
 def test_a_chapter_begins_with_objective_time_data_and_needs(pages, path):
     text = pages[f"chapters/{path.stem}.html"].select_one("article").get_text(" ")
     text = re.sub(r"\s+", " ", text).replace(" :", ":").replace(" ,", ",")
@@ -309,4 +309,4 @@ def test_the_download_button_gives_the_notebook(browser, address):
     browser.get(f"{address}/chapters/05_bilinear_kernel.html")
     link = browser.execute_script("return document.querySelector('a.btn-download-source-button').href")
     text = browser.execute_async_script("fetch(arguments[0]).then(r => r.text()).then(arguments[1])", link)
-    assert nbformat.reads(text, 4).cells == nbformat.read(course.find("05")[0], 4).cells
+    assert nbformat.reads(text, 4).cells == nbformat.read(notebooks.find("05")[0], 4).cells

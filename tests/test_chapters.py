@@ -18,10 +18,11 @@ from nbgrader.preprocessors import CheckCellMetadata
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "tools"))
-import course
+import book as maker
+import notebooks
 
-CHAPTERS = course.find()
-EXERCISES = course.find(folder=course.CHAPTERS / "exercises")
+CHAPTERS = notebooks.find()
+EXERCISES = notebooks.find(folder=notebooks.CHAPTERS / "exercises")
 BOTH = pytest.mark.parametrize("path", [*CHAPTERS, *EXERCISES], ids=lambda path: path.stem)
 EACH_CHAPTER = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 EACH_EXERCISE = pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
@@ -87,7 +88,7 @@ def test_skeleton(path):
     notebook = nbformat.read(path, 4)
     head, text = notebook.cells[0].source, _text(notebook)
     assert head.startswith(f"# {path.name[:2]} ") and "\nAfter this chapter you can " in head
-    assert course.TIME_LINE.search(head) and "**Data:**" in head and "**You need:**" in head
+    assert notebooks.TIME_LINE.search(head) and "**Data:**" in head and "**You need:**" in head
     for part in "## What went wrong", "## Summary", "**Exercises:**", "**Further reading:**":
         assert part in text, part
     assert text.index("## Summary") < text.index("**Exercises:**") < text.index("**Further reading:**")
@@ -105,7 +106,7 @@ def test_chapter_09_finds_the_net_that_chapter_08_trained():
     """Both must call the same text of `fit` on the same start, or the same training is done twice."""
     fits = []
     for number in "08", "09":
-        cells = [cell.source for cell in _code(nbformat.read(course.find(number)[0], 4))]
+        cells = [cell.source for cell in _code(nbformat.read(notebooks.find(number)[0], 4))]
         fits.append(next(source for source in cells if source.startswith("def fit(")))
     assert fits[0] == fits[1]
 
@@ -133,31 +134,31 @@ def test_each_picture_has_an_alt_text_of_its_own():
 @EACH_CHAPTER
 def test_readme_quotes_the_chapters_time(path):
     row = re.search(rf"(?m)^\| \[{path.name[:2]} .*$", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert row and row.group().endswith(f"| {course.measured(path)} s |")
+    assert row and row.group().endswith(f"| {notebooks.measured(path)} s |")
 
 
-INDEX = nbformat.read(course.CHAPTERS / "index.ipynb", 4)
+INDEX = nbformat.read(notebooks.CHAPTERS / "index.ipynb", 4)
 """The notebook on which `make lab` opens."""
 
 
 @EACH_CHAPTER
 def test_the_index_notebook_has_the_chapter_as_it_is(path):
     """Title, time and number of questions as in the notebooks, what one learns as in the README."""
-    exercises = course.find(path.name[:2], course.CHAPTERS / "exercises")[0]
+    exercises = notebooks.find(path.name[:2], notebooks.CHAPTERS / "exercises")[0]
     questions = sum(bool(re.match(r"## \d", cell.source)) for cell in nbformat.read(exercises, 4).cells)
     in_readme = re.search(
         rf"(?m)^\| \[{path.name[:2]} .*?\) \| (.*?) \|", (ROOT / "README.md").read_text(encoding="utf-8")
     )
     row = (
-        f"| [{course.title(nbformat.read(path, 4))}]({path.name}) | {in_readme[1]} | "
-        f"[{questions} questions](../my_exercises/{exercises.name}) | {course.measured(path)} s |"
+        f"| [{notebooks.title(nbformat.read(path, 4))}]({path.name}) | {in_readme[1]} | "
+        f"[{questions} questions](../my_exercises/{exercises.name}) | {notebooks.measured(path)} s |"
     )
     assert _text(INDEX).splitlines().count(row) == 1, row
 
 
 def test_the_index_notebook_leads_somewhere_and_opens_first():
     for target in re.findall(r"\]\(([^)#]+)\)", _text(INDEX)):
-        assert _leads_somewhere(course.CHAPTERS, target), target
+        assert _leads_somewhere(notebooks.CHAPTERS, target), target
     parts = re.findall(r"(?m)^\| \*\*(.*?)\*\* \|", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert re.findall(r"(?m)^## ([IV]+ · .*)$", _text(INDEX)) == parts
     assert not _code(INDEX)
@@ -166,7 +167,7 @@ def test_the_index_notebook_leads_somewhere_and_opens_first():
 
 @EACH_CHAPTER
 def test_a_chapter_ends_with_its_exercises_unsolved_and_solved(path):
-    name = course.find(path.name[:2], course.CHAPTERS / "exercises")[0].name
+    name = notebooks.find(path.name[:2], notebooks.CHAPTERS / "exercises")[0].name
     yours = f"**Exercises:** [yours](../my_exercises/{name}) (`make lab` writes it, without solutions), "
     assert _text(nbformat.read(path, 4)).count(f"{yours}[solved](exercises/{name}): ") == 1
 
@@ -200,7 +201,7 @@ def test_exercises_have_questions_solutions_and_checks(path):
 
 @EACH_EXERCISE
 def test_students_copy_holds_no_solution_and_no_hidden_test(path):
-    notebook = course.without_solutions(nbformat.read(path, 4))
+    notebook = notebooks.without_solutions(nbformat.read(path, 4))
     for cell in _code(notebook):
         assert "SOLUTION" not in cell.source and "HIDDEN" not in cell.source and not cell.outputs
         compile(cell.source, path.name, "exec")
@@ -209,11 +210,11 @@ def test_students_copy_holds_no_solution_and_no_hidden_test(path):
 
 
 def test_students_copies_are_never_overwritten(monkeypatch, tmp_path):
-    monkeypatch.setattr(course, "ROOT", tmp_path)
-    course.exercises("01")
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    notebooks.exercises("01")
     copy = next((tmp_path / "my_exercises").iterdir())
     copy.write_text("my own work")
-    course.exercises("01")
+    notebooks.exercises("01")
     assert copy.read_text() == "my own work"
 
 
@@ -229,7 +230,7 @@ def test_small_pictures_keep_the_colours_that_a_legend_names():
     Image.fromarray(pixels).save(drawn, "PNG")
     output = nbformat.v4.new_output("display_data", {"image/png": base64.b64encode(drawn.getvalue()).decode()})
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])])
-    course.shrink_pictures(notebook)
+    notebooks.shrink_pictures(notebook)
     small = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
     assert small.mode == "P"
     kept = np.asarray(small.convert("RGB")).astype(int)
@@ -257,21 +258,21 @@ def three_chapters(monkeypatch, tmp_path):
     _chapter(chapters, "01", ["dataset = 'voc_mini'", "parameters"], ["print('data', dataset)", "result"])
     _chapter(chapters, "02", ["1 / 0"])
     _chapter(chapters, "03", ["print('third')"])
-    (tmp_path / "README.md").write_text("# Test\n\n## Installing\n\nNothing.\n")
+    (tmp_path / "README.md").write_text("# Test\n\nNothing.\n")
     for folder in "book", "utils":
         shutil.copytree(ROOT / folder, tmp_path / folder)
     pages = "".join(f"  - file: chapters/{number}_test\n" for number in ("01", "02", "03"))
     (tmp_path / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: index\nparts:\n- chapters:\n{pages}")
     for name, value in ("ROOT", tmp_path), ("CHAPTERS", chapters), ("BUILD", tmp_path / "build"):
-        monkeypatch.setattr(course, name, value)
-    monkeypatch.setattr(course.find, "__defaults__", (None, chapters))
+        monkeypatch.setattr(notebooks, name, value)
+    monkeypatch.setattr(notebooks.find, "__defaults__", (None, chapters))
     return tmp_path
 
 
 @pytest.mark.filterwarnings("default")
 def test_a_failing_chapter_stops_no_other_and_is_shown(three_chapters, capfd):
     given = {"dataset": "mine", "num_epochs": 3}
-    assert not course.publish(course.run(None, given), given)
+    assert not maker.publish(notebooks.run(None, given), given)
     out, err = capfd.readouterr()
     assert "2 of 3 chapters executed" in out and "Failed: 02 Test" in out and "ZeroDivisionError" in err
     book = three_chapters / "build" / "book"
@@ -287,7 +288,7 @@ def test_a_failing_chapter_stops_no_other_and_is_shown(three_chapters, capfd):
 
 @pytest.mark.filterwarnings("default")
 def test_of_one_chapter_executed_the_others_are_as_they_came(three_chapters):
-    assert course.publish(course.run("03", {}), {})
+    assert maker.publish(notebooks.run("03", {}), {})
     book = three_chapters / "build" / "book"
     assert "third" in (book / "chapters" / "03_test.html").read_text()
     assert "print" in (book / "chapters" / "01_test.html").read_text()
@@ -300,15 +301,15 @@ def test_of_one_chapter_executed_the_others_are_as_they_came(three_chapters):
 @pytest.mark.filterwarnings("default")
 def test_a_chapter_executed_again_takes_its_place_among_the_others(three_chapters, capsys):
     chapters, given = three_chapters / "build" / "chapters", {"num_epochs": 3}
-    course.run(None, given)
+    notebooks.run(None, given)
     _chapter(three_chapters / "chapters", "02", ["print('mended')"])
-    course.run("02", given)
-    assert [row.error is None for row in course.earlier(given)] == [True, True, True]
+    notebooks.run("02", given)
+    assert [row.error is None for row in notebooks.earlier(given)] == [True, True, True]
     assert "mended" in (chapters / "02_test.ipynb").read_text() and (chapters / "03_test.ipynb").exists()
     capsys.readouterr()
-    course.run("02", {"num_epochs": 4})
+    notebooks.run("02", {"num_epochs": 4})
     assert "were executed with other settings and are dropped" in capsys.readouterr().out
-    assert [row.name for row in course.earlier({"num_epochs": 4})] == ["02_test.ipynb"]
+    assert [row.name for row in notebooks.earlier({"num_epochs": 4})] == ["02_test.ipynb"]
     assert not (chapters / "03_test.ipynb").exists()
 
 
@@ -323,7 +324,7 @@ def test_refresh_leaves_a_failing_chapter_as_it_was(three_chapters):
         (three_chapters / "chapters/exercises" / f"{number}_test.ipynb").write_bytes(
             (three_chapters / "chapters/01_test.ipynb").read_bytes()
         )
-    assert course.refresh("01") and not course.refresh("02")
+    assert notebooks.refresh("01") and not notebooks.refresh("02")
     assert (three_chapters / "chapters" / "02_test.ipynb").read_bytes() == before
     done = nbformat.read(three_chapters / "chapters" / "01_test.ipynb", 4)
     assert [cell.execution_count for cell in done.cells[1:]] == [1, 2] and done.metadata.keys() <= {
@@ -341,12 +342,12 @@ def test_sliders_leave_no_trace_in_what_is_written(three_chapters, way):
     chapters = three_chapters / "chapters"
     _chapter(chapters, "01", ["import ipywidgets\nprint('kept')\n_ = ipywidgets.interact(lambda x: x, x=(0, 9))"])
     if way == "run":
-        (executed,) = course.run("01", {})
+        (executed,) = notebooks.run("01", {})
         assert executed.error is None
-        done = nbformat.read(course.BUILD / "chapters" / executed.name, 4)
+        done = nbformat.read(notebooks.BUILD / "chapters" / executed.name, 4)
     else:
         done = nbformat.read(chapters / "01_test.ipynb", 4)
-        assert course.execute(done, chapters) is None
+        assert notebooks.execute(done, chapters) is None
     (cell,) = [cell for cell in done.cells if "ipywidgets" in cell.source]
     assert [out.text for out in cell.outputs] == ["kept\n"] and "widgets" not in done.metadata
 
@@ -358,20 +359,20 @@ def test_executing_keeps_what_nbgrader_needs_and_drops_the_rest():
     notebook.cells = notebook.cells[:2]
     before = notebook.cells[1].metadata.nbgrader.copy()
     notebook.cells[1].metadata["collapsed"] = True
-    assert course.execute(notebook, path.parent) is None
+    assert notebooks.execute(notebook, path.parent) is None
     assert notebook.cells[1].metadata == {"nbgrader": before}
 
 
 def test_an_unknown_chapter_is_said():
     with pytest.raises(SystemExit, match="no chapter 77: there are 00, 01"):
-        course.find("77")
+        notebooks.find("77")
 
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("number", ["01", "02", "03", "05", "06", "07"])
 def test_a_chapter_runs_on_real_photographs_with_other_classes(camvid, number, monkeypatch, tmp_path):
-    monkeypatch.setattr(course, "BUILD", tmp_path)
-    (executed,) = course.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
+    monkeypatch.setattr(notebooks, "BUILD", tmp_path)
+    (executed,) = notebooks.run(number, {"dataset": str(camvid), "scale": 0.5, "crop_size": [128, 160]})
     assert executed.error is None
     if number in ("01", "03"):  # these print class names
         assert "pole" in (tmp_path / "chapters" / executed.name).read_text()
@@ -401,36 +402,36 @@ def own_folder(tmp_path):
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("number", ["01", "02", "03", "10"])
 def test_a_chapter_runs_on_few_pictures_of_two_classes_without_void(own_folder, number, monkeypatch, tmp_path):
-    monkeypatch.setattr(course, "BUILD", tmp_path / "build")
-    (executed,) = course.run(number, {"dataset": str(own_folder), "num_epochs": 2})
+    monkeypatch.setattr(notebooks, "BUILD", tmp_path / "build")
+    (executed,) = notebooks.run(number, {"dataset": str(own_folder), "num_epochs": 2})
     assert executed.error is None
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(course, "BUILD", tmp_path / "file" / "build")
+    monkeypatch.setattr(notebooks, "BUILD", tmp_path / "file" / "build")
     with pytest.raises(SystemExit, match="chapters: Not a directory. Run the course in a copy of your own"):
-        course.run("00", {})
+        notebooks.run("00", {})
 
 
 def test_a_folder_with_errors_stops_before_the_first_chapter(voc_folder):
     """Its six training pictures are too few for a batch."""
     with pytest.raises(SystemExit, match=r"not ready, 1 errors, such as\n .*train.txt: 6 names; expected 8 or more.*"):
-        course.bring(str(voc_folder))
+        notebooks.bring(str(voc_folder))
 
 
 def test_a_data_set_that_is_not_there_stops_before_the_first_chapter(tmp_path):
     with pytest.raises(SystemExit, match="nowhere: no such folder; expected JPEGImages"):
-        course.bring(str(tmp_path / "nowhere"))
+        notebooks.bring(str(tmp_path / "nowhere"))
 
 
 def test_ctrl_c_and_a_name_too_long_are_one_sentence_each(monkeypatch):
     with pytest.raises(SystemExit, match="no such folder"):
-        course.bring("long" * 1000)
+        notebooks.bring("long" * 1000)
 
     def interrupted(name):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("utils.data_root", interrupted)
     with pytest.raises(SystemExit, match="Interrupted. What has come is kept: the same command continues."):
-        course.bring("voc2012")
+        notebooks.bring("voc2012")

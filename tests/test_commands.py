@@ -237,8 +237,9 @@ def test_help_and_slips(capsys):
 
 
 def snippets():
-    """The Python in README's section on exported files: for MXNet, for onnxruntime."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Without the course", 1)[1].split("\n## ")[0]
+    """The Python in docs/command_line.md on exported files: for MXNet, for onnxruntime."""
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    section = page.split("\n## Without the course\n", 1)[1].split("\n## ")[0]
     return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 
 
@@ -252,7 +253,7 @@ def without_the_course(code, folder):
 
 
 @pytest.mark.parametrize("onnx", [False, True])
-def test_readme_s_lines_give_the_net_s_scores_without_the_course(street, tmp_path, capsys, onnx):
+def test_the_page_s_lines_give_the_net_s_scores_without_the_course(street, tmp_path, capsys, onnx):
     code, text = run(
         capsys, "export", "--model", street / "street.params", "--output", tmp_path / "street", *["--onnx"] * onnx
     )

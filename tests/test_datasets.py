@@ -281,7 +281,7 @@ sources.main()
 
 def test_a_disk_that_may_only_be_read(voc, monkeypatch, tmp_path):
     """By the system's own refusal: what is there is used, what isn't is one error."""
-    code = MAKE_DATA.replace("datasets.main()", AS_NOBODY)
+    code = MAKE_DATA.replace("sources.main()", AS_NOBODY)
     with tempfile.TemporaryDirectory() as folder:  # pytest's own may be entered by its user only
         monkeypatch.setenv("COURSE_DATA", folder)
         os.chmod(folder, 0o555)
@@ -319,7 +319,7 @@ def test_a_data_folder_must_be_a_whole_path_of_a_folder(voc, data, monkeypatch):
 
 
 def test_what_may_not_be_read_or_is_no_text_ends_make_data_with_one_message(voc, monkeypatch, tmp_path):
-    code = MAKE_DATA.replace("datasets.main()", AS_NOBODY)
+    code = MAKE_DATA.replace("sources.main()", AS_NOBODY)
     (tmp_path / "archive").write_bytes(voc_tar())
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("COURSE_DATA", folder)

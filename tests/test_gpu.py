@@ -17,7 +17,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "utils" / "tools")]
+sys.path.insert(0, str(ROOT / "install"))
 import bootstrap  # noqa: E402
 import gpu  # noqa: E402
 import machine  # noqa: E402

@@ -13,9 +13,9 @@ import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
-import course
 import grading
 import marks
+import notebooks
 
 pytestmark = pytest.mark.filterwarnings("default")  # nbgrader's own
 DOUBLE = """### BEGIN SOLUTION
@@ -55,7 +55,7 @@ def course_of_two(tmp_path_factory):
         notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
         nbformat.write(notebook, root / f"chapters/exercises/{name}.ipynb")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(course, "CHAPTERS", root / "chapters")
+        patch.setattr(notebooks, "CHAPTERS", root / "chapters")
         patch.setattr(grading, "GRADING", root / "grading")
         patch.setenv("COURSE_GRADING", str(root / "grading"))
         grading.release()
@@ -223,7 +223,7 @@ def test_accidents_cost_nobody_else_s_marks(course_of_two, tmp_path, cells, poin
 
 def test_released_notebooks_hold_no_solution(course_of_two):
     for path in (grading.GRADING / "release").rglob("*.ipynb"):
-        alone = course.without_solutions(nbformat.read(course.CHAPTERS / "exercises" / path.name, 4))
+        alone = notebooks.without_solutions(nbformat.read(notebooks.CHAPTERS / "exercises" / path.name, 4))
         assert [cell.source for cell in alone.cells] == [cell.source for cell in nbformat.read(path, 4).cells]
         assert not {"SOLUTION", "HIDDEN", "double(5)"} & set(path.read_text().replace('"', " ").split())
         for cell in nbformat.read(path, 4).cells[1:]:
@@ -245,9 +245,9 @@ def test_the_course_for_students_has_released_notebooks_in_the_place_of_solved_o
 
 
 def test_a_copy_without_solutions_stays_as_it_is():
-    for path in course.find(folder=ROOT / "chapters/exercises"):
-        copy = course.without_solutions(nbformat.read(path, 4))  # as `make exercises` writes it
-        assert "SOLUTION" not in str(copy) and course.without_solutions(copy.copy()) == copy, path.name
+    for path in notebooks.find(folder=ROOT / "chapters/exercises"):
+        copy = notebooks.without_solutions(nbformat.read(path, 4))  # as `make exercises` writes it
+        assert "SOLUTION" not in str(copy) and notebooks.without_solutions(copy.copy()) == copy, path.name
 
 
 def test_what_comes_later_is_graded_and_the_rest_stays(graded, course_of_two, tmp_path, capsys):
@@ -321,7 +321,7 @@ def test_the_solutions_get_all_points_in_ten_minutes(tmp_path, monkeypatch, repo
     monkeypatch.setenv("COURSE_GRADING", str(tmp_path / "grading"))
     grading.release()
     (tmp_path / "submitted").mkdir()
-    shutil.copytree(course.CHAPTERS / "exercises", tmp_path / "submitted/anna")
+    shutil.copytree(notebooks.CHAPTERS / "exercises", tmp_path / "submitted/anna")
     start = time.time()
     grading.grade(tmp_path / "submitted", timeout=300)
     seconds = time.time() - start

@@ -17,7 +17,7 @@ from mxnet import init
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "tools"))
-import course
+import notebooks
 
 
 @pytest.fixture(autouse=True)
@@ -218,7 +218,7 @@ def test_a_notebook_without_a_front_end_keeps_one_still_figure_each(voc_folder, 
         "utils.compare({'32s': net, 'again': net}, dataset)",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    assert course.execute(notebook, tmp_path) is None
+    assert notebooks.execute(notebook, tmp_path) is None
     for cell in notebook.cells[1:]:
         (output,) = cell.outputs
         assert output.data["text/plain"].startswith("<Figure size")

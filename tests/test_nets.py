@@ -21,7 +21,6 @@ from mxnet import autograd, gluon, init, nd
 from PIL import Image
 
 CPU = mx.cpu()
-TUPLES = pytest.mark.xfail(
     strict=True, reason="utils.train takes one array yet: take this mark away once it takes tuples"
 )
 
@@ -345,7 +344,6 @@ def test_trained_evaluated_saved_exported_and_compared(name, voc_folder, tmp_pat
     utils.compare({"mine": net}, test_set)
 
 
-@TUPLES
 @NAMES
 def test_utils_train_gives_the_loss_all_and_scores_the_first(name, voc_folder):
     """The contract: loss(outputs, labels) with the tuple; the training metric and the test take the first output."""
@@ -373,7 +371,6 @@ def run(capsys, *words):
     return code, printed.out + printed.err
 
 
-@TUPLES
 @NAMES
 def test_the_commands_train_and_use_it(name, voc_folder, tmp_path, capsys):
     net, photo = tmp_path / "net.params", tmp_path / "photo.jpg"
@@ -381,15 +378,6 @@ def test_the_commands_train_and_use_it(name, voc_folder, tmp_path, capsys):
     words = ["--dataset", voc_folder, "--crop", "32x32", "--epochs", 1, "--batch", 3, "--output", net]
     code, text = run(capsys, "train", "--model", name, "--backbone", "small", *words)
     assert code == 0, text
-    _used(capsys, net, voc_folder, photo, tmp_path, name)
-
-
-@NAMES
-def test_the_commands_use_one_that_was_saved(name, voc_folder, tmp_path, capsys):
-    """All but the training by `python -m utils train`."""
-    net, photo = tmp_path / "net.params", tmp_path / "photo.jpg"
-    Image.fromarray(picture(50, 70)).save(photo)
-    utils.save_model(net, trained(name, voc_folder, 1)[0], utils.VOC)
     _used(capsys, net, voc_folder, photo, tmp_path, name)
 
 

@@ -1,4 +1,4 @@
-"""Chapter 10's experiments: what `results/optimisation.py` changes about a training, and its table."""
+"""Chapter 10's experiments: what `results/optimisation` changes about a training, and its table."""
 
 import utils
 
@@ -12,14 +12,14 @@ from mxnet import autograd, gluon, init, nd
 from mxnet.gluon import nn
 from sklearn.utils.class_weight import compute_class_weight
 
-sys.path.insert(0, str(ROOT / "results"))
 sys.path.insert(0, str(ROOT / "tools"))
-import common
-import course
-import optimisation
-from optimisation import Loss
+import notebooks
 
-ROWS = common.read(ROOT / "results" / "optimisation.csv")
+from results import common
+from results.optimisation import run as optimisation
+from results.optimisation.run import Loss
+
+ROWS = common.read(ROOT / "results" / "optimisation" / "table.csv")
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_what_is_scored_is_neither_trained_on_nor_a_test_picture():
 
 def test_the_chapter_s_plain_forms_are_the_table_s(batch):
     """`weighted_loss` and `drawn` of the chapter against `Loss`."""
-    cells = [c.source for c in nbformat.read(course.find("10")[0], 4).cells if c.cell_type == "code"]
+    cells = [c.source for c in nbformat.read(notebooks.find("10")[0], 4).cells if c.cell_type == "code"]
     chapter = {"utils": utils, "nd": nd, "np": np}
     for name in "weighted_loss", "drawn":
         source = next(cell for cell in cells if f"def {name}(" in cell)
@@ -156,7 +156,7 @@ def test_the_chapter_s_plain_forms_are_the_table_s(batch):
 
 def test_accumulated_steps_are_those_of_the_large_batch():
     """`add_gradients` and `step` of the chapter: three unequal parts, momentum, a fixed parameter, several steps."""
-    cells = [c.source for c in nbformat.read(course.find("10")[0], 4).cells if c.cell_type == "code"]
+    cells = [c.source for c in nbformat.read(notebooks.find("10")[0], 4).cells if c.cell_type == "code"]
     chapter = {"autograd": autograd, "unweighted": utils.SoftmaxCrossEntropyLoss()}
     exec(next(cell for cell in cells if "def add_gradients(" in cell), chapter)
     utils.seed(0)

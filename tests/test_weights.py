@@ -160,7 +160,7 @@ def test_a_net_without_weights_is_told_with_those_that_have_some(zoo):
 
 def test_what_training_from_nothing_gives_is_the_table_s():
     """The numbers in the message for those without a network."""
-    with open(ROOT / "results/skips.csv", encoding="utf-8") as file:
+    with open(ROOT / "results/skips/table.csv", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["way"] == "at once"]
 
     def column(data, net, name):

@@ -1,9 +1,11 @@
-"""Makes the book, build/book/index.html, of notebooks as they are: `make book`, and `make course` at its end.
+"""Makes the book, build/book/index.html: `make book` of notebooks as they are, `make course` of what it executes first.
 
-book/ holds its order, settings and style. Its pages are the README, chapters, exercises without solutions, docs/, the
-READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link that leads nowhere is an error.
+book/ holds its order, settings and style. The README is its first page. The others are chapters, exercises without
+solutions, docs/, the changelog, the READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link
+that leads nowhere is an error.
 """
 
+import argparse
 import ast
 import importlib.util
 import os
@@ -14,23 +16,33 @@ import subprocess
 import sys
 import time
 
-import course
 import nbformat
+import notebooks
 import yaml
 
-PAGES = ["LICENSE", "docs/*", "data/README.md", "benchmarks/README.md", "benchmarks/*.png", "chapters/[0-9]*.ipynb"]
-BEYOND = "\n## Installing\n"  # where the README's first page ends
+sys.path.append(str(notebooks.ROOT / "utils" / "cli"))  # not `utils`: that imports MXNet
+import options
+
+PAGES = [
+    "LICENSE",
+    "CHANGELOG.md",
+    "docs/*",
+    "data/README.md",
+    "benchmarks/README.md",
+    "benchmarks/*.png",
+    "chapters/[0-9]*.ipynb",
+]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def build(executed=(), parameters=None):
     """Make the book and return the path of its first page.
 
-    executed: a course.Executed for each notebook that stands in the place of the committed one, by these parameters.
+    executed: a notebooks.Executed for each notebook that stands in the place of the committed one, by these parameters.
     Warnings are no errors then: a chapter that failed has its page too.
     """
     print("Making the book, about half a minute ...", flush=True)
-    part, book = course.BUILD / "book.part", course.BUILD / "book"
+    part, book = notebooks.BUILD / "book.part", notebooks.BUILD / "book"
     shutil.rmtree(part, ignore_errors=True)
     source, pages = part / "source", part / "_build" / "html"
     gather(source, executed, parameters)
@@ -49,20 +61,19 @@ def build(executed=(), parameters=None):
 def gather(source, executed, parameters):
     """Write all that jupyter-book reads into a folder that is laid out as the course is."""
     chapters = source / "chapters"
-    for path in (path for pattern in PAGES for path in course.ROOT.glob(pattern)):
-        copy(path, source / path.relative_to(course.ROOT))
+    for path in (path for pattern in PAGES for path in notebooks.ROOT.glob(pattern)):
+        copy(path, source / path.relative_to(notebooks.ROOT))
     for chapter in executed:
-        copy(course.BUILD / "chapters" / chapter.name, chapters / chapter.name)
+        copy(notebooks.BUILD / "chapters" / chapter.name, chapters / chapter.name)
     (chapters / "exercises").mkdir()
-    for path in (course.CHAPTERS / "exercises").glob("*.ipynb"):
-        nbformat.write(course.without_solutions(nbformat.read(path, 4)), chapters / "exercises" / path.name)
+    for path in (notebooks.CHAPTERS / "exercises").glob("*.ipynb"):
+        nbformat.write(notebooks.without_solutions(nbformat.read(path, 4)), chapters / "exercises" / path.name)
     shutil.copytree(chapters, source.parent / "originals" / "chapters")
-    for path in (course.ROOT / "book").iterdir():
+    for path in (notebooks.ROOT / "book").iterdir():
         copy(path, source / ("static" if path.suffix in (".css", ".js", ".svg") else "") / path.name)
     mathjax = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
-    first, rest = (course.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)
-    write(source / "README.md", f"# Using the course\n{BEYOND}{rest}")
+    first = (notebooks.ROOT / "README.md").read_text(encoding="utf-8")
     modules = write_code(source / "utils")
     toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
     for page in (page for part in toc["parts"] for page in part["chapters"] if page["file"] == "utils/index"):
@@ -130,7 +141,7 @@ def write_code(folder):
 
     Returns the modules, room by room: each may import only from rooms before its own.
     """
-    utils = course.ROOT / "utils"
+    utils = notebooks.ROOT / "utils"
     door = re.findall(r"\b\w+\b", (utils / "__init__.py").read_text(encoding="utf-8"))
     paths = [path.relative_to(utils) for path in sorted(utils.rglob("*.py")) if not path.stem.startswith("__")]
     paths.sort(key=lambda path: ROOMS.index(path.parts[0] if len(path.parts) > 1 else ""))
@@ -147,7 +158,7 @@ def write_code(folder):
                 start = before.end_lineno
         write(folder / path.with_suffix(".md"), page + block(lines[start:]))
         listed += f"| [`{path}`]({path.with_suffix('.md')}) | {ast.get_docstring(tree).splitlines()[0]} |\n"
-    intro = (course.ROOT / "book" / "utils.md").read_text(encoding="utf-8")
+    intro = (notebooks.ROOT / "book" / "utils.md").read_text(encoding="utf-8")
     write(folder / "index.md", f"{intro}\n{listed}")
     return [path.with_suffix("") for path in paths]
 
@@ -175,13 +186,13 @@ def this_run(executed, parameters):
     page += "| chapter | when | | time | as it came |\n|---|---|---|---|---|\n"
     details = ""
     for name, title, seconds, error, result, when in executed:
-        original, how = course.CHAPTERS / name, "**failed**" if error else "executed"
-        times = f"{seconds:.0f} s | {course.measured(original)} s"
+        original, how = notebooks.CHAPTERS / name, "**failed**" if error else "executed"
+        times = f"{seconds:.0f} s | {notebooks.measured(original)} s"
         page += f"| [{title}](chapters/{name}) | {when} | {how} | {times} |\n"
         if error or result:
             details += f"\n## {title}\n\n{text_block(error or result)}"
         if result and not error and not parameters:
-            came = course.results(nbformat.read(original, 4))
+            came = notebooks.results(nbformat.read(original, 4))
             same = "The same as the course came with.\n"
             details += same if came == result else f"As it came:\n\n{text_block(came)}"
     together = sum(chapter.seconds for chapter in executed)
@@ -192,7 +203,41 @@ def text_block(text):
     return f"````text\n{ANSI.sub('', text).rstrip()}\n````\n\n"
 
 
+def publish(executed, parameters):
+    """Say how it went and make the book, with what was executed before, too. True if no chapter failed."""
+    failed = [chapter.title for chapter in executed if chapter.error]
+    seconds = sum(chapter.seconds for chapter in executed)
+    print(f"\n{len(executed) - len(failed)} of {len(executed)} chapters executed in {seconds:.0f} s.")
+    if failed:
+        print(f"Failed: {'; '.join(failed)}")
+    print(f"Read it in a browser: open {os.path.relpath(build(notebooks.earlier(parameters), parameters))}")
+    return not failed
+
+
+def course(args):
+    """Execute chapters and make the book of them: `make course`. True if no chapter failed."""
+    dataset = args.dataset
+    if dataset and os.path.isdir(dataset):
+        dataset = os.path.realpath(dataset)  # chapters run in their own folder
+    if dataset:
+        notebooks.bring(dataset)
+    crop = args.crop and list(args.crop)
+    given = {"dataset": dataset, "crop_size": crop, "scale": args.scale, "num_epochs": args.epochs}
+    parameters = {key: value for key, value in given.items() if value is not None}
+    return publish(notebooks.run(args.chapter, parameters), parameters)
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--execute", action="store_true", help="execute the chapters first; the options below say how")
+    parser.add_argument("--chapter", metavar="NN", help="only this one")
+    parser.add_argument("--dataset", help="voc_mini, voc2012, camvid or a folder in VOC layout")
+    parser.add_argument("--crop", type=options.size, metavar="HxW", help="training crops, best in multiples of 32")
+    parser.add_argument("--scale", type=options.scale, help="reduce pictures by this first, such as 0.5")
+    parser.add_argument("--epochs", type=options.count, help="epochs of training")
+    args = parser.parse_args()
+    if args.execute:
+        sys.exit(0 if course(args) else 1)
     start = time.time()
     path = build()
     print(f"Made in {time.time() - start:.0f} s. Read it in a browser: open {os.path.relpath(path)}")

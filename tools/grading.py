@@ -22,12 +22,12 @@ import subprocess
 import sys
 import zipfile
 
-import course
 import marks
 import nbformat
+import notebooks
 import psutil
 
-GRADING = pathlib.Path(os.environ.get("COURSE_GRADING", course.ROOT / "grading")).resolve()
+GRADING = pathlib.Path(os.environ.get("COURSE_GRADING", notebooks.ROOT / "grading")).resolve()
 EXERCISES = "exercises"  # nbgrader's name for all of them: one assignment
 
 
@@ -39,7 +39,7 @@ def tool(name, student="*", notebook="*", timeout=None):
     GRADING.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=GRADING / "grading.log", level=logging.INFO)
     os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # nbgrader calls alembic
-    config = course.nbgrader_config()
+    config = notebooks.nbgrader_config()
     if timeout:
         config.Isolated.timeout = timeout
     folder = CourseDirectory(config=config, root=str(GRADING), student_id=student, notebook_id=notebook)
@@ -58,7 +58,7 @@ def release():
     source = GRADING / "source" / EXERCISES
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
-    for path in course.find(folder=course.CHAPTERS / "exercises"):
+    for path in notebooks.find(folder=notebooks.CHAPTERS / "exercises"):
         shutil.copy(path, source)
     tool("GenerateAssignment").start()
     print(f"{len(released())} notebooks for students are in {show(GRADING / 'release' / EXERCISES)}")
@@ -71,7 +71,7 @@ def pack(target):
     words = ["git", "archive", "--prefix=segmentation/", f"--output={target}", "HEAD", "."]
     words += [":(exclude)tests", ":(exclude)chapters/exercises"]
     try:
-        subprocess.run(words, cwd=course.ROOT, check=True, capture_output=True, text=True)
+        subprocess.run(words, cwd=notebooks.ROOT, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
         why = getattr(error, "stderr", None) or str(error)
         return f"No {show(target)}: it is packed from what git has committed, and git says: {why.strip()}"

@@ -1,4 +1,4 @@
-"""How the course uses nbgrader: tools/course.py and tools/grading.py read this file, nbgrader's way."""
+"""How the course uses nbgrader: tools/notebooks.py and tools/grading.py read this file, nbgrader's way."""
 
 c = get_config()  # noqa: F821, nbgrader brings it
 

@@ -1,63 +1,139 @@
 """`make test`: lint, unit tests, the book, every chapter and every solution, with the time of each part.
 
-All parts run, whatever fails; the command fails if one of them did. Parts named as arguments run alone. With --all
-(`make test-all`) the long tests follow, and what tests report (kills survived, what each fault printed) goes to
-build/test-all.txt with the times.
+Two jobs run at a time, longest first, each on one thread: together they do up to twice the work of one on two threads.
+What a job prints comes when it ends. All jobs run, whatever fails; the command fails if one of them did. Parts named
+as arguments run alone. With --all (`make test-all`) the long tests follow and jobs run one at a time on all cores, as
+readers run chapters; what tests report (kills survived, what each fault printed) goes to build/test-all.txt.
 """
 
 import os
 import pathlib
-import subprocess
+import signal
 import sys
 import tempfile
 import time
+import typing
+
+import notebooks
+import psutil
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PYTHON = sys.executable
+PYTEST = [sys.executable, "-m", "pytest", "-q"]
 # nbval runs each notebook in its own folder and stops at nothing but a failing cell; output is compared
 # where a cell is tagged nbval-check-output
-NBVAL = [PYTHON, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900"]
+NBVAL = [*PYTEST, "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "--durations=5"]
 NBVAL += ["-p", "no:cacheprovider", "-W", "default"]
+AFTER = {"09": "08"}  # chapter 09 begins with the net that 08 trained and kept
+ALONE = {}  # files of tests that are a job each, with about their seconds; the others are one job
+PARTS = ["lint", "format", "tests", "book", "chapters", "chapters/exercises", "long tests"]
 
 
-def parts(everything):
-    """Name and command of each part, in order."""
-    yield "lint", [PYTHON, "-m", "ruff", "check", "."]
-    yield "format", [PYTHON, "-m", "ruff", "format", "--check", "."]
-    yield "tests", [PYTHON, "-m", "pytest", "-q", "tests", "--durations=5"]
-    yield "book", [PYTHON, "-m", "pytest", "-q", "-m", "book", "-rs", "tests", "--durations=5"]
+class Job(typing.NamedTuple):
+    part: str
+    name: str
+    command: list
+    seconds: float  # about, to begin with the longest
+
+
+def jobs():
+    """Everything that can be asked for."""
+    yield Job("lint", "ruff check", [sys.executable, "-m", "ruff", "check", "."], 1)
+    yield Job("format", "ruff format", [sys.executable, "-m", "ruff", "format", "--check", "."], 1)
+    for name, seconds in ALONE.items():
+        yield Job("tests", name, [*PYTEST, f"tests/{name}.py", "--durations=5"], seconds)
+    rest = [f"--ignore=tests/{name}.py" for name in ALONE]
+    yield Job("tests", "all other tests", [*PYTEST, "tests", *rest, "--durations=5"], 200)
+    yield Job("book", "the book", [*PYTEST, "-m", "book", "-rs", "tests/test_book.py", "--durations=5"], 150)
     for folder in "chapters", "chapters/exercises":
-        paths = sorted((ROOT / folder).glob("[0-9][0-9]_*.ipynb"))
-        yield folder, [*NBVAL, "--durations=5", *(str(path.relative_to(ROOT)) for path in paths)]
-    if everything:
-        yield "long tests", [PYTHON, "-m", "pytest", "-q", "-m", "long", "tests", "--durations=0"]
+        paths = {path.name[:2]: path for path in notebooks.find(folder=ROOT / folder)}
+        seconds = {path.name[:2]: notebooks.measured(path) for path in notebooks.find()}
+        for number, path in paths.items():
+            together = [path]
+            if folder == "chapters":
+                if number in AFTER:
+                    continue
+                together += [paths[later] for later, first in AFTER.items() if first == number]
+            words = [str(path.relative_to(ROOT)) for path in together]
+            yield Job(folder, ", ".join(words), [*NBVAL, *words], sum(seconds[path.name[:2]] for path in together))
+    yield Job("long tests", "long tests", [*PYTEST, "-m", "long", "tests", "--durations=0"], 0)
+
+
+def run(chosen, environment, workers):
+    """Run jobs, longest first; yields (job, exit code, seconds, what it printed) as they end."""
+    waiting, running = sorted(chosen, key=lambda job: -job.seconds), []
+    with tempfile.TemporaryDirectory() as outputs, tempfile.TemporaryDirectory() as kept:
+        environment = environment | {"COURSE_KEPT": kept}  # nothing that was trained before counts
+        try:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    job = waiting.pop(0)
+                    path = pathlib.Path(outputs, str(len(waiting)))
+                    with path.open("w") as file:
+                        process = psutil.Popen(
+                            job.command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True
+                        )
+                    running.append((job, process, time.time(), path))
+                for row in [row for row in running if row[1].poll() is not None]:
+                    running.remove(row)
+                    job, process, start, path = row
+                    seconds = time.time() - start
+                    yield job, process.returncode, seconds, path.read_text(encoding="utf-8", errors="replace")
+                time.sleep(0.05)
+        finally:
+            for _, process, _, _ in running:
+                end(process)
+
+
+def end(process):
+    """End a job as Ctrl-C does, and after ten seconds whatever of it still runs."""
+    try:
+        family = [process, *process.children(recursive=True)]
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+    except psutil.TimeoutExpired:
+        pass
+    except psutil.NoSuchProcess:
+        return
+    for one in family:
+        if one.is_running():
+            one.kill()
 
 
 def main():
     everything, wanted = "--all" in sys.argv, [word for word in sys.argv[1:] if word != "--all"]
-    target, rows, report = "make test-all" if everything else "make test", [], ROOT / "build" / "test-all.txt"
-    environment = dict(os.environ)
+    target, report = "make test-all" if everything else "make test", ROOT / "build" / "test-all.txt"
+    parts = PARTS if everything else PARTS[:-1]
+    if unknown := set(wanted) - set(parts):
+        sys.exit(f"no part {', '.join(unknown)}: there are {', '.join(parts)}")
+    chosen = [job for job in jobs() if job.part in (wanted or parts)]
+    environment, workers = dict(os.environ), 1 if everything else min(2, os.cpu_count())
     if everything:
         report.parent.mkdir(exist_ok=True)
         report.write_text("", encoding="utf-8")
         environment["COURSE_REPORT"] = str(report)
-    if unknown := set(wanted) - {name for name, _ in parts(everything)}:
-        sys.exit(f"no part {', '.join(unknown)}: there are {', '.join(name for name, _ in parts(everything))}")
-    for name, command in parts(everything):
-        if wanted and name not in wanted:
-            continue
-        print(f"\n=== {name}", flush=True)
-        start = time.time()
-        with tempfile.TemporaryDirectory() as kept:  # nothing that was trained before counts
-            code = subprocess.run(command, cwd=ROOT, env=environment | {"COURSE_KEPT": kept}).returncode
-        rows.append((name, code, time.time() - start))
-    table = [f"{name:20} {'passed' if code == 0 else 'FAILED':8} {seconds:6.0f} s" for name, code, seconds in rows]
-    table = "\n".join([*table, f"{'together':29} {sum(row[2] for row in rows):6.0f} s"])
+    elif workers == 2:
+        environment["OMP_NUM_THREADS"] = "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends its jobs too
+    print(f"{len(chosen)} jobs, {workers} at a time; what each prints comes when it ends", flush=True)
+    rows, begin = [], time.time()
+    try:
+        for job, code, seconds, printed in run(chosen, environment, workers):
+            rows.append((job.part, code, seconds))
+            print(f"\n=== {job.part}: {job.name}, {seconds:.0f} s\n{printed}", end="", flush=True)
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+    table = ""
+    for part in parts:
+        mine = [row for row in rows if row[0] == part]
+        if mine:
+            state = "FAILED" if any(code for _, code, _ in mine) else "passed"
+            table += f"{part:20} {state:8} {sum(seconds for _, _, seconds in mine):6.0f} s\n"
+    table += f"{'together, by the clock':29} {time.time() - begin:6.0f} s\n"
     if everything:
         with report.open("a", encoding="utf-8") as file:
-            file.write(f"\n{table}\n")
+            file.write(f"\n{table}")
         print(f"\n=== {report.relative_to(ROOT)}\n{report.read_text(encoding='utf-8')}")
-    print(f"\n=== {target}, by part\n{table}")
+    print(f"\n=== {target}, by part\n{table}", end="")
     sys.exit(any(code for _, code, _ in rows))
 
 

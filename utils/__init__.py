@@ -18,6 +18,7 @@ from .models.fcn import FCN8s, FCN16s, FCN32s, fcn, start_from
 from .models.saving import load_model, save_model
 from .models.export import export
 from .engine.evaluate import confusion, evaluate
+from .engine.callbacks import Callback
 from .engine.train import seed, train
 from .engine.cache import train_or_load
 from .engine.predict import predict

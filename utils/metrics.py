@@ -9,7 +9,7 @@ from .data.voc import label_path, read_label, resize
 
 
 def scores_of(outputs):
-    """The scores among what a net gives: the array itself, or the first of a tuple (`register_model`)."""
+    """The scores among what a net gives: one array, or the first of a tuple."""
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
 

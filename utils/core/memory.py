@@ -3,7 +3,7 @@
 A step frees arrays of 100 MB and asks for them again a moment later. By default glibc, Linux's C library, gives each
 back to the system and is given pages that must be found and filled with zeros again: a sixth of the time of a training
 step of FCN-32s. No number changes by it. The price is memory: arrays don't always fit where older ones lay, and what
-was once taken stays until the training ends (README, "Memory").
+was once taken stays until the training ends (docs/performance.md).
 
 Elsewhere than on Linux with glibc nothing is done, nor where the reader has set one of malloc's own variables:
 MALLOC_MMAP_MAX_=65536, the default, switches it off.

@@ -1,4 +1,4 @@
-"""The data sets that the course knows by name: where they lie, and how they get there (README, "VOC2012 and CamVid").
+"""The data sets that the course knows by name: where they lie, and how they get there (docs/own_pictures.md).
 
 `make data DATASET=voc2012` runs this file; `utils.data_root("voc2012")` calls `root`.
 """

@@ -22,7 +22,7 @@ def data_root(name="voc_mini"):
     """`pathlib.Path` of a data set's folder (chapter 01).
 
     name: "voc_mini", which ships with the course; "voc2012" or "camvid", fetched on first use unless it is there
-    (README, "VOC2012 and CamVid"); anything else is the path of a folder in VOC layout. A folder that isn't there, or
+    (docs/own_pictures.md); anything else is the path of a folder in VOC layout. A folder that isn't there, or
     a data set that can't be fetched, is a FileNotFoundError that says what to do.
     """
     from . import sources

@@ -16,8 +16,8 @@ def predict(net, image, ctx=None, scale=1.0, *, flip=False, scales=(1,)):
     the labels are enlarged again by nearest neighbour: give what the net was trained with. flip, scales: average the
     softmax over the picture and its mirror image, and over these scales (of what `scale` left), such as
     (0.75, 1, 1.25): slower, often a little better. Pictures of more than 1536 × 1536 pixels go through the net in
-    overlapping tiles, so that memory is bounded; where its `receptive_margin` is above 256, tiles are larger, and a net
-    that looks at the whole picture (None) gets it whole. Of several outputs the first is used.
+    overlapping tiles, so that memory is bounded (docs/performance.md); where its `receptive_margin` is above 256, tiles
+    are larger, and a net that looks at the whole picture (None) gets it whole. Of several outputs the first is used.
     """
     image = image.asnumpy() if isinstance(image, nd.NDArray) else np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:

@@ -8,6 +8,7 @@ import numpy as np
 from mxnet import autograd, gluon
 
 from ..data.labelmap import VOID
+from ..metrics import scores_of
 
 NO_MEMORY = re.compile("out of memory|Failed to allocate|ALLOC_FAILED|bad_alloc", re.IGNORECASE)
 
@@ -48,49 +49,57 @@ def check_start(data, net, trainer, contexts):
 
 
 class Checked:
-    """A loss that looks at what it is given: at shapes and classes once, at void until some was seen.
+    """A loss for the first batches, before their step: looks at shapes and classes once, at void until some was seen.
 
-    A loss with `uses_void = True` is not asked about void: it has a term over all pixels on purpose.
+    passed: whether there is nothing left to look at; from then on the loss itself is called. A loss with
+    `uses_void = True` is not asked about void: it has a term over all pixels on purpose.
     """
 
     def __init__(self, loss):
-        self.loss, self._first, self._void = loss, True, False
+        self.loss, self.passed, self._first = loss, False, True
 
-    def __call__(self, scores, labels):
+    def __call__(self, outputs, labels, *more):
+        scores = scores_of(outputs)
         if self._first:
             _check_scores(scores, labels)
             self._first, asked = False, not getattr(self.loss, "uses_void", False)
-            self._void = asked and labels.ndim == scores.ndim - 1 > 1 and scores.shape[1] <= VOID
-        if self._void:
+            self.passed = not (asked and labels.ndim == scores.ndim - 1 > 1 and scores.shape[1] <= VOID)
+        if not self.passed:
             with autograd.pause():
                 void = (labels == VOID).expand_dims(1)
             if void.max().asscalar():
-                self._void = False
-                return self._without_void(scores, labels, void)
-        return self.loss(scores, labels)
+                self.passed = True
+                return self._without_void(outputs, labels, void, *more)
+        return self.loss(outputs, labels, *more)
 
-    def _without_void(self, scores, labels, void):
+    def _without_void(self, outputs, labels, void, *more):
         """The losses, after a look at their gradient at void pixels, which must be 0.
 
         The loss is called once, on scores cut off from the net, as a second call might draw other random numbers. What
         comes back has the losses' values, and their gradient: by the chain rule what goes through the scores, as it is
         what does not (a penalty on weights).
         """
-        cut_off = scores.detach()
-        cut_off.attach_grad()
-        losses = self.loss(cut_off, labels)
-        (gradient,) = autograd.grad(losses, [cut_off], retain_graph=True)  # unlike backward, no parameter's is written
-        if (gradient * void.astype(scores.dtype)).abs().max().asscalar() > 0:
+        several = isinstance(outputs, (list, tuple))
+        parts = list(outputs) if several else [outputs]
+        cut_off = [part.detach() for part in parts]
+        for part in cut_off:
+            part.attach_grad()
+        losses = self.loss(type(outputs)(cut_off) if several else cut_off[0], labels, *more)
+        gradients = autograd.grad(losses, cut_off, retain_graph=True)  # unlike backward, no parameter's is written
+        same = [gradient for gradient in gradients if gradient.shape[2:] == void.shape[2:]]
+        if any((gradient * void.astype(gradient.dtype)).abs().max().asscalar() > 0 for gradient in same):
             name = getattr(self.loss, "__qualname__", type(self.loss).__name__)
             raise ValueError(
                 f"the loss {name} takes void (label {VOID}) for a class, and teaches the net wrong things there. "
                 "Take utils.SoftmaxCrossEntropyLoss(), which leaves void out. If it has a term over all pixels on "
                 "purpose, set uses_void = True on it"
             )
-        if losses.shape != (len(scores),):  # not one value an image: a loss of its own kind
-            return self.loss(scores, labels)
-        carried = (scores * gradient).sum(axis=0, exclude=True)
-        return losses + (carried - carried.detach())
+        if losses.shape != (len(labels),):  # not one value an image: a loss of its own kind
+            return self.loss(outputs, labels, *more)
+        for part, gradient in zip(parts, gradients, strict=True):
+            carried = (part * gradient).sum(axis=0, exclude=True)
+            losses = losses + (carried - carried.detach())
+        return losses
 
 
 def _check_scores(scores, labels):

@@ -10,7 +10,8 @@ from mxnet import autograd, gluon
 from ..core import memory
 from ..core.console import Log
 from ..data.batches import Batches
-from ..metrics import SegmentationMetric
+from ..metrics import SegmentationMetric, scores_of
+from .callbacks import Training, teller
 from .checkpoint.checkpoints import Checkpoints
 from .evaluate import evaluate
 from .preflight import Checked, Watch, check_start
@@ -32,12 +33,16 @@ class History(list):
     interrupted = False
 
 
-def train(train_data, test_data, net, loss, trainer, ctx, num_epochs=10, *, on_epoch=None, checkpoint=None):
+def train(
+    train_data, test_data, net, loss, trainer, ctx, num_epochs=10, *, on_epoch=None, checkpoint=None, callbacks=()
+):
     """Train a Gluon net, a segmenter or a classifier, and return its history.
 
     train_data: batches (images, labels), a `DataLoader`. test_data: what `evaluate` takes, or None.
-    loss(scores, labels) gives one value an image. on_epoch: function of the history, called after each epoch
-    (`LiveCurve`).
+    loss(scores, labels) gives one value an image. Where the net gives a tuple of scores, the loss is given the tuple,
+    and the first of it is scored. Where batches have more than images and labels, the loss is given the rest too.
+    callbacks: a list of `Callback`s, or of functions of the history, called after each epoch, such as `LiveCurve`;
+    on_epoch: one such function, the last to be called.
 
     History: a list of dicts with epoch (from 1), loss (mean over images), train_acc and test_acc (pixel accuracy, 0 to
     1, training's measured on the batches as they are trained), mean_iou (of test_data; nan for classifiers) and
@@ -64,42 +69,54 @@ def train(train_data, test_data, net, loss, trainer, ctx, num_epochs=10, *, on_e
     contexts = ctx if isinstance(ctx, list) else [ctx]
     check_start(train_data, net, trainer, contexts)
     log, batches, history = Log(), Batches(train_data), History()
-    watch = Watch(trainer, contexts, batches.classes, log.line)
+    watch, checked = Watch(trainer, contexts, batches.classes, log.line), Checked(loss)
+    tell = teller([*callbacks, *([] if on_epoch is None else [on_epoch])])
+    training = Training(net, loss, trainer, contexts, num_epochs, history)
     kept = Checkpoints(checkpoint, net, trainer, loss, train_data, contexts, seed.last)
     with kept.opened(num_epochs, log.line):
         history += kept.history
-        show, loss = _status(log, len(batches), len(history), num_epochs), Checked(loss)
+        show = _status(log, len(batches), len(history), num_epochs)
         try:
-            for epoch in range(len(history) + 1, num_epochs + 1):
-                kept.begin(epoch)
-                history.append(_epoch(epoch, batches, test_data, net, loss, trainer, contexts, watch, show))
+            tell("train_begin", training)
+            for training.epoch in range(len(history) + 1, num_epochs + 1):
+                kept.begin(training.epoch)
+                tell("epoch_begin", training)
+                history.append(_epoch(training, batches, test_data, checked, watch, show, tell))
                 log.line(_line(history[-1], num_epochs))
                 try:
-                    if on_epoch is not None:
-                        on_epoch(history)
-                finally:  # the epoch is whole, whatever `on_epoch` met with
+                    tell("epoch_end", training)
+                finally:  # the epoch is whole, whatever a callback met with
                     kept.save(history)
+                if training.stop:
+                    log.line(f"stopped by a callback after {len(history)} of {num_epochs} epochs")
+                    break
         except KeyboardInterrupt:
             history.interrupted = len(history) < num_epochs
             log.line(f"interrupted after {len(history)} of {num_epochs} epochs{kept.hint()}")
+        tell("train_end", training)
     memory.give_back()
     return history
 
 
-def _epoch(epoch, batches, test_data, net, loss, trainer, contexts, watch, show):
+def _epoch(training, batches, test_data, checked, watch, show, tell):
     """One pass over the batches, and the test: a row of the history."""
+    net, trainer, contexts, epoch = training.net, training.trainer, training.contexts, training.epoch
     total, images, metric, start = 0.0, 0, None, time.time()
-    for i, (x, y) in enumerate(batches, 1):
-        where = f"epoch {epoch}, batch {i}"
+    for training.batch, (x, y, *more) in enumerate(batches, 1):
+        where = f"epoch {epoch}, batch {training.batch}"
         with watch.at(where, x):
-            scores, labels, losses = train_batch(net, loss, trainer, x, y, contexts)
+            loss = training.loss if checked.passed else checked  # the first batches are looked at before their step
+            scores, labels, losses = train_batch(net, loss, trainer, x, y, contexts, *more)
+            training.scores, training.labels, training.losses = scores, labels, losses
+            scores = [scores_of(part) for part in scores]
             metric = metric or SegmentationMetric(scores[0].shape[1])
             metric.update(labels, scores)
             batch_loss = sum(float(part.sum().asscalar()) for part in losses)
             watch.seen(where, batch_loss, metric)
         total += batch_loss
         images += x.shape[0]
-        show(epoch, i)
+        show(epoch, training.batch)
+        tell("batch_end", training)
     seconds, test = time.time() - start, {}
     watch.passed(f"epoch {epoch}", metric)
     if test_data is not None:
@@ -115,14 +132,16 @@ def _epoch(epoch, batches, test_data, net, loss, trainer, contexts, watch, show)
     }
 
 
-def train_batch(net, loss, trainer, x, y, contexts):
-    """One step of gradient descent on one batch; lists of scores, labels and losses, one entry a context."""
+def train_batch(net, loss, trainer, x, y, contexts, *more):
+    """One step of gradient descent on one batch; lists of scores, labels and losses, one entry a context.
+
+    Chapter 08's loop, with each batch split over the contexts. more: further arrays of the batch, for the loss.
+    """
     busy, idle = contexts[: len(x)], contexts[len(x) :]  # a last batch may have fewer images than there are devices
-    inputs = gluon.utils.split_and_load(x, busy, even_split=False)
-    labels = gluon.utils.split_and_load(y, busy, even_split=False)
+    inputs, labels, *rest = (gluon.utils.split_and_load(part, busy, even_split=False) for part in (x, y, *more))
     with autograd.record():
         scores = [net(part) for part in inputs]
-        losses = [loss(score, label) for score, label in zip(scores, labels, strict=True)]
+        losses = [loss(*parts) for parts in zip(scores, labels, *rest, strict=True)]
     autograd.backward(losses)
     no_gradient(trainer, idle)
     trainer.step(x.shape[0])

@@ -17,7 +17,7 @@ def export(net, path, onnx=False):
 
     net: a hybridizable net for (N, 3, H, W) images, with weights; both forms take any N, H and W, and give its scores,
     of several outputs the first. For ONNX each `MatrixUpsampling` in it is written as a `BilinearUpsampling`.
-    Returns the paths, a list. What is there under these names is replaced. README, "Beyond the notebook", shows how
+    Returns the paths, a list. What is there under these names is replaced. docs/command_line.md shows how
     to use them.
     """
     targets = export_paths(path, onnx)

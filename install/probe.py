@@ -1,6 +1,6 @@
-"""Runs inside .venv for check.py, and prints what it finds as lines of JSON, one a finding.
+"""Runs inside .venv for doctor.py, and prints what it finds as lines of JSON, one a finding.
 
-Apart from check.py, as importing MXNet may end the whole process, and a line printed before stays.
+Apart from doctor.py, as importing MXNet may end the whole process, and a line printed before stays.
 """
 
 import importlib
@@ -72,11 +72,11 @@ def kernel():
 
 
 def devices():
-    from utils.device import physical_cores
+    import utils
 
     import mxnet as mx
 
-    tell(cores=physical_cores())
+    tell(cores=utils.physical_cores())
     tell(gpus=mx.context.num_gpus())  # fails where the driver is out of order
 
 

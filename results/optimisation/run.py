@@ -1,10 +1,10 @@
-"""What training is made of: one thing changed at a time, three seeds (chapter 10): makes optimisation.csv.
+"""What training is made of: one thing changed at a time, three seeds (chapter 10): makes table.csv.
 
-    make results [CAMVID=FOLDER]        or        python results/optimisation.py [CAMVID]
+    make results [CAMVID=FOLDER]        or        python -m results.optimisation.run [CAMVID]
 
 Pictures at half size, crops of 80 × 112. On voc_mini the last 40 training pictures are taken out of training and
-scored on; its test pictures have no part in this. On CamVid (see skips.py) nothing is chosen: its val pictures score
-again what `AGAIN` names. Two bases, whose changes `CHANGES` lists:
+scored on; its test pictures have no part in this. On CamVid (see results/skips) nothing is chosen: its val pictures
+score again what `AGAIN` names. Two bases, whose changes `CHANGES` lists:
 
 fcn-8s   Adam at 0.001, batches of 8, poly
 plain    no BatchNorm, so that a batch may be of any size; SGD at 0.05 with momentum 0.9, batches of 20, poly
@@ -13,15 +13,16 @@ About 55 minutes on two cores.
 """
 
 import utils
-from utils.engine.cache import data_digest
+from utils.engine.digest import data_digest
 
 import time
 
-import common
 import mxnet as mx
 import numpy as np
 from mxnet import gluon, init, nd
 from mxnet.gluon import nn
+
+from results import common
 
 CROP, SCALE, HELD_OUT = (80, 112), 0.5, 40
 PIXELS = CROP[0] * CROP[1]
@@ -174,7 +175,7 @@ def settings(data, base, kind):
 def jobs(data, root):
     """What each row begins with, and the folder of its pictures."""
     sets = pictures(data, root, 0)
-    same = common.provenance(data, root) | {"pictures": " ".join(map(data_digest, sets))}
+    same = common.provenance(__file__, data, root) | {"pictures": " ".join(map(data_digest, sets))}
     for base, changes in CHANGES.items():
         for kind in changes:
             if data == "voc_mini" or (base == "fcn-8s" and kind in AGAIN):
@@ -208,4 +209,4 @@ def one_run(job, root):
 
 
 if __name__ == "__main__":
-    common.command(__doc__, "optimisation.csv", jobs, one_run, key=("data", "base", "kind", "seed"))
+    common.command(__doc__, __file__, jobs, one_run, key=("data", "base", "kind", "seed"))

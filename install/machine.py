@@ -1,6 +1,6 @@
 """What this machine offers the course: a Python, a platform, disk space, a set-up in .venv.
 
-Shared by tools/bootstrap.py and utils/tools/check.py. Both run before anything is installed,
+Shared by bootstrap.py and doctor.py. Both run before anything is installed,
 so this file keeps to the standard library and to Python 3.6.
 """
 
@@ -14,9 +14,10 @@ import subprocess
 import sys
 from collections import namedtuple
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYPROJECT = os.path.join(ROOT, "pyproject.toml")
+CUDA = os.path.join(ROOT, "utils", "cuda.py")  # a script that links CUDA's libraries
 WANTED = ("3.11", "3.10")  # NumPy 1.23.5, which MXNet 1.9.1 needs, has no wheel for 3.12
 SETUP_GB = {"cpu": 2.5, "gpu": 10}  # measured: 1.1 and 4.9 in .venv; pip's downloads lie in its cache and /tmp besides
 
@@ -164,7 +165,7 @@ def started_path():
 
 
 def lock(device):
-    """The locked packages for "cpu" or "gpu"."""
+    """What is locked for "cpu", "gpu" or "bootstrap", which is uv."""
     return os.path.join(ROOT, "locks", device + ".txt")
 
 

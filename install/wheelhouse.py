@@ -1,10 +1,10 @@
 """Packs all that an install needs into wheelhouse/, for a room without a network. `make wheelhouse` runs this.
 
-    .venv/bin/python tools/wheelhouse.py                              for this kind of machine
-    .venv/bin/python tools/wheelhouse.py linux-x86_64 linux-aarch64   for both of these
-    .venv/bin/python tools/wheelhouse.py linux-x86_64-gpu             for GPUs: locks/gpu.txt
+    .venv/bin/python install/wheelhouse.py                              for this kind of machine
+    .venv/bin/python install/wheelhouse.py linux-x86_64 linux-aarch64   for both of these
+    .venv/bin/python install/wheelhouse.py linux-x86_64-gpu             for GPUs: locks/gpu.txt
 
-The variable WHEELHOUSE names another folder, such as one on a stick. tools/bootstrap.py installs from
+The variable WHEELHOUSE names another folder, such as one on a stick. install/bootstrap.py installs from
 the folder by find() and settings(); these run before any set-up: standard library and Python 3.6.
 """
 
@@ -19,11 +19,8 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "utils", "tools"))  # not `utils`: that imports MXNet
-import machine  # noqa: E402
+import machine
 
-UV_LOCK = os.path.join(ROOT, "locks", "bootstrap.txt")
 MANIFEST = "wheelhouse.json"
 NEEDED_GB = {"cpu": 0.48, "gpu": 2.7}  # a platform, measured: wheels for two Pythons, 0.03 of Python, uv
 
@@ -76,7 +73,7 @@ def sha256(path):
 
 def locks(targets):
     """The locks that hold on these platforms: file name -> hash."""
-    paths = [machine.lock(device(target)) for target in targets] + [UV_LOCK]
+    paths = [machine.lock(name) for name in [*map(device, targets), "bootstrap"]]
     return {os.path.basename(path): sha256(path) for path in paths}
 
 
@@ -205,7 +202,7 @@ def fetch_python(target, folder):
     """A Python 3.11 for machines without one: the archive that uv would download. What stopped it, or ""."""
     with tempfile.TemporaryDirectory() as scratch:  # uv unpacks it too
         variables = {"UV_PYTHON_CACHE_DIR": os.path.join(folder, "python"), "UV_PYTHON_INSTALL_DIR": scratch}
-        command = [sys.executable, os.path.join(ROOT, "tools", "bootstrap.py"), "uv", "python", "install"]
+        command = [sys.executable, os.path.join(machine.ROOT, "install", "bootstrap.py"), "uv", "python", "install"]
         command += [f"cpython-{machine.WANTED[0]}-{UV_NAMES[target]}"]
         code, out, error = machine.run(command, 900, env=dict(os.environ, UV_PYTHON_INSTALL_BIN="0", **variables))
     return "" if code == 0 else machine.last_line(out + error).replace("cause: ", "")
@@ -214,7 +211,7 @@ def fetch_python(target, folder):
 def drop_foreign(folder):
     """Remove wheels whose hash stands in no lock: of an older lock, or cut short."""
     known = set()
-    for path in (machine.lock("cpu"), machine.lock("gpu"), UV_LOCK):
+    for path in map(machine.lock, ("cpu", "gpu", "bootstrap")):
         with open(path) as file:
             known.update(re.findall(r"sha256:(\w+)", file.read()))
     for wheel in glob.glob(os.path.join(glob.escape(folder), "*.whl")):
@@ -254,7 +251,7 @@ def pack(folder, targets):
     for target in targets:
         for python in machine.WANTED:
             download(machine.lock(device(target)), target, python, part)
-        download(UV_LOCK, target, machine.WANTED[0], part)
+        download(machine.lock("bootstrap"), target, machine.WANTED[0], part)
         stopped = fetch_python(target, part)
         if stopped:
             without_python.append(target)

@@ -1,4 +1,4 @@
-"""What check.py asks of the machine itself: libraries, threads, GPU, data, memory, disk.
+"""What doctor.py asks of the machine itself: libraries, threads, GPU, data, memory, disk.
 
 Each check returns rows of its table. Standard library and Python 3.6, as in machine.py.
 """

@@ -2,9 +2,9 @@
 
 Any Python from 3.6 runs this file; it finds a 3.11 or 3.10 itself, or lets uv bring one.
 
-    python3 tools/bootstrap.py             set up; nothing to do where that was done
-    python3 tools/bootstrap.py --quiet     the same, silent where there is nothing to do
-    python3 tools/bootstrap.py uv ...      run the pinned uv (locks/bootstrap.txt)
+    python3 install/bootstrap.py             set up; nothing to do where that was done
+    python3 install/bootstrap.py --quiet     the same, silent where there is nothing to do
+    python3 install/bootstrap.py uv ...      run the pinned uv (locks/bootstrap.txt)
 """
 
 import contextlib
@@ -18,14 +18,12 @@ import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "utils", "tools"))  # not `utils`: that imports MXNet
-import gpu  # noqa: E402
-import machine  # noqa: E402
-import wheelhouse  # noqa: E402
+import gpu
+import machine
+import wheelhouse
+from machine import ROOT
 
 BOOTSTRAP = os.path.join(ROOT, ".bootstrap")  # uv, and the Python that uv brings
-UV_LOCK = os.path.join(ROOT, "locks", "bootstrap.txt")
 
 HOW_TO_GET_PYTHON = """Install one, then run `make setup` again:
   Debian 12           sudo apt install python3.11-venv
@@ -70,7 +68,8 @@ def say(text, end="\n"):
 
 def get_uv(rejected):
     """The pinned uv, installed from PyPI into .bootstrap by a Python that doesn't serve itself."""
-    with open(UV_LOCK) as file:
+    lock = machine.lock("bootstrap")
+    with open(lock) as file:
         pinned = re.search(r"^uv==(\S+)", file.read(), re.M).group(1)
     places = [
         os.path.join(BOOTSTRAP, "env", "bin", "uv"),
@@ -84,7 +83,7 @@ def get_uv(rejected):
     newest = max(rejected, key=lambda c: [int(n) for n in re.findall(r"\d+", c.version)], default=None)
     python = newest.path if newest and newest.version else sys.executable
     pip = ["-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
-    pip += ["-r", UV_LOCK]
+    pip += ["-r", lock]
     environment, library = os.path.join(BOOTSTRAP, "env"), os.path.join(BOOTSTRAP, "lib")
     code, _, error = machine.run([python, "-m", "venv", "--clear", environment], timeout=300)
     if code == 0:
@@ -248,7 +247,7 @@ def install(version, device):
     say("Installing the course itself ...")
     pip(["--no-build-isolation", "-e", ROOT])  # apart: pip hashes nothing editable
     if device == "gpu":
-        code, _, error = machine.run([python, os.path.join(ROOT, "utils", "cuda.py")])
+        code, _, error = machine.run([python, machine.CUDA])
         if code != 0:
             raise SetupError(machine.last_line(error))
     machine.write_stamp(version, device)
