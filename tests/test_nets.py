@@ -21,8 +21,6 @@ from mxnet import autograd, gluon, init, nd
 from PIL import Image
 
 CPU = mx.cpu()
-    strict=True, reason="utils.train takes one array yet: take this mark away once it takes tuples"
-)
 
 
 def small_features(depth=3):
@@ -34,7 +32,9 @@ def small_features(depth=3):
 
 
 class BothLoss:
-    """Of a net with two outputs: the cross-entropy of the scores, and how far the second is from the share of void."""
+    """Of a net with two outputs: the cross-entropy of the scores, and how well the second says where void is."""
+
+    uses_void = True
 
     def __init__(self):
         self.scores_loss = utils.SoftmaxCrossEntropyLoss()
@@ -406,24 +406,22 @@ class Mine(utils.FCN16s):
 """
 
 
-def test_the_commands_import_a_module_of_ones_own(voc_folder, tmp_path):
-    """In processes of their own, from the folder with my_net.py; without --import the net isn't known."""
+def test_the_commands_import_a_module_of_ones_own(voc_folder, tmp_path, capsys, monkeypatch):
+    """Trained in a process of its own, from the folder with my_net.py; without --import the net isn't known."""
     (tmp_path / "my_net.py").write_text(MINE)
-
-    def command(*words):
-        words = [sys.executable, "-W", "ignore", "-m", "utils", *map(str, words)]
-        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-        return done.returncode, done.stdout + done.stderr
-
-    words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 1, "--batch", 6, "--output", "a.params"]
-    code, text = command(*words, "--model", "mine", "--import", "my_net")
-    assert code == 0, text
-    code, text = command("predict", "--model", "a.params", "JPEGImages/a.jpg", "--output", "out", "--import", "my_net")
-    assert code == 0 and (tmp_path / "out" / "a.png").exists(), text
-    code, text = command("predict", "--model", "a.params", "JPEGImages/a.jpg", "--output", "more")
+    words = ["train", "--dataset", ".", "--crop", "32x32", "--epochs", "1", "--batch", "6", "--output", "a.params"]
+    words = [sys.executable, "-W", "ignore", "-m", "utils", *words, "--model", "mine", "--import", "my_net"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    words = ["predict", "--model", tmp_path / "a.params", tmp_path / "JPEGImages/a.jpg", "--output", tmp_path / "out"]
+    code, text = run(capsys, *words)
     assert code == 2 and "a.json: no net named 'mine': expected fcn32s" in text, text
-    code, text = command(*words, "--import", "your_net")
-    assert code == 2 and "'your_net': No module named 'your_net'; expected a module" in text, text
+    with pytest.raises(SystemExit):
+        run(capsys, *words, "--import", "my_net")
+    assert "'my_net': No module named 'my_net'; expected a module" in capsys.readouterr().err
+    monkeypatch.syspath_prepend(tmp_path)
+    code, text = run(capsys, *words, "--import", "my_net")
+    assert code == 0 and (tmp_path / "out" / "a.png").exists(), text
 
 
 def test_train_takes_one_name(voc_folder, tmp_path, capsys):
