@@ -9,9 +9,6 @@ from mxnet.gluon.model_zoo.vision.resnet import BasicBlockV2, BottleneckV2
 from ..fetch.weights import pretrained_net
 from .surgery import receptive_field
 
-backbones = {}
-"""Name → function that makes features: `backbones["resnet18_v2"](pretrained=True)`. A new one is an entry more."""
-
 
 class Features(nn.HybridSequential):
     """A row of layers, (N, 3, H, W) normalised images → its last map; `by_stride` gives the maps on the way too.
@@ -114,6 +111,10 @@ def vgg16_features(pretrained=False):
     return features
 
 
-for _depth in 18, 34, 50, 101, 152:
-    backbones[f"resnet{_depth}_v2"] = functools.partial(resnet_features, f"resnet{_depth}_v2")
-backbones["vgg16"] = vgg16_features
+backbones = {
+    **{
+        f"resnet{depth}_v2": functools.partial(resnet_features, f"resnet{depth}_v2") for depth in (18, 34, 50, 101, 152)
+    },
+    "vgg16": vgg16_features,
+}
+"""Name → function that makes features: `backbones["resnet18_v2"](pretrained=True)`. A new one is an entry more."""

@@ -1,7 +1,5 @@
 """Fully convolutional networks on a ResNet (chapters 08 and 09; Long, Shelhamer and Darrell, CVPR 2015)."""
 
-import functools
-
 from mxnet import gluon, init
 from mxnet.gluon import nn
 
@@ -10,7 +8,7 @@ from .backbones import Features, make_backbone
 from .fcn_vgg16 import VGG16FCN
 from .surgery import receptive_margin
 from .upsampling import BilinearUpsampling, MatrixUpsampling, reach
-from .zoo import get_model, register_model
+from .zoo import make, register_model
 
 
 class FCN32s(gluon.HybridBlock):
@@ -115,25 +113,42 @@ def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, ali
     the same to rounding, and a copy is made by `start_from`; the authors' nets are always plain. ctx: a context or a
     list of them.
     """
-    if stride not in (32, 16, 8):
+    builders = {32: _fcn32s, 16: _fcn16s, 8: _fcn8s}
+    if stride not in builders:
         raise ValueError(f"stride={stride!r}: expected 32, 16 or 8")
-    return get_model(f"fcn{stride}s", num_classes, backbone, pretrained, ctx, align=align, plain=plain)
+    name, build = f"fcn{stride}s", builders[stride]
+    return make(name, build, num_classes, backbone, pretrained, ctx, align=align, plain=plain)
 
 
-def _build(net, stride, classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False):
-    if backbone != "vgg16":
-        return net(make_backbone(backbone, pretrained), classes, align, plain)
+@register_model("fcn32s")
+def _fcn32s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False):
+    if backbone == "vgg16":
+        return _authors_net(classes, 32, pretrained, align)
+    return FCN32s(make_backbone(backbone, pretrained), classes, align, plain)
+
+
+@register_model("fcn16s")
+def _fcn16s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False):
+    if backbone == "vgg16":
+        return _authors_net(classes, 16, pretrained, align)
+    return FCN16s(make_backbone(backbone, pretrained), classes, align, plain)
+
+
+@register_model("fcn8s")
+def _fcn8s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False):
+    if backbone == "vgg16":
+        return _authors_net(classes, 8, pretrained, align)
+    return FCN8s(make_backbone(backbone, pretrained), classes, align, plain)
+
+
+def _authors_net(classes, stride, pretrained, align):
     if not align:
         raise ValueError("align=False with vgg16: that net has no other form, its crops align it; leave it out")
-    authors = VGG16FCN(classes, stride)
+    net = VGG16FCN(classes, stride)
     if pretrained:
-        authors.initialize(init.Xavier())
-        authors.copy_classifier(pretrained_net("vgg16"))
-    return authors
-
-
-for _stride, _net in {32: FCN32s, 16: FCN16s, 8: FCN8s}.items():
-    register_model(f"fcn{_stride}s")(functools.partial(_build, _net, _stride))
+        net.initialize(init.Xavier())
+        net.copy_classifier(pretrained_net("vgg16"))
+    return net
 
 
 def start_from(net, other):

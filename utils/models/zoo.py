@@ -18,7 +18,11 @@ def get_model(name, classes, backbone=None, pretrained=False, ctx=None, **option
     A name that no net or no backbone has, or an option that the net does not take, is a ValueError that says what there
     is.
     """
-    build = find_builder(name)
+    return make(name, find_builder(name), classes, backbone, pretrained, ctx, **options)
+
+
+def make(name, build, classes, backbone, pretrained, ctx, **options):
+    """`get_model`, given what builds the net."""
     given = dict(options)
     if backbone is not None:
         given["backbone"] = backbone
