@@ -22,6 +22,7 @@ from .labelmap import VOID
 RGB_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 """Mean of ImageNet's pictures, on the scale 0 to 1: what Gluon's pretrained nets were trained with."""
 RGB_STD = np.array([0.229, 0.224, 0.225], np.float32)
+_TYPES = {"image": (np.uint8,), "label": (np.uint8,), "padding": (np.bool_,)}
 _MEAN_COLOR = (255 * RGB_MEAN).round().astype(np.uint8)
 
 
@@ -129,10 +130,10 @@ def _fault(sample, before):
         return f"lost {', '.join(map(repr, lost))}: give back all that came in, such as {{**sample, 'image': image}}"
     shape = np.shape(sample["image"])[:2]
     for key, array in sample.items():
-        types = {"image": ("uint8",), "label": ("uint8",), "padding": ("bool",)}.get(key, ("uint8", "float32"))
-        if not isinstance(array, np.ndarray) or array.dtype.name not in types:
-            found = array.dtype.name if isinstance(array, np.ndarray) else type(array).__name__
-            return f"made {key!r} {found}: expected a NumPy array of {' or '.join(types)}"
+        types = _TYPES.get(key, (np.uint8, np.float32))
+        if not isinstance(array, np.ndarray) or array.dtype not in types:
+            found = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            return f"made {key!r} {found}: expected a NumPy array of {' or '.join(t.__name__ for t in types)}"
         if array.ndim != 2 + (key == "image") or array.shape[:2] != shape or array.shape[2:] not in ((), (3,)):
             expected = "(height, width, 3)" if key == "image" else f"{shape}, the image's"
             return f"made {key!r} of shape {array.shape}: expected {expected}"
