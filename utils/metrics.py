@@ -5,7 +5,8 @@ import numpy as np
 from scipy import ndimage
 
 from .data.labelmap import VOID
-from .data.voc import label_path, read_label, resize
+from .data.transforms import resize
+from .data.voc import label_path, read_label
 
 
 def confusion_matrix(label, prediction, num_classes):
@@ -158,7 +159,7 @@ def baseline(train_set, test_set):
         counts += np.bincount(resize(label, train_set.scale).ravel(), minlength=VOID + 1)
     index = int(counts[: len(classes)].argmax())
     metric = SegmentationMetric(len(classes))
-    for _, label in test_set:
+    for _, label, *_ in test_set:
         metric.update(label, np.full(label.shape, index))
     return index, metric.scores()
 
