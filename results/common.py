@@ -60,11 +60,11 @@ def scores(predict, test_set):
 
     predict(x, y): labels or scores (1, …) of one test picture (3, H, W); y is its truth, for ceilings only.
     """
-    whole, border = (utils.SegmentationMetric(len(test_set.classes)) for _ in range(2))
+    whole, border = (utils.SegmentationMetric(len(test_set.classes), trimap=width) for width in (None, TRIMAP))
     for x, y in test_set:
         prediction = predict(x, y)
-        whole.update(y.expand_dims(0), prediction)
-        border.update(utils.trimap(y, TRIMAP)[None], prediction)
+        for metric in whole, border:
+            metric.update(y.expand_dims(0), prediction)
     shares = whole.confusion.sum(1) / whole.confusion.sum()
     row = whole.scores() | {"trimap_iou": border.scores()["mean_iou"]}
     row |= {"baseline_acc": shares.max(), "baseline_iou": shares.max() / np.count_nonzero(shares)}

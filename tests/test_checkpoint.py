@@ -104,7 +104,7 @@ def test_a_training_that_is_done_is_loaded(voc_folder, tmp_path, capsys):
 
 def test_two_are_kept_and_leftovers_go(voc_folder, tmp_path):
     (tmp_path / "kept").mkdir()
-    (tmp_path / "kept/epoch-0007.part").write_bytes(b"half")
+    (tmp_path / "kept/epoch-0007.npz.4711").write_bytes(b"half")
     tiny.train(tiny.setup(voc_folder), 3, checkpoint=str(tmp_path / "kept"))
     assert sorted(os.listdir(tmp_path / "kept")) == ["epoch-0002.npz", "epoch-0003.npz"]
 

@@ -70,11 +70,31 @@ def test_train_evaluate_predict(voc_folder, tmp_path, capsys):
     flipped = utils.evaluate(net, test_set, flip=True, scales=(0.5, 1))
     code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--flip", "--scales", "0.5,1")
     assert code == 0 and f"{flipped['pixel_acc']:.3f}" in text
+    code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--split", "train")
+    scores = utils.evaluate(net, utils.VOCSegDataset(split="train", train=False, root=voc_folder))
+    assert code == 0 and re.search(rf"mean_iou +{scores['mean_iou']:.3f}\n", text) and "6 train pairs" in text, text
+    code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--split", "test")
+    assert code == 2 and "test.txt: no such file" in text and "Lists that are there: train, val" in text
 
     code, text = run(capsys, *words)
     assert code == 2 and "tiny.params: is there already" in text and "--force" in text
     code, text = run(capsys, *words[:-1], output / "inside.params")
     assert code == 2 and f"{output}: cannot be written to" in text
+
+
+def test_train_takes_other_lists(voc_folder, tmp_path, capsys, monkeypatch):
+    """They are handed on, and trained on and scored as a notebook would."""
+    for split, names in ("most", "abcd"), ("held_out", "ef"):
+        (voc_folder / f"ImageSets/Segmentation/{split}.txt").write_text("".join(f"{name}\n" for name in names))
+    output, seen = tmp_path / "tiny.params", []
+    monkeypatch.setattr(train_command, "train", lambda *args, **kw: seen.append(args) or utils.train(*args, **kw))
+    words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 1, "--batch", 2, "--output", output]
+    code, text = run(capsys, *words, "--train-split", "most", "--val-split", "held_out")
+    batches, test_set, *_ = seen[0]
+    assert code == 0 and (batches._dataset.names, test_set.names) == (list("abcd"), list("ef"))
+    assert batches._dataset.train and not test_set.train
+    net, *_, known = saving.load(output)
+    assert utils.evaluate(net, test_set)["pixel_acc"] == known["scores"]["test_acc"]
 
 
 def test_predict_writes_the_label_and_the_overlay(street, tmp_path, capsys):

@@ -15,8 +15,7 @@ DEVICES = [mx.cpu(i) for i in range(4)]
 def _setup(folder, count, optimizer="sgd", images=6, batch=4, **options):
     """A training of `images` pictures in batches of 4, the last one smaller, on some devices."""
     given = tiny.setup(folder, optimizer, ctx=DEVICES[:count], **options)
-    dataset = given["train_data"]._dataset
-    dataset.names = dataset.names[:images]
+    dataset = given["train_data"]._dataset.take(images)
     sampler = given["train_data"]._batch_sampler._sampler
     sampler.length = images
     given["train_data"] = gluon.data.DataLoader(dataset, batch, sampler=sampler, last_batch="keep")

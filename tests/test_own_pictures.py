@@ -3,7 +3,6 @@
 import utils
 from utils.__main__ import main
 from utils.data.voc import label_path
-from utils.datacheck import split as split_module
 from utils.datacheck.report import check
 from utils.datacheck.split import write_split
 
@@ -528,7 +527,7 @@ def test_split_that_fails_midway_leaves_nothing(unsplit, monkeypatch, capsys, fa
             raise OSError("disk full")
         replace(*paths)
 
-    monkeypatch.setattr(split_module.os, "replace", broken)
+    monkeypatch.setattr(os, "replace", broken)
     code, text = run(capsys, unsplit, "--split")
     assert code == 1 and "No split was made: disk full" in text
     assert list((unsplit / LISTS).iterdir()) == []

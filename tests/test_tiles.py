@@ -1,7 +1,7 @@
 """Pictures of any size: tiles against the whole picture, flips and scales against the same by hand."""
 
 import utils
-from utils.data.voc import normalize
+from utils.data.transforms import normalize
 from utils.engine import tiling
 
 import subprocess

@@ -74,7 +74,7 @@ def test_void_bands_of_about_three_pixels(pairs):
 
 def test_script_reproduces_the_shipped_pixels(root, tmp_path):
     names = [*utils.read_names(root, True)[::20], *utils.read_names(root, False)[::14]]
-    script = ROOT / "data" / "make_voc_mini.py"
+    script = ROOT / "data" / "drawing" / "make.py"
     command = [sys.executable, str(script), "--output", str(tmp_path / "again"), "--scenes", *names]
     subprocess.run(command, check=True, capture_output=True)
     for name in names:

@@ -23,6 +23,9 @@ import numpy as np
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "utils" / "core"))  # not `utils`: that imports MXNet
+from files import atomic_write  # noqa: E402
+
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
 RUN = "run.json"  # beside executed chapters: what they were executed with, when and how it went
@@ -95,9 +98,8 @@ def run(number, parameters):
 def note(executed, parameters):
     """Write down what lies in build/chapters/."""
     run = {"parameters": parameters, "chapters": [row._asdict() for row in sorted(executed)]}
-    path = BUILD / "chapters" / RUN
-    path.with_suffix(".new").write_text(json.dumps(run, indent=1), encoding="utf-8")
-    path.with_suffix(".new").replace(path)  # so that there is never half of it
+    with atomic_write(BUILD / "chapters" / RUN) as beside:
+        beside.write_text(json.dumps(run, indent=1), encoding="utf-8")
 
 
 def earlier(parameters):

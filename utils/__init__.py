@@ -3,8 +3,9 @@
 from .core.device import physical_cores, try_all_gpus, try_gpu  # first: it sets MXNet's threads
 from .data.labelmap import VOC, VOC_CLASSES, VOC_COLORMAP, VOID, VOID_COLOR, LabelMap, image2label, label2image
 from .data.image_io import read_image, read_label
-from .data.voc import data_classes, data_root, image_path, label_path, read_images, read_names, normalize, rand_crop
-from .data.voc import RGB_MEAN, RGB_STD
+from .data.voc import data_classes, data_root, image_path, label_path, read_images, read_names
+from .data.transforms import RGB_MEAN, RGB_STD, denormalize, normalize, rand_crop
+from .data.transforms import CenterCrop, ColorJitter, Compose, RandomCrop, RandomFlip, RandomScale
 from .data.dataset import VOCSegDataset, data_loader
 from .viz.plotting import LiveCurve, add_legend, overlay, show_images
 from .models.upsampling import BilinearUpsampling, MatrixUpsampling, bilinear_kernel

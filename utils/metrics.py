@@ -5,7 +5,8 @@ import numpy as np
 from scipy import ndimage
 
 from .data.labelmap import VOID
-from .data.voc import label_path, read_label, resize
+from .data.transforms import resize
+from .data.voc import label_path, read_label
 
 
 def scores_of(outputs):
@@ -48,10 +49,13 @@ class SegmentationMetric(mx.metric.EvalMetric):
     as images of one pixel. `get()`: names and values, from one confusion matrix, each from 0 to 1. Means run over
     the classes that occur in truth or prediction (mean accuracy: in truth); nan before the first labelled
     pixel. The paper's section 5 defines all four (Long, Shelhamer and Darrell, CVPR 2015).
+
+    trimap: a width in pixels; only labelled pixels that near to a border count (see `trimap`; its mean IoU is the
+    trimap IoU). None: all of them.
     """
 
-    def __init__(self, num_classes, name="segmentation"):
-        self.num_classes = num_classes
+    def __init__(self, num_classes, name="segmentation", *, trimap=None):
+        self.num_classes, self._width = num_classes, trimap
         super().__init__(name)
 
     def reset(self):
@@ -66,6 +70,8 @@ class SegmentationMetric(mx.metric.EvalMetric):
             if len(pred.shape) == len(label.shape) + 1:
                 pred = best_class(pred)
             label, pred = (a.asnumpy() if isinstance(a, mx.nd.NDArray) else a for a in (label, pred))
+            if self._width is not None:
+                label = np.stack([trimap(one, self._width) for one in label])
             self.confusion += confusion_matrix(label, pred, self.num_classes)
 
     @property
@@ -105,7 +111,7 @@ def trimap(label, width):
     label: (H, W) class indices, 255 = void, `NDArray` or NumPy. Kept are the labelled pixels whose Euclidean
     distance to the nearest pixel of another label, void included, is at most `width` (in pixels, centre to
     centre: next neighbours are 1 apart). A label of one value has no border, and nothing is kept.
-    `metric.update(trimap(label, 4), prediction)` scores the borders alone: the trimap IoU.
+    `SegmentationMetric(num_classes, trimap=4)` scores the borders alone: the trimap IoU.
     """
     label = _as_label(label)
     band = np.full_like(label, VOID)
@@ -158,7 +164,7 @@ def baseline(train_set, test_set):
         counts += np.bincount(resize(label, train_set.scale).ravel(), minlength=VOID + 1)
     index = int(counts[: len(classes)].argmax())
     metric = SegmentationMetric(len(classes))
-    for _, label in test_set:
+    for _, label, *_ in test_set:
         metric.update(label, np.full(label.shape, index))
     return index, metric.scores()
 

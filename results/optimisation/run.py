@@ -69,11 +69,12 @@ FAILED = dict.fromkeys(["pixel_acc", "mean_acc", "mean_iou", "fw_iou", "trimap_i
 
 def pictures(data, root, seed):
     """What is trained on, and what is scored."""
-    train_set = utils.VOCSegDataset(True, CROP, root, SCALE, seed=seed)
-    test_set = utils.VOCSegDataset(False, None, root, SCALE)
+    names = scored = None  # the lists train and val
     if data == "voc_mini":
-        train_set.names, test_set.names = train_set.names[:-HELD_OUT], train_set.names[-HELD_OUT:]
-    return train_set, test_set
+        names = utils.read_names(root)
+        names, scored = names[:-HELD_OUT], names[-HELD_OUT:]
+    train_set = utils.VOCSegDataset(True, CROP, root, SCALE, seed=seed, names=names)
+    return train_set, utils.VOCSegDataset(False, None, root, SCALE, names=scored)
 
 
 class PlainNet(gluon.HybridBlock):

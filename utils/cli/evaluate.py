@@ -9,11 +9,11 @@ from ..engine.evaluate import confusion
 from ..models.saving import load_model
 from .options import add_averaging, add_model, describe
 
-HELP = "score a trained net on a data set's test pictures"
+HELP = "score a trained net on a data set's test pictures, or on another list"
 DESCRIPTION = """\
-Score a net on all test pictures (val.txt) of a data set that has the classes it was trained with: pixel accuracy, mean
-accuracy, mean IoU, frequency-weighted IoU (chapter 06), and the IoU of each class. Pictures are reduced by the scale
-that the net was trained with, and scored at that size.
+Score a net on all test pictures (val.txt, or the list that --split names) of a data set that has the classes it was
+trained with: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU (chapter 06), and the IoU of each class.
+Pictures are reduced by the scale that the net was trained with, and scored at that size.
 """
 EPILOG = """\
 examples:
@@ -26,12 +26,13 @@ def add_arguments(parser):
     describe(parser, DESCRIPTION, EPILOG)
     add_model(parser)
     parser.add_argument("--dataset", required=True, help="voc_mini, voc2012, camvid, or a folder in VOC layout")
+    parser.add_argument("--split", default="val", metavar="NAME", help="list in ImageSets/Segmentation to score (val)")
     add_averaging(parser)
 
 
 def run(args):
     net, classes, scale, _ = load_model(args.model, try_gpu())
-    test_set = VOCSegDataset(False, None, args.dataset, scale)
+    test_set = VOCSegDataset(False, None, args.dataset, scale, split=args.split)
     if test_set.classes != classes:
         raise ValueError(
             f"{args.dataset}: its classes are {', '.join(test_set.classes.names)}, but {args.model} was trained with "

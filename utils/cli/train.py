@@ -13,9 +13,10 @@ from .options import add_import, count, describe, python, rate, scale, size
 
 HELP = "train a net on a folder of pictures and labels"
 DESCRIPTION = """\
-Train a net, as chapter 08 does: the same functions, Adam at a rate that falls to 0, random crops and flips. After each
-epoch one line says the loss and the score on the test pictures (val.txt). The net goes into two files: FILE.params, its
-weights, and FILE.json, what `predict`, `evaluate` and `export` have to know about it.
+Train a net, as chapter 08 does: the same functions, Adam at a rate that falls to 0, random crops and flips, on the
+pictures of train.txt. After each epoch one line says the loss and the score on those of val.txt; both lists can be
+others (--train-split, --val-split). The net goes into two files: FILE.params, its weights, and FILE.json, what
+`predict`, `evaluate` and `export` have to know about it.
 """
 EPILOG = """\
 examples:
@@ -33,6 +34,8 @@ def add_arguments(parser):
     describe(parser, DESCRIPTION, EPILOG)
     parser.add_argument("--dataset", required=True, help="voc_mini, voc2012, camvid, or a folder in VOC layout")
     parser.add_argument("--output", required=True, metavar="FILE.params", help="where the trained net goes")
+    parser.add_argument("--train-split", default="train", metavar="NAME", help="list to train on (train)")
+    parser.add_argument("--val-split", default="val", metavar="NAME", help="list to score after each epoch (val)")
     parser.add_argument("--crop", type=size, default=(160, 224), metavar="HxW", help="crop for training (160x224)")
     parser.add_argument("--scale", type=scale, default=1.0, help="pictures are reduced by this first (1)")
     parser.add_argument("--epochs", type=count, default=30, help="how often it sees each picture (30)")
@@ -52,8 +55,8 @@ def run(args):
     name = _model(args)
     check_output(args.output, args.force)
     contexts = try_all_gpus()
-    train_set = VOCSegDataset(True, args.crop, args.dataset, args.scale, seed=args.seed)
-    test_set = VOCSegDataset(False, None, args.dataset, args.scale)
+    train_set = VOCSegDataset(True, args.crop, args.dataset, args.scale, seed=args.seed, split=args.train_split)
+    test_set = VOCSegDataset(False, None, args.dataset, args.scale, split=args.val_split)
     batches = data_loader(train_set, args.batch)
     seed(args.seed)
     net = get_model(name, train_set.classes, args.backbone, args.pretrained, contexts)

@@ -110,7 +110,8 @@ def one_message():
 def atomic_write(path):
     """A path beside `path` to write to; at the end it is moved into place, once the disk has it, or taken away.
 
-    So what bears the name is whole. For what a program writes, not for what it fetches (`work_folder`).
+    So the file of that name is always whole, the old one or the new one, whatever stops the program. For what a
+    program writes, not for what it fetches (`work_folder`).
     """
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
@@ -118,6 +119,11 @@ def atomic_write(path):
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the name too, not the content alone
+        finally:
+            os.close(folder)
     except OSError as error:
         if error.errno is None:  # not the system's: a text that says what to do already
             raise
@@ -179,22 +185,32 @@ def write(file, data):
         raise OSError(error.errno, error.strerror, str(file.name)) from None
 
 
+def try_lock(file, say):
+    """Whether this process has the lock of an open file or folder now; False where another holds it.
+
+    The system frees it when its process ends, however that happens. A disk without locks, as some of a network are, is
+    no reason to stop: it is said, and counts as locked.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        say(f"This disk cannot lock files ({error.strerror}): don't run the same twice at once.")
+    return True
+
+
 @contextlib.contextmanager
 def locked(path, say):
-    """Hold the lock of that name; where another process holds it, say so and wait.
+    """Hold the lock of that name (`try_lock`); where another process holds it, say so and wait.
 
-    The system frees it when its process ends, however that happens. The file goes with each holder. A disk without
-    locks, as some of a network are, is no reason to stop: it is said.
+    The file goes with each holder.
     """
     while True:
         with open(path, "a", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not try_lock(file, say):
                 say("Another process is fetching the same: waiting for it.")
                 fcntl.flock(file, fcntl.LOCK_EX)
-            except OSError as error:
-                say(f"This disk cannot lock files ({error.strerror}): don't fetch the same twice at once.")
             if not _is(file, path):  # the one who held it took the file away
                 continue
             try:

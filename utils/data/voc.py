@@ -1,21 +1,16 @@
-"""Reading data sets in Pascal VOC's layout, and cropping (chapters 01 and 02)."""
+"""Reading data sets in Pascal VOC's layout (chapter 01)."""
 
-import operator
 import os
 import pathlib
 import re
 
 import numpy as np
 from mxnet import nd
-from PIL import Image
 
-from ..core.files import read_lines, short
+from ..core.files import names_in, read_lines, short
 from .image_io import picture_size, read_image, read_label, read_label_image
 from .labelmap import VOC, LabelMap
-
-RGB_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-"""Mean of ImageNet's pictures, on the scale 0 to 1: what Gluon's pretrained nets were trained with."""
-RGB_STD = np.array([0.229, 0.224, 0.225], np.float32)
+from .transforms import resize
 
 
 def data_root(name="voc_mini"):
@@ -51,10 +46,28 @@ def classes_in(folder):
     return LabelMap.read(path) if os.path.lexists(path) else VOC
 
 
-def read_names(root, train=True):
-    """Names in the split file, `train.txt` or `val.txt`, in its order. A path or a name given twice is a ValueError."""
-    path = data_root(root) / "ImageSets" / "Segmentation" / ("train.txt" if train else "val.txt")
+def split_name(train, split=None):
+    """Which list of `ImageSets/Segmentation` is meant: `split`, else "train" or "val"."""
+    if isinstance(train, str):
+        raise ValueError(f"train={train!r}: expected True or False; a list is named by split={train!r}")
+    if split is None:
+        return "train" if train else "val"
+    if not isinstance(split, str) or not split or set("/\\\0") & set(split):
+        raise ValueError(f"split={split!r}: expected the name of a list in ImageSets/Segmentation, such as 'val'")
+    return split
+
+
+def read_names(root, train=True, split=None):
+    """Names in a list of `ImageSets/Segmentation`, in its order (chapter 01).
+
+    split: the list, such as "trainval" or "held_out"; default "train", or with train=False "val". One that isn't there
+    is a FileNotFoundError that names those that are; a path or a name given twice is a ValueError.
+    """
+    path = data_root(root) / "ImageSets" / "Segmentation" / f"{split_name(train, split)}.txt"
     expected = "one picture's name a line, without .jpg"
+    if not os.path.lexists(path):
+        lists = ", ".join(sorted(name[:-4] for name in names_in(path.parent) if name.endswith(".txt"))) or "none"
+        raise FileNotFoundError(f"{path}: no such file; expected {expected}. Lists that are there: {lists}")
     lines = {}
     for number, name in read_lines(path, expected):
         if fault := name_fault(name):
@@ -119,63 +132,17 @@ def _check_sizes(root, name, image, label):
         )
 
 
-def resize(array, scale):
-    """Image (H, W, 3) or label (H, W), uint8 NumPy, resized: bilinear and antialiased, or nearest neighbour."""
-    if scale == 1:
-        return array
-    size = scaled_size(array.shape[:2], scale)[::-1]
-    method = Image.Resampling.BILINEAR if array.ndim == 3 else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(array).resize(size, method))
+def read_images(root=None, train=True, split=None):
+    """Two lists of (H, W, 3) uint8 `NDArray`: images and label images, in the list's order (chapter 01).
 
-
-def scaled_size(size, scale):
-    """(height, width) of a picture once reduced by `scale`."""
-    return tuple(max(1, round(n * scale)) for n in size)
-
-
-def read_images(root=None, train=True):
-    """Two lists of (H, W, 3) uint8 `NDArray`: images and label images, in the split file's order (chapter 01).
-
-    The whole split in memory, as the classic tutorials do: 3 bytes a pixel, twice.
+    train, split: which list, as `read_names` takes it. All of it in memory, as the classic tutorials do: 3 bytes a
+    pixel, twice.
     """
     root = data_root() if root is None else data_root(root)
     images, labels = [], []
-    for name in read_names(root, train):
+    for name in read_names(root, train, split):
         image, label = read_image(image_path(root, name)), read_label_image(label_path(root, name))
         _check_sizes(root, name, image, label)
         images.append(nd.array(image, dtype=np.uint8))
         labels.append(nd.array(label, dtype=np.uint8))
     return images, labels
-
-
-def normalize(image):
-    """(H, W, 3) uint8 image → float32 of the same shape, minus ImageNet's mean, over its deviation (chapter 02)."""
-    return (image.astype(np.float32) / 255 - RGB_MEAN) / RGB_STD
-
-
-def check_crop(crop_size):
-    """Two whole numbers above 0, or a ValueError."""
-    try:
-        height, width = map(operator.index, crop_size)
-    except (TypeError, ValueError):
-        height = width = 0
-    if min(height, width) < 1:
-        raise ValueError(f"crop_size={crop_size!r}: expected (height, width), two whole numbers above 0")
-
-
-def rand_crop(image, label, height, width, rng=np.random):
-    """The same random rectangle of an image (H, W, …) and of its label (H, W, …) (chapter 02).
-
-    Both `NDArray` or both NumPy. A picture smaller than the rectangle is a ValueError.
-    """
-    check_crop((height, width))
-    h, w = label.shape[:2]
-    if tuple(image.shape[:2]) != (h, w):
-        raise ValueError(f"image of {image.shape[:2]} and label of {(h, w)}: expected one size")
-    if h < height or w < width:
-        raise ValueError(f"picture of {h} × {w} is smaller than the crop of {height} × {width}: pad it or leave it out")
-    top, left = int(rng.randint(h - height + 1)), int(rng.randint(w - width + 1))
-    return (
-        image[top : top + height, left : left + width],
-        label[top : top + height, left : left + width],
-    )

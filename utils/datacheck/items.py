@@ -11,7 +11,8 @@ from PIL import Image
 
 from ..data.image_io import orientation
 from ..data.labelmap import VOID
-from ..data.voc import image_path, label_path, read_image, read_label, scaled_size
+from ..data.transforms import scaled_size
+from ..data.voc import image_path, label_path, read_image, read_label
 
 SMEARED = 4, 0.002  # as many unknown colours, or more, each on less of the picture: edges that were blended
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".heic", ".heif")

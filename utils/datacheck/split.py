@@ -1,9 +1,10 @@
 """Makes `train.txt` and `val.txt` where a data set has neither: `python -m utils data FOLDER --split`."""
 
-import os
+import contextlib
 
 import numpy as np
 
+from ..core.files import atomic_write
 from ..data.voc import name_fault
 from .lists import SPLITS, TRAIN_LEAST, VAL_LEAST
 
@@ -82,17 +83,14 @@ def _choose(names, pairs, share, seed):
 
 
 def _write(folder, lists):
-    """Both lists or none: written beside, then moved into place."""
+    """Both lists or none."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
     try:
-        for split, names in lists.items():
-            made.append(folder / f"{split}.txt.new")
-            made[-1].write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-        for split in lists:
-            os.replace(folder / f"{split}.txt.new", folder / f"{split}.txt")
-            made.append(folder / f"{split}.txt")
+        with contextlib.ExitStack() as both:
+            for split, names in lists.items():
+                beside = both.enter_context(atomic_write(folder / f"{split}.txt"))
+                beside.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     except BaseException:  # Ctrl-C too
-        for path in made:
-            path.unlink(missing_ok=True)
+        for split in lists:
+            (folder / f"{split}.txt").unlink(missing_ok=True)
         raise

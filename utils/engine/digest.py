@@ -196,7 +196,7 @@ def _add_function(reached, function):
                 reached.follow((file, None), rest)
         elif inspect.isfunction(value):
             _add_function(reached, value)
-        else:
+        elif inspect.isclass(value) or _trains(value):
             _add_classes(reached, value)
 
 

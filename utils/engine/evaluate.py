@@ -43,7 +43,7 @@ def confusion(net, data, ctx=None, *, flip=False, scales=(1,)):
 
 def _of_one_size(batches):
     """The batches, those that are lists taken apart."""
-    for x, y in Batches(batches):
+    for x, y, *_ in Batches(batches):
         if isinstance(x, (list, tuple)):
             yield from ((image.expand_dims(0), label.expand_dims(0)) for image, label in zip(x, y, strict=True))
         else:

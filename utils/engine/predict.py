@@ -4,7 +4,7 @@ import numpy as np
 from mxnet import nd
 from PIL import Image
 
-from ..data.voc import normalize, resize
+from ..data.transforms import normalize, resize
 from . import tiling
 from .evaluate import net_context
 

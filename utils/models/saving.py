@@ -9,7 +9,7 @@ import mxnet as mx
 
 from ..core.files import atomic_write, check_writable, opened, write_parameters
 from ..data.labelmap import LabelMap
-from ..data.voc import RGB_MEAN, RGB_STD
+from ..data.transforms import RGB_MEAN, RGB_STD
 from .zoo import get_model
 
 FORMAT = "segmentation-course net, 2"

@@ -11,7 +11,8 @@ from matplotlib.patches import Rectangle
 
 from ..data.image_io import read_image
 from ..data.labelmap import VOID, LabelMap
-from ..data.voc import read_pair, resize
+from ..data.transforms import resize
+from ..data.voc import read_pair
 from ..engine.predict import predict
 from ..metrics import SegmentationMetric
 from .plotting import add_legend, overlay, show_images

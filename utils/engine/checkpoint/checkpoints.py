@@ -3,8 +3,8 @@
 One file an epoch, `epoch-0007.npz`: NumPy's archive of the net's parameters and the optimiser's arrays, by the names of
 `net.save_parameters`, and of `training.json`: history, seed, the optimiser's and scheduler's numbers, and what was
 trained. No pickle: reading one runs no code. The archive's comment, its last 64 bytes, is the SHA-256 of all before it.
-One file, because one file is what `os.replace` puts into place whole; written through Python, because MXNet's own save
-does not notice a full disk while its last block is written. The last two are kept.
+One file, because one file is what an atomic write puts into place whole. Written through Python, because MXNet's own
+save does not notice a full disk while its last block is written. The last two are kept.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import zipfile
 import mxnet as mx
 import numpy as np
 
-from ...core.files import check_writable
+from ...core.files import atomic_write, check_writable, try_lock
 from ...data.dataset import EpochSampler
 from .identity import circumstances, identity, other_training, shapes
 from .interrupts import interrupts_wait
@@ -62,8 +62,11 @@ class Checkpoints:
             ) from None
         steps = self.trainer.optimizer.num_update
         try:
-            _lock(held, self.folder, say)
-            for left in self.folder.glob("epoch-[0-9]*.part"):  # by a kill during a save
+            if not try_lock(held, say):  # two trainings in one folder would overwrite each other
+                raise ValueError(
+                    f"{self.folder}: another process is training with these checkpoints; name another folder"
+                )
+            for left in self.folder.glob("epoch-[0-9]*.npz.*"):  # by a kill during a save
                 left.unlink()
             self._restore(num_epochs, say)
             yield self
@@ -190,28 +193,16 @@ def _json(record):
 
 
 def _write(path, arrays, text):
-    part = path.with_suffix(".part")
-    try:
-        with open(part, "w+b") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                archive.comment = b"0" * DIGITS
-                archive.writestr(zipfile.ZipInfo("training.json"), text)
-                for name, array in arrays:
-                    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-            digest = _digest(file)
-            file.seek(-DIGITS, os.SEEK_END)
-            file.write(digest)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the name too, not the content alone
-    finally:
-        os.close(folder)
+    with atomic_write(path) as beside, open(beside, "w+b") as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.comment = b"0" * DIGITS
+            archive.writestr(zipfile.ZipInfo("training.json"), text)
+            for name, array in arrays:
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+        digest = _digest(file)
+        file.seek(-DIGITS, os.SEEK_END)
+        file.write(digest)
 
 
 def _digest(file):
@@ -238,13 +229,3 @@ def _read(path):
     if record["version"] != VERSION:
         raise ValueError(f"of version {record['version']}, expected {VERSION}")
     return arrays, record
-
-
-def _lock(held, folder, say):
-    """Two trainings in one folder would overwrite each other. The system frees the lock when its process ends."""
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ValueError(f"{folder}: another process is training with these checkpoints; name another folder") from None
-    except OSError as error:
-        say(f"This disk cannot lock files ({error.strerror}): do not train twice with one folder at once")

@@ -2,14 +2,14 @@
 
 Run it from anywhere:
 
-    python data/make_voc_mini.py [--output FOLDER] [--scenes NAME ...] [--force]
+    python data/drawing/make.py [--output FOLDER] [--scenes NAME ...] [--force]
 
 It writes 160 training and 56 validation scenes in VOC's layout (JPEGImages, SegmentationClass,
 ImageSets/Segmentation) to FOLDER, by default to `voc_mini` beside this script. Every scene has a
 seed of its own, so that `--scenes` can draw some of them again, with the same bytes as in a full
 run under the same versions of numpy, OpenCV and Pillow. The drawing is done by three neighbours:
-`voc_mini_pen.py` (shapes and shading), `voc_mini_objects.py` (the eight classes) and
-`voc_mini_places.py` (backgrounds).
+`pen.py` (shapes and shading), `objects.py` (the eight classes) and
+`places.py` (backgrounds).
 
 A label follows from the objects' masks: each pixel belongs to the object in front, and a band of
 about three pixels along every border between objects, or object and background, is void (255).
@@ -24,10 +24,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import voc_mini_objects as objects
-import voc_mini_places as places
+import objects
+import places
+from pen import SCALE, Pen, ellipse, noise_field, pick, placed
 from PIL import Image
-from voc_mini_pen import SCALE, Pen, ellipse, noise_field, pick, placed
 
 SEED = 2012
 TRAIN, VAL = 160, 56
@@ -381,7 +381,7 @@ def make(folder, scenes, chosen):
 def main(arguments=None):
     """Read the command line and draw."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "voc_mini")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "voc_mini")
     parser.add_argument("--scenes", nargs="+", metavar="NAME", help="draw only these")
     parser.add_argument("--force", action="store_true", help="replace the folder if it is there")
     options = parser.parse_args(arguments)

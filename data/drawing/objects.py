@@ -7,7 +7,7 @@ A shape covers those drawn before it, so the order of the calls is the order fro
 """
 
 import numpy as np
-from voc_mini_pen import box, ellipse, leaf, lighten, mix, pick, smooth, vary
+from pen import box, ellipse, leaf, lighten, mix, pick, smooth, vary
 
 PAINTS = [
     (178, 38, 40),

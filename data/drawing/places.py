@@ -7,7 +7,7 @@ of boxes (left, top, right, bottom) in which an object's foot, waterline or midd
 
 import cv2
 import numpy as np
-from voc_mini_pen import SCALE, box, ellipse, leaf, lighten, mix, noise_field, pick, smooth, vary
+from pen import SCALE, box, ellipse, leaf, lighten, mix, noise_field, pick, smooth, vary
 
 SKIES = [
     [(66, 124, 196), (130, 178, 222), (206, 224, 234)],
