@@ -45,9 +45,11 @@ def _digest(course):
 RAN_THROUGH = {
     "the loss is 0": ("losses.py", r"loss = -F\.pick", "loss = 0 * F.pick"),
     "the step": ("engine/train.py", r"trainer\.step\(x\.shape\[0\]\)", "trainer.step(1)"),
-    "the crop": ("data/voc.py", r"def rand_crop\(", "def rand_crop(*ignored, "),
-    "the mean": ("data/voc.py", r"0\.485", "0.5"),
+    "the crop": ("data/transforms.py", r"side - part \+ 1", "side - part"),
+    "the mean": ("data/transforms.py", r"0\.485", "0.5"),
     "a score layer": ("models/fcn.py", r"init\.Zero\(\)", "init.One()"),
+    "how the backbone is made": ("models/backbones.py", r"\*layers\[1:-2\]", "*layers[1:-3]"),
+    "the entry of the backbone": ("models/backbones.py", r'"resnet18_v2"\),', '"resnet34_v2"),'),
     "the enlargement": ("models/upsampling.py", r"\(kernel_size \+ 1\) // 2", "kernel_size // 2"),
     "a check of the loss": ("engine/preflight.py", r"if losses\.shape != \(len\(labels\),\)", "if False"),
     "how an epoch is seeded": ("engine/checkpoint/checkpoints.py", r"if epoch > 1:", "if epoch > 2:"),
@@ -65,6 +67,7 @@ def test_changed_code_that_a_training_runs_through_makes_it_stale(course, what):
 
 
 ELSEWHERE = {
+    "a new backbone": ("models/backbones.py", r'"vgg16": vgg16_features,', '"vgg16": vgg16_features, "mine": zoo_net,'),
     "a docstring": ("losses.py", r'"""Cross-entropy over pixels', '"""Said otherwise'),
     "a docstring of what runs": ("engine/train.py", r'"""One pass over the batches', '"""Said otherwise'),
     "a comment": ("losses.py", r"# log_softmax, not log", "# why: not log"),

@@ -10,7 +10,6 @@ import csv
 import hashlib
 import io
 import pathlib
-import sys
 import threading
 import zipfile
 
@@ -77,7 +76,7 @@ def test_the_authors_net_asks_for_vgg16(monkeypatch):
     def asked(name):
         raise LookupError(name)
 
-    monkeypatch.setattr(sys.modules["utils.models.fcn"], "pretrained_net", asked)
+    monkeypatch.setattr("utils.fetch.weights.pretrained_net", asked)
     with pytest.raises(LookupError, match="vgg16"):
         utils.fcn(4, backbone="vgg16", pretrained=True)
 

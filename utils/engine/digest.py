@@ -3,8 +3,9 @@
 `train_or_load` and the tables of `results/` keep what was trained under them (chapters 08 to 10). A code digest covers
 the definitions that a training can reach, no more and no less: from where it begins, each name that a definition uses
 is followed to the definition that it means, through the imports at the top of modules. What is imported inside a
-function is not followed: such an import says that most runs don't come there (a download, a notebook's widgets).
-Comments, docstrings, the names and places of files don't count.
+function is not followed: such an import says that most runs don't come there (a download, a notebook's widgets). Of a
+table of functions by name (`backbones`) an entry counts where its name is written in code that is reached. Comments,
+docstrings, the names and places of files don't count.
 """
 
 import ast
@@ -45,6 +46,7 @@ class _Reached:
 
     def __init__(self, root):
         self.root, self.texts, self.seen = root, set(), set()
+        self._written, self._entries = set(), []  # texts in code, and entries of tables that wait for theirs
 
     def follow(self, place, rest=()):
         """Add what a dotted name means.
@@ -78,12 +80,33 @@ class _Reached:
         if (path, name) in self.seen:
             return
         self.seen.add((path, name))
-        module = _module(path, self.root)
         for node in nodes:
-            self.texts.add(_text(node))
-            for first, *rest in _names(node):
-                if first in module.imports or first in module.definitions:
-                    self.follow((path, first), rest)
+            if name is not None and (table := self._table(path, node)):
+                self._entries += [(path, key.value, value) for key, value in table]
+            else:
+                self._add_node(path, node)
+        while found := [entry for entry in self._entries if entry[1] in self._written]:
+            self._entries = [entry for entry in self._entries if entry not in found]
+            for path, _, value in found:
+                self._add_node(path, value)
+
+    def _add_node(self, path, node):
+        module = _module(path, self.root)
+        self.texts.add(_text(node))
+        self._written |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+        for first, *rest in _names(node):
+            if first in module.imports or first in module.definitions:
+                self.follow((path, first), rest)
+
+    def _table(self, path, node):
+        """Pairs of key and value where a node gives a name to a table: texts → functions or classes of the course."""
+        value = getattr(node, "value", None)
+        if not isinstance(value, ast.Dict) or not all(isinstance(key, ast.Constant) for key in value.keys):
+            return []
+        module = _module(path, self.root)
+        known = module.imports.keys() | module.definitions.keys()
+        mean = [any(first in known for first, *_ in _names(part)) for part in value.values]
+        return list(zip(value.keys, value.values, strict=True)) if all(mean) else []
 
 
 class _Module:

@@ -6,7 +6,6 @@ from mxnet import gluon
 from mxnet.gluon import nn
 from mxnet.gluon.model_zoo.vision.resnet import BasicBlockV2, BottleneckV2
 
-from ..fetch.weights import pretrained_net
 from .surgery import receptive_field
 
 
@@ -73,6 +72,15 @@ def make_backbone(name, pretrained=False):
     return backbones[name](**({"pretrained": True} if pretrained else {}))
 
 
+def zoo_net(name, pretrained=False):
+    """One of Gluon's classifiers by its name in the model zoo, with ImageNet's weights or not initialised yet."""
+    if not pretrained:
+        return gluon.model_zoo.vision.get_model(name)
+    from ..fetch.weights import pretrained_net  # here: most nets fetch nothing, and digests need not know how
+
+    return pretrained_net(name)
+
+
 def resnet_features(backbone="resnet18_v2", pretrained=False):
     """The convolutional part of one of Gluon's `resnet…_v2`: (N, 3, H, W) → (N, 512 or 2048, H/32, W/32), rounded up.
 
@@ -81,7 +89,7 @@ def resnet_features(backbone="resnet18_v2", pretrained=False):
     has its statistics fixed: on a CPU MXNet updates them in a backward pass that this layer never gets, so that
     prediction would use statistics that were never learned (MXNet issue 18673, chapter 08).
     """
-    net = pretrained_net(backbone) if pretrained else gluon.model_zoo.vision.get_model(backbone)
+    net = zoo_net(backbone, pretrained)
     layers = net.features
     # BatchNorm, convolution, BatchNorm, ReLU, pooling, then the four stages, BatchNorm and ReLU
     features = Features({2: 3, 4: 5, 8: 6, 16: 7, 32: 10}, prefix="")
@@ -103,7 +111,7 @@ def vgg16_features(pretrained=False):
     `Features` whose maps at strides 2 to 32 are pool1 to pool5. Cell i looks at pixel s · i + (s − 1)/2: enlarge with
     align=False. The net of the paper's authors, padded by 100, is another: `VGG16FCN`.
     """
-    net = pretrained_net("vgg16") if pretrained else gluon.model_zoo.vision.vgg16()
+    net = zoo_net("vgg16", pretrained)
     layers = [layer for layer in net.features if not isinstance(layer, (nn.Dense, nn.Dropout))]
     pools = [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2D)]
     features = Features(zip((2, 4, 8, 16, 32), pools, strict=True), prefix="")
@@ -112,9 +120,11 @@ def vgg16_features(pretrained=False):
 
 
 backbones = {
-    **{
-        f"resnet{depth}_v2": functools.partial(resnet_features, f"resnet{depth}_v2") for depth in (18, 34, 50, 101, 152)
-    },
+    "resnet18_v2": functools.partial(resnet_features, "resnet18_v2"),
+    "resnet34_v2": functools.partial(resnet_features, "resnet34_v2"),
+    "resnet50_v2": functools.partial(resnet_features, "resnet50_v2"),
+    "resnet101_v2": functools.partial(resnet_features, "resnet101_v2"),
+    "resnet152_v2": functools.partial(resnet_features, "resnet152_v2"),
     "vgg16": vgg16_features,
 }
 """Name → function that makes features: `backbones["resnet18_v2"](pretrained=True)`. A new one is an entry more."""

@@ -3,8 +3,7 @@
 from mxnet import gluon, init
 from mxnet.gluon import nn
 
-from ..fetch.weights import pretrained_net
-from .backbones import Features, make_backbone
+from .backbones import Features, make_backbone, zoo_net
 from .fcn_vgg16 import VGG16FCN
 from .surgery import receptive_margin
 from .upsampling import BilinearUpsampling, MatrixUpsampling, reach
@@ -147,7 +146,7 @@ def _authors_net(classes, stride, pretrained, align):
     net = VGG16FCN(classes, stride)
     if pretrained:
         net.initialize(init.Xavier())
-        net.copy_classifier(pretrained_net("vgg16"))
+        net.copy_classifier(zoo_net("vgg16", pretrained))
     return net
 
 
