@@ -21,7 +21,7 @@ import time
 import gpu
 import machine
 import wheelhouse
-from machine import ROOT
+from machine import ROOT, SetupError, say
 
 BOOTSTRAP = os.path.join(ROOT, ".bootstrap")  # uv, and the Python that uv brings
 
@@ -52,15 +52,6 @@ HINTS = (
      "Ubuntu `sudo apt install build-essential`, macOS `xcode-select --install`."),
     ("Permission denied", "This folder, or pip's cache, belongs to another user."),
 )  # fmt: skip
-
-
-class SetupError(Exception):
-    """What the reader is told in place of a traceback."""
-
-
-def say(text, end="\n"):
-    # ASCII, as a laptop's locale may know nothing else.
-    print(text.encode("ascii", "backslashreplace").decode("ascii"), end=end, flush=True)
 
 
 # ---- A Python ----
@@ -138,16 +129,6 @@ def choose_python():
 
 
 # ---- The packages ----
-
-
-def choose_device():
-    """DEVICE, "cpu" or "gpu", where it is set; else what the machine can use."""
-    try:
-        device, why = gpu.choose(os.environ.get("DEVICE", ""))
-    except ValueError as error:
-        raise SetupError(str(error)) from None
-    say(f"For the {device.upper()}: {why}.")
-    return device
 
 
 class Counter:
@@ -258,10 +239,7 @@ def install(version, device):
 
 def use_wheelhouse(device):
     """Where there is a wheelhouse, pip and uv take everything from it and ask no network."""
-    try:
-        folder = wheelhouse.find(device)
-    except wheelhouse.WheelhouseError as error:
-        raise SetupError(str(error)) from None
+    folder = wheelhouse.find(device)
     if folder:
         say(f"Everything is taken from {folder}, nothing from a network.")
         os.environ.update(wheelhouse.settings(folder))
@@ -302,13 +280,16 @@ def set_up(quiet=False):
             raise SetupError(f"{reason}. Remove it with `make distclean`, then `make setup`.")
         start = time.time()
         say(f"Setting up .venv: {reason}.")
-        device = (state == "complete" and machine.venv_device()) or choose_device()
+        device = machine.venv_device() if state == "complete" else None
+        if not device:
+            device, why = gpu.choose(os.environ.get("DEVICE", ""))
+            say(f"For the {device.upper()}: {why}.")
         needed = machine.SETUP_GB[device] if state == "build" else 0.5
         use_wheelhouse(device)
         if state == "build":
             python = choose_python()
-        if machine.free_gb() < needed:
-            free = machine.free_gb()
+        free = machine.free_gb()
+        if free < needed:
             raise SetupError(f"Disk: found {free:.1f} GB free, the set-up needs {needed:.1f} GB.")
         if state == "build":
             say(f"Python {python.version}: {python.path}")

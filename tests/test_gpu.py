@@ -116,7 +116,7 @@ def test_choice(monkeypatch, linux, gpus, version, device, words):
     if device == "gpu":
         assert gpu.choose("gpu") == gpu.choose("")
     else:
-        with pytest.raises(ValueError, match="DEVICE=gpu: .*" + re.escape(words)):
+        with pytest.raises(machine.SetupError, match="DEVICE=gpu: .*" + re.escape(words)):
             gpu.choose("gpu")
 
 
@@ -142,7 +142,7 @@ def test_other_platforms_are_not_even_asked(monkeypatch, kind):
 
 
 def test_other_devices_are_one_error():
-    with pytest.raises(ValueError, match="DEVICE=tpu: expected cpu or gpu"):
+    with pytest.raises(machine.SetupError, match="DEVICE=tpu: expected cpu or gpu"):
         gpu.choose("tpu")
 
 
