@@ -60,8 +60,7 @@ HINTS = (
 def get_uv(rejected):
     """The pinned uv, installed from PyPI into .bootstrap by a Python that doesn't serve itself."""
     lock = machine.lock("bootstrap")
-    with open(lock) as file:
-        pinned = re.search(r"^uv==(\S+)", file.read(), re.M).group(1)
+    pinned = re.search(r"^uv==(\S+)", machine.read(lock), re.M).group(1)
     places = [
         os.path.join(BOOTSTRAP, "env", "bin", "uv"),
         os.path.join(BOOTSTRAP, "lib", "bin", "uv"),
@@ -222,8 +221,7 @@ def install(version, device):
     python = machine.venv_python()
     if machine.run([python, "-m", "pip", "--version"])[0] != 0:  # a venv made by uv has no pip
         machine.run([python, "-m", "ensurepip"], timeout=300)
-    with open(lock) as file:
-        counter = Counter(len(re.findall(r"^\S+==", file.read(), re.M)))
+    counter = Counter(len(re.findall(r"^\S+==", machine.read(lock), re.M)))
     pip(["--require-hashes", "-r", lock], counter)
     say("Installing the course itself ...")
     pip(["--no-build-isolation", "-e", ROOT])  # apart: pip hashes nothing editable

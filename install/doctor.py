@@ -15,13 +15,12 @@ import system  # noqa: E402
 from machine import say  # noqa: E402
 from system import fix, note, ok  # noqa: E402
 
-OPENCV = "opencv-python-headless"
-MODULES = {
+MODULES = {  # packages that are imported to see whether they work
     "mxnet": "mxnet",
     "mxnet-cu112": "mxnet",
     "gluoncv": "gluoncv",
     "matplotlib": "matplotlib.pyplot",
-    OPENCV: "cv2",
+    "opencv-python-headless": "cv2",
 }
 REDO = "make distclean, then make setup"
 
@@ -85,8 +84,7 @@ def probe():
 
 def direct_packages():
     """The packages that pyproject.toml names, comments left out."""
-    with open(machine.PYPROJECT, encoding="utf-8") as file:
-        text = "\n".join(line.split("#")[0] for line in file).split("[tool.")[0]
+    text = re.sub(r"#.*", "", machine.read(machine.PYPROJECT)).split("[tool.")[0]
     return re.findall(r"[\"']([A-Za-z0-9._-]+)\s*(?:==|>=|~=|<)", text)
 
 

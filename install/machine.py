@@ -47,6 +47,11 @@ def run(command, timeout=30, **options):
     return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def last_line(text):
     return (text.strip().splitlines() or ["no message"])[-1].strip()
 

@@ -7,13 +7,14 @@ import importlib
 import importlib.metadata
 import json
 import os
+import re
 import sys
 
 import machine
+from doctor import MODULES
 
 FIGURE = os.path.join("build", "check.png")
 PICTURE = ("JPEGImages/2012_000018.jpg", "SegmentationClass/2012_000018.png")
-IMPORTS = ("mxnet", "gluoncv", "cv2", "matplotlib.pyplot")
 
 
 def tell(**finding):
@@ -27,8 +28,7 @@ def packages():
         from packaging.requirements import Requirement
     except ImportError:
         from pip._vendor.packaging.requirements import Requirement
-    with open(machine.lock(machine.venv_device() or "cpu")) as file:
-        lines = [line.rstrip(" \\\n") for line in file if line[0] not in " #\n"]
+    lines = re.findall(r"^(\w.*?) *\\$", machine.read(machine.lock(machine.venv_device() or "cpu")), re.M)
     for requirement in map(Requirement, lines):
         if requirement.marker and not requirement.marker.evaluate():
             continue
@@ -52,7 +52,7 @@ class NotFound:
 
 
 def imports():
-    for name in IMPORTS:
+    for name in dict.fromkeys(MODULES.values()):  # MXNet first: others import it
         sys.meta_path.append(NotFound())
         tell(importing=name)
         try:

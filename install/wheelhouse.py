@@ -157,8 +157,7 @@ def locked(path, target, python):
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
     }
-    with open(path) as file:
-        entries = re.findall(r"^(\w[^\\\n]*)((?:\\\n[^\\\n]*)*)", file.read(), re.M)
+    entries = re.findall(r"^(\w[^\\\n]*)((?:\\\n[^\\\n]*)*)", machine.read(path), re.M)
     found = {}
     for head, hashes in entries:
         requirement = Requirement(head)
@@ -209,8 +208,7 @@ def drop_foreign(folder):
     """Remove wheels whose hash stands in no lock: of an older lock, or cut short."""
     known = set()
     for path in map(machine.lock, ("cpu", "gpu", "bootstrap")):
-        with open(path) as file:
-            known.update(re.findall(r"sha256:(\w+)", file.read()))
+        known.update(re.findall(r"sha256:(\w+)", machine.read(path)))
     for wheel in glob.glob(os.path.join(glob.escape(folder), "*.whl")):
         if sha256(wheel) not in known:
             os.remove(wheel)
