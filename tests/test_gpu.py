@@ -251,6 +251,12 @@ def test_a_library_that_is_lost_is_named(site, damage):
     assert "make setup DEVICE=cpu" in message
 
 
+def test_set_up_and_conda_run_the_script_that_links():
+    assert pathlib.Path(machine.CUDA) == pathlib.Path(cuda.__file__).resolve()
+    command = f"python {pathlib.Path(machine.CUDA).relative_to(ROOT).as_posix()}"
+    assert f"#     {command} " in (ROOT / "environment.yml").read_text() and f"`{command}`" in cuda.REPAIR
+
+
 def test_link_names_what_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match="libcublas.so.11 of the package nvidia-cublas-cu11 is missing"):
         cuda.link(tmp_path)
