@@ -21,7 +21,7 @@ import time
 import gpu
 import machine
 import wheelhouse
-from machine import ROOT
+from machine import ROOT, SetupError, say
 
 BOOTSTRAP = os.path.join(ROOT, ".bootstrap")  # uv, and the Python that uv brings
 
@@ -54,23 +54,13 @@ HINTS = (
 )  # fmt: skip
 
 
-class SetupError(Exception):
-    """What the reader is told in place of a traceback."""
-
-
-def say(text, end="\n"):
-    # ASCII, as a laptop's locale may know nothing else.
-    print(text.encode("ascii", "backslashreplace").decode("ascii"), end=end, flush=True)
-
-
 # ---- A Python ----
 
 
 def get_uv(rejected):
     """The pinned uv, installed from PyPI into .bootstrap by a Python that doesn't serve itself."""
     lock = machine.lock("bootstrap")
-    with open(lock) as file:
-        pinned = re.search(r"^uv==(\S+)", file.read(), re.M).group(1)
+    pinned = re.search(r"^uv==(\S+)", machine.read(lock), re.M).group(1)
     places = [
         os.path.join(BOOTSTRAP, "env", "bin", "uv"),
         os.path.join(BOOTSTRAP, "lib", "bin", "uv"),
@@ -138,16 +128,6 @@ def choose_python():
 
 
 # ---- The packages ----
-
-
-def choose_device():
-    """DEVICE, "cpu" or "gpu", where it is set; else what the machine can use."""
-    try:
-        device, why = gpu.choose(os.environ.get("DEVICE", ""))
-    except ValueError as error:
-        raise SetupError(str(error)) from None
-    say(f"For the {device.upper()}: {why}.")
-    return device
 
 
 class Counter:
@@ -241,8 +221,7 @@ def install(version, device):
     python = machine.venv_python()
     if machine.run([python, "-m", "pip", "--version"])[0] != 0:  # a venv made by uv has no pip
         machine.run([python, "-m", "ensurepip"], timeout=300)
-    with open(lock) as file:
-        counter = Counter(len(re.findall(r"^\S+==", file.read(), re.M)))
+    counter = Counter(len(re.findall(r"^\S+==", machine.read(lock), re.M)))
     pip(["--require-hashes", "-r", lock], counter)
     say("Installing the course itself ...")
     pip(["--no-build-isolation", "-e", ROOT])  # apart: pip hashes nothing editable
@@ -258,10 +237,7 @@ def install(version, device):
 
 def use_wheelhouse(device):
     """Where there is a wheelhouse, pip and uv take everything from it and ask no network."""
-    try:
-        folder = wheelhouse.find(device)
-    except wheelhouse.WheelhouseError as error:
-        raise SetupError(str(error)) from None
+    folder = wheelhouse.find(device)
     if folder:
         say(f"Everything is taken from {folder}, nothing from a network.")
         os.environ.update(wheelhouse.settings(folder))
@@ -302,13 +278,16 @@ def set_up(quiet=False):
             raise SetupError(f"{reason}. Remove it with `make distclean`, then `make setup`.")
         start = time.time()
         say(f"Setting up .venv: {reason}.")
-        device = (state == "complete" and machine.venv_device()) or choose_device()
+        device = machine.venv_device() if state == "complete" else None
+        if not device:
+            device, why = gpu.choose(os.environ.get("DEVICE", ""))
+            say(f"For the {device.upper()}: {why}.")
         needed = machine.SETUP_GB[device] if state == "build" else 0.5
         use_wheelhouse(device)
         if state == "build":
             python = choose_python()
-        if machine.free_gb() < needed:
-            free = machine.free_gb()
+        free = machine.free_gb()
+        if free < needed:
             raise SetupError(f"Disk: found {free:.1f} GB free, the set-up needs {needed:.1f} GB.")
         if state == "build":
             say(f"Python {python.version}: {python.path}")

@@ -4,7 +4,6 @@ Runs before any set-up, by any Python from 3.6: standard library alone. What nee
 asked of .venv's own Python (probe.py), the machine in system.py; machine.py the set-up uses too.
 """
 
-import glob
 import json
 import os
 import re
@@ -13,15 +12,15 @@ import sys
 sys.dont_write_bytecode = True  # it changes nothing, so it leaves no __pycache__ either
 import machine  # noqa: E402
 import system  # noqa: E402
+from machine import say  # noqa: E402
 from system import fix, note, ok  # noqa: E402
 
-OPENCV = "opencv-python-headless"
-MODULES = {
+MODULES = {  # packages that are imported to see whether they work
     "mxnet": "mxnet",
     "mxnet-cu112": "mxnet",
     "gluoncv": "gluoncv",
     "matplotlib": "matplotlib.pyplot",
-    OPENCV: "cv2",
+    "opencv-python-headless": "cv2",
 }
 REDO = "make distclean, then make setup"
 
@@ -55,9 +54,10 @@ def check_python():
 
 def probe():
     """What probe.py found inside .venv, in one dictionary; empty where it could not run."""
-    found = {"packages": {}, "imports": {}, "opencv_python": False, "cores": None, "gpus": None}
-    found.update(kernel=None, failed={})
+    found = {"packages": {}, "imports": {}, "failed": {}, "opencv_python": False}
+    found.update(dict.fromkeys(("cores", "gpus", "kernel", "figure")))
     if machine.setup_state()[0] in ("build", "refuse"):
+        found["failed"]["draw"] = ".venv is not set up"
         return found
     settings = dict(os.environ)
     if not settings.get("OMP_NUM_THREADS", "1").isdigit():  # a row of its own: not the probe's end
@@ -74,7 +74,7 @@ def probe():
             found["imports"][finding["imported"]] = finding["error"], finding["not_found"]
         elif "failed" in finding:
             found["failed"][finding["failed"]] = finding["error"]
-        found.update((k, finding[k]) for k in ("cores", "gpus", "kernel", "opencv_python") if k in finding)
+        found.update((name, value) for name, value in finding.items() if name in found and name != "failed")
     if importing:  # told before the import, and nothing after: the process died of it
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         reason = f"it ends Python ({how}): {machine.last_line(err)}"
@@ -84,8 +84,7 @@ def probe():
 
 def direct_packages():
     """The packages that pyproject.toml names, comments left out."""
-    with open(machine.PYPROJECT, encoding="utf-8") as file:
-        text = "\n".join(line.split("#")[0] for line in file).split("[tool.")[0]
+    text = re.sub(r"#.*", "", machine.read(machine.PYPROJECT)).split("[tool.")[0]
     return re.findall(r"[\"']([A-Za-z0-9._-]+)\s*(?:==|>=|~=|<)", text)
 
 
@@ -131,30 +130,7 @@ def check_kernel(findings):
     return [fix("Jupyter kernel", f"python3 runs {found}, expected .venv's Python", todo)]
 
 
-def draw():
-    """One line about the figure build/check.png."""
-    if machine.setup_state()[0] in ("build", "refuse"):
-        return "No figure was drawn: .venv is not set up."
-    root = os.path.join(machine.ROOT, "data", "voc_mini")
-    labels = sorted(glob.glob(os.path.join(glob.escape(root), "SegmentationClass", "*.png"))) or [""]
-    name = os.path.basename(labels[0])[:-4]
-    image, path = (
-        os.path.join(root, "JPEGImages", name + ".jpg"),
-        os.path.join("build", "check.png"),
-    )
-    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py")
-    command = [machine.venv_python(), script, image, labels[0], os.path.join(machine.ROOT, path)]
-    code, _, err = machine.run(command, 60)
-    if code != 0:
-        return "No figure could be drawn: " + machine.last_line(err)
-    return "A figure was drawn: " + path
-
-
 # ---- The table ----
-
-
-def say(text=""):
-    print(text.encode("ascii", "backslashreplace").decode("ascii"), flush=True)  # any locale
 
 
 def show(row):
@@ -165,9 +141,8 @@ def show(row):
     say(f"{mark}  {row.what:22}  {row.found}" + (row.todo and "  -> " + row.todo))
 
 
-def rows():
+def rows(found):
     """Every row of the table. A check that fails itself is a row too, never a traceback."""
-    found = probe()
     checks = [system.check_platform, system.check_folder, system.check_disk, system.check_memory]
     checks += [lambda: system.check_libraries(found), lambda: system.check_threads(found)]
     checks += [lambda: system.check_gpu(found), system.check_data]  # the causes come before what they cause
@@ -184,10 +159,14 @@ def main():
     say("Looking at this machine and at .venv (importing MXNet takes some seconds) ...")
     table = []
     try:
-        for row in rows():
+        found = probe()
+        for row in rows(found):
             table.append(row)
             show(row)
-        say(draw())
+        if found["figure"]:
+            say("A figure was drawn: " + found["figure"])
+        else:
+            say("No figure was drawn: " + found["failed"].get("draw", "Python ended before"))
     except (KeyboardInterrupt, BrokenPipeError):
         return 1
     bad = [row for row in table if row.mark == "FIX"]

@@ -69,13 +69,13 @@ def look():
 
 
 def choose(asked):
-    """("cpu" or "gpu", why). `asked` is DEVICE's value; ValueError where it cannot be had."""
+    """("cpu" or "gpu", why). `asked` is DEVICE's value; SetupError where it cannot be had."""
     if asked not in ("", "cpu", "gpu"):
-        raise ValueError(f"DEVICE={asked}: expected cpu or gpu")
+        raise machine.SetupError(f"DEVICE={asked}: expected cpu or gpu")
     if asked == "cpu":
         return "cpu", "DEVICE=cpu"
     gpus, problem = look()
     if asked == "gpu" and problem:
         seen = " ({})".format("; ".join(gpus)) if gpus else ""
-        raise ValueError(f"DEVICE=gpu: {problem}{seen}. Without the GPU: make setup DEVICE=cpu")
+        raise machine.SetupError(f"DEVICE=gpu: {problem}{seen}. Without the GPU: make setup DEVICE=cpu")
     return ("cpu", problem) if problem else ("gpu", "; ".join(gpus))

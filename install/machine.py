@@ -22,6 +22,15 @@ WANTED = ("3.11", "3.10")  # NumPy 1.23.5, which MXNet 1.9.1 needs, has no wheel
 SETUP_GB = {"cpu": 2.5, "gpu": 10}  # measured: 1.1 and 4.9 in .venv; pip's downloads lie in its cache and /tmp besides
 
 
+class SetupError(Exception):
+    """What the reader is told in place of a traceback."""
+
+
+def say(text="", end="\n"):
+    # ASCII, as a laptop's locale may know nothing else.
+    print(text.encode("ascii", "backslashreplace").decode("ascii"), end=end, flush=True)
+
+
 def run(command, timeout=30, **options):
     """Run `command`: (exit code, output, errors). A command that cannot start has code None."""
     pipe = subprocess.PIPE
@@ -36,6 +45,11 @@ def run(command, timeout=30, **options):
         out, _ = process.communicate()
         return None, out.decode("utf-8", "replace"), f"no answer within {timeout} s"
     return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def last_line(text):

@@ -7,11 +7,14 @@ import importlib
 import importlib.metadata
 import json
 import os
+import re
 import sys
 
 import machine
+from doctor import MODULES
 
-IMPORTS = ("mxnet", "gluoncv", "cv2", "matplotlib.pyplot")
+FIGURE = os.path.join("build", "check.png")
+PICTURE = ("JPEGImages/2012_000018.jpg", "SegmentationClass/2012_000018.png")
 
 
 def tell(**finding):
@@ -25,8 +28,7 @@ def packages():
         from packaging.requirements import Requirement
     except ImportError:
         from pip._vendor.packaging.requirements import Requirement
-    with open(machine.lock(machine.venv_device() or "cpu")) as file:
-        lines = [line.rstrip(" \\\n") for line in file if line[0] not in " #\n"]
+    lines = re.findall(r"^(\w.*?) *\\$", machine.read(machine.lock(machine.venv_device() or "cpu")), re.M)
     for requirement in map(Requirement, lines):
         if requirement.marker and not requirement.marker.evaluate():
             continue
@@ -50,7 +52,7 @@ class NotFound:
 
 
 def imports():
-    for name in IMPORTS:
+    for name in dict.fromkeys(MODULES.values()):  # MXNet first: others import it
         sys.meta_path.append(NotFound())
         tell(importing=name)
         try:
@@ -68,7 +70,7 @@ def kernel():
 
     spec = KernelSpecManager().get_kernel_spec("python3")
     own = spec.argv[0] in ("python", "python3", "python{}.{}".format(*sys.version_info[:2]))
-    tell(kernel=sys.executable if own else spec.argv[0], folder=spec.resource_dir)
+    tell(kernel=sys.executable if own else spec.argv[0])
 
 
 def devices():
@@ -80,37 +82,28 @@ def devices():
     tell(gpus=mx.context.num_gpus())  # fails where the driver is out of order
 
 
-def draw(image, label, path):
-    """A picture of voc_mini beside its label; without data, a plain curve."""
+def draw():
+    """A picture of voc_mini beside its label, in build/check.png."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from PIL import Image
 
-    if os.path.isfile(image) and os.path.isfile(label):
-        from PIL import Image
-
-        _, axes = plt.subplots(1, 2, figsize=(7, 3))
-        axes[0].imshow(Image.open(image))
-        axes[0].set_title("image")
-        axes[1].imshow(Image.open(label).convert("RGB"))
-        axes[1].set_title("label")
-        for axis in axes:
-            axis.set_axis_off()
-    else:
-        plt.plot([x * x for x in range(10)])
-        plt.title("matplotlib draws (data/voc_mini was not found)")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    plt.savefig(path, dpi=80)
+    _, axes = plt.subplots(1, 2, figsize=(7, 3))
+    for axis, what, path in zip(axes, ("image", "label"), PICTURE, strict=True):
+        axis.imshow(Image.open(os.path.join(machine.ROOT, "data", "voc_mini", path)).convert("RGB"))
+        axis.set_title(what)
+        axis.set_axis_off()
+    os.makedirs(os.path.join(machine.ROOT, "build"), exist_ok=True)
+    plt.savefig(os.path.join(machine.ROOT, FIGURE), dpi=80)
+    tell(figure=FIGURE)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        draw(*sys.argv[1:])
-    else:
-        sys.path.insert(0, machine.ROOT)
-        for part in (packages, imports, kernel, devices):
-            try:
-                part()
-            except Exception as problem:
-                tell(failed=part.__name__, error=f"{type(problem).__name__}: {problem}")
+    sys.path.insert(0, machine.ROOT)
+    for part in (packages, imports, kernel, draw, devices):
+        try:
+            part()
+        except Exception as problem:
+            tell(failed=part.__name__, error=f"{type(problem).__name__}: {problem}")

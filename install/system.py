@@ -129,8 +129,7 @@ def check_data():
     todo = "git checkout -- data/voc_mini" if git else "unpack the course's archive again"
     splits, missing, names = [], [], set()
     for path in sorted(glob.glob(os.path.join(glob.escape(root), "ImageSets/Segmentation/*.txt"))):
-        with open(path) as file:
-            split = file.read().split()
+        split = machine.read(path).split()
         splits.append(f"{os.path.basename(path)[:-4]} {len(split)}")
         names.update(split)
     for name in sorted(names):
@@ -150,15 +149,10 @@ def available_gb():
     """Memory that can be had now: the system's, or what a container may still take."""
     if platform.system() == "Darwin":
         return int(machine.run(["sysctl", "-n", "hw.memsize"])[1]) / 1e9
-    with open("/proc/meminfo") as file:
-        amounts = [int(re.search(r"MemAvailable:\s+(\d+)", file.read()).group(1)) * 1024]
+    amounts = [int(re.search(r"MemAvailable:\s+(\d+)", machine.read("/proc/meminfo")).group(1)) * 1024]
     limits = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"
     if all(os.path.isfile(path) for path in limits):
-        texts = []
-        for path in limits:
-            with open(path) as file:
-                texts.append(file.read().strip())
-        most, used = texts
+        most, used = (machine.read(path).strip() for path in limits)
         if most != "max":
             amounts.append(int(most) - int(used))
     return min(amounts) / 1e9

@@ -20,6 +20,7 @@ import sys
 import tempfile
 
 import machine
+from machine import SetupError
 
 MANIFEST = "wheelhouse.json"
 NEEDED_GB = {"cpu": 0.48, "gpu": 2.7}  # a platform, measured: wheels for two Pythons, 0.03 of Python, uv
@@ -49,10 +50,6 @@ python3-venv), and on Linux libgomp1 and, on x86-64, libquadmath0: no wheelhouse
 {python}
 Every file is checked against the hashes in locks/ when it is installed.
 """
-
-
-class WheelhouseError(Exception):
-    """What the reader is told in place of a traceback."""
 
 
 def this_platform(device="cpu"):
@@ -97,7 +94,7 @@ def files(folder):
 
 
 def find(wanted="cpu"):
-    """The wheelhouse for a "cpu" or "gpu" set-up, or None. WheelhouseError where one is there and does not fit."""
+    """The wheelhouse for a "cpu" or "gpu" set-up, or None. SetupError where one is there and does not fit."""
     named, folder = os.environ.get("WHEELHOUSE"), place()
     if named == "none" or not (named or os.path.isdir(folder)):
         return None
@@ -108,21 +105,21 @@ def find(wanted="cpu"):
         with open(os.path.join(folder, MANIFEST)) as file:
             manifest = json.load(file)
     except (OSError, ValueError):
-        raise WheelhouseError(
+        raise SetupError(
             f"{folder}: found no {MANIFEST} that can be read, expected a folder made by `make wheelhouse`" + way_out
         ) from None
     here = this_platform(wanted)
     if here not in manifest["platforms"]:
         packed = " and ".join(manifest["platforms"])
-        raise WheelhouseError(f"{folder}: packed for {packed}, expected {here}" + way_out)
+        raise SetupError(f"{folder}: packed for {packed}, expected {here}" + way_out)
     other = sorted(name for name, digest in locks([here]).items() if manifest["locks"].get(name) != digest)
     if other:
-        raise WheelhouseError(f"{folder}: packed for another locks/{other[0]} than this one" + way_out)
+        raise SetupError(f"{folder}: packed for another locks/{other[0]} than this one" + way_out)
     there = files(folder)
     bad = [name for name, size in manifest["files"].items() if there.get(name) != size]
     if bad:
         count = "{} of {} files".format(len(bad), len(manifest["files"]))
-        raise WheelhouseError(f"{folder}: {count} missing or cut short, first {bad[0]}. Copy the folder again.")
+        raise SetupError(f"{folder}: {count} missing or cut short, first {bad[0]}. Copy the folder again.")
     return folder
 
 
@@ -160,8 +157,7 @@ def locked(path, target, python):
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
     }
-    with open(path) as file:
-        entries = re.findall(r"^(\w[^\\\n]*)((?:\\\n[^\\\n]*)*)", file.read(), re.M)
+    entries = re.findall(r"^(\w[^\\\n]*)((?:\\\n[^\\\n]*)*)", machine.read(path), re.M)
     found = {}
     for head, hashes in entries:
         requirement = Requirement(head)
@@ -191,7 +187,7 @@ def download(path, target, python, folder):
                 print(f"\r[{done:3}/{len(wanted)}] {line.split()[1]}"[:79].ljust(79), end="\r", flush=True)
         if process.wait() != 0:
             errors = [line for line in told if line.startswith("ERROR")] or told[-3:]
-            raise WheelhouseError(
+            raise SetupError(
                 f"pip could not get everything for {target} with Python {python}:\n"
                 + "".join(f"  | {line}\n" for line in errors)
                 + "If the network failed, run it again: what was downloaded is kept."
@@ -212,8 +208,7 @@ def drop_foreign(folder):
     """Remove wheels whose hash stands in no lock: of an older lock, or cut short."""
     known = set()
     for path in map(machine.lock, ("cpu", "gpu", "bootstrap")):
-        with open(path) as file:
-            known.update(re.findall(r"sha256:(\w+)", file.read()))
+        known.update(re.findall(r"sha256:(\w+)", machine.read(path)))
     for wheel in glob.glob(os.path.join(glob.escape(folder), "*.whl")):
         if sha256(wheel) not in known:
             os.remove(wheel)
@@ -237,16 +232,16 @@ def pack(folder, targets):
     """Write a wheelhouse: in FOLDER.part, which a later run goes on with, then renamed to FOLDER."""
     unknown = [target for target in targets if target not in TAGS]
     if unknown:
-        raise WheelhouseError(f"PLATFORM: found {unknown[0]}, expected {', '.join(TAGS)}.")
+        raise SetupError(f"PLATFORM: found {unknown[0]}, expected {', '.join(TAGS)}.")
     if os.path.isdir(folder) and os.listdir(folder) and not os.path.exists(os.path.join(folder, MANIFEST)):
-        raise WheelhouseError(f"{folder}: found a folder that `make wheelhouse` did not make. Name another one.")
+        raise SetupError(f"{folder}: found a folder that `make wheelhouse` did not make. Name another one.")
     part = folder.rstrip(os.sep) + ".part"
     os.makedirs(part, exist_ok=True)
     drop_foreign(part)
     needed = sum(NEEDED_GB[device(target)] for target in targets) - sum(files(part).values()) / 1e9
-    if machine.free_gb(part) < needed:
-        free = machine.free_gb(part)
-        raise WheelhouseError(f"Disk of {folder}: found {free:.1f} GB free, expected {needed:.1f} GB.")
+    free = machine.free_gb(part)
+    if free < needed:
+        raise SetupError(f"Disk of {folder}: found {free:.1f} GB free, expected {needed:.1f} GB.")
     without_python = []
     for target in targets:
         for python in machine.WANTED:
@@ -269,7 +264,7 @@ def main(targets):
     folder = place()
     try:
         without_python = pack(folder, targets or [this_platform(machine.venv_device() or "cpu")])
-    except (WheelhouseError, OSError) as error:
+    except (SetupError, OSError) as error:
         print(f"\nNo wheelhouse was packed. {error}")
         return 1
     except KeyboardInterrupt:

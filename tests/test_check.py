@@ -19,6 +19,7 @@ FINDINGS = {
     "opencv_python": False,
     "cores": 2,
     "gpus": 0,
+    "figure": None,
     "kernel": str(ROOT / ".venv/bin/python"),
     "failed": {},
 }
@@ -85,6 +86,15 @@ def test_import_that_ends_python(root, monkeypatch):
     python.chmod(0o755)
     monkeypatch.setattr(machine, "setup_state", lambda: ("ok", ""))
     assert "signal 4" in doctor.probe()["imports"]["mxnet"][0]
+
+
+def test_probe_draws_a_picture_and_says_where(tmp_path, monkeypatch, capsys):
+    import probe
+
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.setattr(machine, "ROOT", str(tmp_path))
+    probe.draw()
+    assert "build/check.png" in capsys.readouterr().out and (tmp_path / "build/check.png").stat().st_size > 1000
 
 
 def test_probe_that_cannot_look(found):
@@ -204,7 +214,6 @@ def test_without_a_set_up(root, capsys, monkeypatch):
 
 def test_a_set_up_that_did_not_end_is_to_be_repaired(root, capsys, monkeypatch):
     monkeypatch.setattr(machine, "setup_state", lambda: ("build", "the last set-up did not end"))
-    monkeypatch.setattr(doctor, "draw", lambda: "")
     (root / ".venv").mkdir()
     assert doctor.main() == 1
     assert "FIX   set-up                  .venv: the last set-up did not end  -> make setup" in capsys.readouterr().out
@@ -212,15 +221,13 @@ def test_a_set_up_that_did_not_end_is_to_be_repaired(root, capsys, monkeypatch):
 
 def test_a_check_that_fails_is_a_row(found, capsys, monkeypatch):
     monkeypatch.setattr(doctor, "probe", lambda: found)
-    monkeypatch.setattr(doctor, "draw", lambda: "")
     monkeypatch.setattr(system, "check_gpu", lambda findings: 1 / 0)
     assert doctor.main() == 1
     assert "could not be made: ZeroDivisionError" in capsys.readouterr().out
 
 
 def test_all_passed(capsys, monkeypatch):
-    monkeypatch.setattr(doctor, "rows", lambda: [doctor.ok("a", "1"), doctor.note("b", "2", "look")])
-    monkeypatch.setattr(doctor, "draw", lambda: "")
+    monkeypatch.setattr(doctor, "rows", lambda found: [doctor.ok("a", "1"), doctor.note("b", "2", "look")])
     assert doctor.main() == 0
     assert "All 2 checks passed: `make lab` opens the chapters" in capsys.readouterr().out
 

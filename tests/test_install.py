@@ -105,7 +105,7 @@ def test_finder_looks_behind_pyenv_shims(tmp_path, monkeypatch):
 def test_wrong_override_is_one_error(tmp_path, monkeypatch, kind, words):
     path = fake_python(tmp_path / "python", **kind)
     monkeypatch.setenv("PYTHON", str(path))
-    with pytest.raises(bootstrap.SetupError) as error:
+    with pytest.raises(machine.SetupError) as error:
         bootstrap.choose_python()
     assert str(error.value).startswith(f"PYTHON={path}: ")
     assert words in str(error.value)
@@ -113,7 +113,7 @@ def test_wrong_override_is_one_error(tmp_path, monkeypatch, kind, words):
 
 def test_override_that_is_not_there(monkeypatch):
     monkeypatch.setenv("PYTHON", "/nowhere/python")
-    with pytest.raises(bootstrap.SetupError, match="PYTHON=/nowhere/python: does not run"):
+    with pytest.raises(machine.SetupError, match="PYTHON=/nowhere/python: does not run"):
         bootstrap.choose_python()
 
 
@@ -127,10 +127,10 @@ def test_no_python_and_no_uv_is_one_message(tmp_path, monkeypatch, only_these):
     only_these(tmp_path)
 
     def no_uv(rejected):
-        raise bootstrap.SetupError("uv could not get a Python: no network")
+        raise machine.SetupError("uv could not get a Python: no network")
 
     monkeypatch.setattr(bootstrap, "bring_python", no_uv)
-    with pytest.raises(bootstrap.SetupError) as error:
+    with pytest.raises(machine.SetupError) as error:
         bootstrap.choose_python()
     for words in ("no network", "3.12.1", "apt install python3.11-venv", "conda create", "uv python"):
         assert words in str(error.value)
@@ -312,7 +312,7 @@ class Terminal(io.StringIO):
 )
 def test_failure_shows_the_log_and_what_may_help(course, log, hint):
     (course / ".venv/bin/python").write_text(f"#!/bin/sh\ncat <<'END'\n{log}\nEND\nexit 1\n")
-    with pytest.raises(bootstrap.SetupError) as error:
+    with pytest.raises(machine.SetupError) as error:
         bootstrap.pip(["x"])
     assert log in str(error.value) and "setup.log" in str(error.value) and hint in str(error.value)
 

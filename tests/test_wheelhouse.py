@@ -99,7 +99,7 @@ def test_none_without_a_folder_or_with_the_word_none(course, monkeypatch):
 
 
 def refused(words):
-    with pytest.raises(wheelhouse.WheelhouseError) as error:
+    with pytest.raises(machine.SetupError) as error:
         wheelhouse.find()
     assert words in str(error.value) and len(str(error.value).splitlines()) == 1
 
@@ -116,13 +116,13 @@ def test_refused_for_another_platform(packed, monkeypatch):
 
 
 def test_a_gpu_has_a_wheelhouse_of_its_own(packed, course):
-    with pytest.raises(wheelhouse.WheelhouseError, match="packed for linux-x86_64, expected linux-x86_64-gpu.*DEVICE"):
+    with pytest.raises(machine.SetupError, match="packed for linux-x86_64, expected linux-x86_64-gpu.*DEVICE"):
         wheelhouse.find("gpu")
     assert wheelhouse.main(["linux-x86_64-gpu", "linux-x86_64"]) == 0
     assert wheelhouse.find("gpu") == wheelhouse.find("cpu") == str(packed)
     with open(machine.lock("gpu"), "a") as file:
         file.write("# changed\n")
-    with pytest.raises(wheelhouse.WheelhouseError, match="another locks/gpu.txt"):
+    with pytest.raises(machine.SetupError, match="another locks/gpu.txt"):
         wheelhouse.find("gpu")
     assert wheelhouse.find("cpu")
 
@@ -144,7 +144,7 @@ def test_refused_where_the_named_folder_is_none(course, monkeypatch):
 
 def test_set_up_tells_the_refusal(packed, monkeypatch):
     monkeypatch.setattr(wheelhouse, "this_platform", lambda device="cpu": "linux-aarch64")
-    with pytest.raises(bootstrap.SetupError, match="expected linux-aarch64"):
+    with pytest.raises(machine.SetupError, match="expected linux-aarch64"):
         bootstrap.use_wheelhouse("cpu")
 
 
