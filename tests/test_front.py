@@ -1,6 +1,7 @@
 """The front of the repository: the README and its pages, the version's one home, what GitHub and pre-commit run."""
 
 import ast
+import fnmatch
 import importlib.metadata
 import re
 import shlex
@@ -178,3 +179,31 @@ def test_pre_commit_runs_the_ruff_of_the_lock():
                 assert repo["rev"].removeprefix("v") in locked, repo["repo"]
                 found.append(hook["id"].removeprefix("ruff-"))
     assert {"check", "format"} <= set(found)
+
+
+# ---- What docs/changing.md says of the code ----
+
+CHANGING = (ROOT / "docs" / "changing.md").read_text(encoding="utf-8")
+
+
+def rows_below(line):
+    """The rows of the first table from a line on, as lists of cells, without its head."""
+    table = re.search(r"(?ms)^\|[-|]+\|\n(.*?)\n(?:\n|\Z)", CHANGING[CHANGING.index(f"{line}\n") :]).group(1)
+    return [row.strip("| ").split(" | ") for row in table.splitlines()]
+
+
+def test_what_the_page_says_is_somewhere_is_there():
+    rows = rows_below("| where is … | there |")
+    assert len(rows) >= 10
+    for what, where in rows:
+        file, *names = re.findall(r"`([^`]+)`", where)
+        text = (ROOT / "utils" / file).read_text(encoding="utf-8")
+        for name in names:
+            assert re.search(rf"(?m)^(?:def|class) {name}\b", text), f"{what}: {name} is not in {file}"
+
+
+def test_every_folder_of_the_repository_is_on_the_page():
+    ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()]
+    there = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "."}
+    there = {name for name in there if not any(fnmatch.fnmatch(name, pattern) for pattern in ignored)}
+    assert {row[0].strip("`/") for row in rows_below("## Where is what")} == there
