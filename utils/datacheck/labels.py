@@ -69,7 +69,7 @@ def _rare(report):
             remedy = "write a labelmap.txt of your own classes if these 21 of VOC are not yours"
         found = "no pixel of " + ", ".join(nowhere)
         problems.append(Problem(False, "classes", "labelmap.txt", found, "a class in train and in val", remedy))
-    if set(occurs) == set(SPLITS):
+    if set(occurs) >= set(SPLITS):
         for here, there, why in ("train", "val", "cannot be learnt"), ("val", "train", "cannot be tested"):
             lacks = [name for i, name in enumerate(names) if not occurs[here][i] and occurs[there][i]]
             if lacks:

@@ -1,6 +1,7 @@
 """Problems of a data set that no single pair shows: lists, files in no list, doubles."""
 
 import collections
+import os
 
 from ..core.files import read_lines
 from ..data.voc import read_names
@@ -13,15 +14,23 @@ A_LIST = "one picture's name a line, without .jpg"
 
 
 def read_lists(root):
-    """The names to look at, {"train": …, "val": …}, or of one list if there is no split; and the lists' problems."""
+    """The names to look at, and the lists' problems.
+
+    {"train": …, "val": …} and every further list but those that a split is made from; or one list if there is no split.
+    """
     folder = root / "ImageSets" / "Segmentation"
     if any((folder / f"{split}.txt").is_file() for split in SPLITS):
         lists, problems = {}, []
-        for split in SPLITS:
+        found = {path.stem for path in folder.glob("*.txt")}
+        for split in [*SPLITS, *sorted(found.difference(SPLITS, SOURCES))]:
             lists[split], found = _read(root, folder / f"{split}.txt")
-            problems += found
             if not found and len(set(lists[split])) == len(lists[split]):  # names given twice are told further down
-                problems += _as_read(root, split)
+                found += _as_read(root, split)
+            if split not in SPLITS:
+                found = [problem._replace(error=False) for problem in found] or _unlabelled(root, split, lists[split])
+                if found:
+                    del lists[split]
+            problems += found
         return lists, problems
     source = next((source for source in SOURCES if (folder / f"{source}.txt").is_file()), None)
     if source:
@@ -40,10 +49,18 @@ def problems(report):
     return _numbers(report) + _twice(report) + _doubles(report) + _unlisted(report) + _several(report.root)
 
 
+def _unlabelled(root, split, names):
+    """A further list of which no picture has a label, as those of contests: there is nothing else to look at."""
+    if any(os.path.isfile(root / "SegmentationClass" / f"{name}.png") for name in names):
+        return []
+    remedy = "a net can label its pictures, but is not scored on them"
+    return [Problem(False, "lists", list_file(split), "no label for any of its names", "", remedy)]
+
+
 def _read(root, path):
     """Names of a list as they stand, and what keeps it from being read.
 
-    `read_names` knows two lists only, and stops at what is to be told here.
+    `read_names` stops at what is to be told here.
     """
     file = path.relative_to(root).as_posix()
     if not path.is_file():
@@ -60,7 +77,7 @@ def _as_read(root, split):
     """What the course will say of a list, if it will."""
     path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
     try:
-        read_names(root, split == "train")
+        read_names(root, split=split)
     except (OSError, ValueError) as error:
         return [Problem(True, "lists", path.relative_to(root).as_posix(), without(path, error))]
     return []
@@ -112,14 +129,20 @@ def _twice(report):
             problems.append(
                 Problem(True, "in both lists", list_file("val"), f"{name} is in train.txt too", "in one", remedy)
             )
+    for split in list(report.lists)[len(SPLITS) :]:
+        if shared := [name for name in report.lists[split] if name in train]:
+            found = f"{len(shared)} names are in train.txt too, such as {shared[0]}"
+            remedy = "don't score a net on this list that was trained on the other"
+            problems.append(Problem(False, "in both lists", list_file(split), found, "", remedy))
     return problems
 
 
 def _doubles(report):
     """The same pixels under two names: an error where one trains and the other tests."""
     groups, problems = collections.defaultdict(list), []
+    looked_at = set().union(*list(report.lists.values())[: len(SPLITS)])
     for pair in report.pairs.values():
-        if pair.digest:
+        if pair.digest and pair.name in looked_at:
             groups[pair.digest].append(pair.name)
     train, val = (set(report.lists.get(split, ())) for split in SPLITS)
     for names in groups.values():

@@ -24,7 +24,7 @@ CROP_SIZE = (160, 224)  # what the chapters train with
 
 
 class Report(NamedTuple):
-    """All that was found. lists: {"train": names, "val": names}, or one list that is still to be split."""
+    """All that was found. lists: {"train": names, "val": names, …}, or one list that is still to be split."""
 
     root: pathlib.Path
     classes: LabelMap | None
