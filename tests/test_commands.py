@@ -93,7 +93,7 @@ def test_train_takes_other_lists(voc_folder, tmp_path, capsys, monkeypatch):
     batches, test_set, *_ = seen[0]
     assert code == 0 and (batches._dataset.names, test_set.names) == (list("abcd"), list("ef"))
     assert batches._dataset.train and not test_set.train
-    net, *_, known = saving.load(output)
+    net, *_, known = utils.load_model(output)
     assert utils.evaluate(net, test_set)["pixel_acc"] == known["scores"]["test_acc"]
 
 
