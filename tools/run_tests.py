@@ -25,9 +25,9 @@ PYTEST = [sys.executable, "-m", "pytest", "-q"]
 NBVAL = [*PYTEST, "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "--durations=5"]
 NBVAL += ["-p", "no:cacheprovider", "-W", "default"]
 TOGETHER = [["08", "09"]]  # chapters that are one job: 09 begins with the net that 08 trained and kept
-SHORT = 60  # seconds: notebooks that take less are one job, since nbval needs as long to start as they to run
+SHORT = 60  # seconds: notebooks that take less are one job, since nbval takes seconds to start
 # About half of the tests' time, so that they are two jobs
-FIRST_HALF = ["chapters", "checkpoint", "grading"]
+FIRST_HALF = ["chapters", "checkpoint", "commands", "grading"]
 PATIENCE = 10  # seconds that interrupted jobs have to end by themselves
 PARTS = ["lint", "format", "tests", "book", "chapters", "chapters/exercises", "long tests"]
 
@@ -41,8 +41,9 @@ class Job(typing.NamedTuple):
 
 def jobs():
     """Everything that can be asked for."""
-    yield Job("lint", "ruff check", [sys.executable, "-m", "ruff", "check", "."], 1)
-    yield Job("format", "ruff format", [sys.executable, "-m", "ruff", "format", "--check", "."], 1)
+    at_once = float("inf")  # it takes a second: first, though it isn't long
+    yield Job("lint", "ruff check", [sys.executable, "-m", "ruff", "check", "."], at_once)
+    yield Job("format", "ruff format", [sys.executable, "-m", "ruff", "format", "--check", "."], at_once)
     first = [f"tests/test_{name}.py" for name in FIRST_HALF]
     yield Job("tests", f"of {', '.join(FIRST_HALF)}", [*PYTEST, *first, "--durations=5"], 130)
     rest = [f"--ignore={path}" for path in first]
@@ -79,6 +80,7 @@ def run(chosen, environment, workers):
                 while waiting and len(running) < workers:
                     job = waiting.pop(0)
                     path = pathlib.Path(outputs, str(len(waiting)))
+                    print(f"begun: {job.part}, {job.name}", flush=True)
                     with path.open("w") as file:
                         process = psutil.Popen(
                             job.command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True
@@ -120,7 +122,8 @@ def main():
         environment["COURSE_REPORT"] = str(report)
     elif workers == 2:
         environment["OMP_NUM_THREADS"] = "1"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends its jobs too
+    for number in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, signal.default_int_handler)  # these end its jobs too
     print(f"{len(chosen)} jobs, {workers} at a time; what each prints comes when it ends", flush=True)
     rows, begin = [], time.time()
     try:
