@@ -535,7 +535,7 @@ def _kill_and_resume(data, tmp_path, optimizer, workers, epochs, kills):
 
 
 def test_three_kills(voc_folder, tmp_path):
-    _kill_and_resume(voc_folder, tmp_path, "adam", 0, 8, 3)
+    _kill_and_resume(voc_folder, tmp_path, "adam", 0, 16, 3)  # epochs enough if later ones are faster
 
 
 @pytest.mark.long

@@ -160,7 +160,7 @@ def test_a_silent_server_is_left(tmp_path, step):
     start = time.monotonic()
     with serving({"/file": DATA}, [step, {}]) as server:
         assert _get(tmp_path / "file", server.url("/file")).read_bytes() == DATA
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 25
     assert _ranges(server) == [None, "bytes=262144-" if "cut" in step else None]
 
 

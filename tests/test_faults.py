@@ -291,7 +291,7 @@ def test_a_killed_loader_worker_is_noticed_in_seconds(voc_folder, fails, workers
 
     words = r"a worker of the loader died \(signal 9\), and its batch with it.*num_workers=0"
     fails(RuntimeError, words, given | {"loss": Killing(5, 1)}, epochs=50)
-    assert time.time() - times[0] < 10
+    assert time.time() - times[0] < 30
 
 
 def test_a_killed_worker_of_the_test_loader_is_noticed_too(voc_folder):
@@ -307,7 +307,7 @@ def test_a_killed_worker_of_the_test_loader_is_noticed_too(voc_folder):
     start = time.time()
     with pytest.raises(RuntimeError, match=r"a worker of the loader died \(signal 9\)"):
         utils.evaluate(net, loader)
-    assert time.time() - start < 20
+    assert time.time() - start < 60
 
 
 def test_a_parameter_that_the_loss_does_not_depend_on(voc_folder, fails):

@@ -135,9 +135,9 @@ def test_who_waited_for_another_process_finds_the_weights(zoo, monkeypatch):
         thread = threading.Thread(target=weights.fetch, args=["resnet18_v2"])
         with files.locked(zoo / f".{stem}.lock", print):  # an own lock for each open file, in one process too
             thread.start()
-            assert waits.wait(20)
+            assert waits.wait(60)
             (zoo / f"{stem}.params").write_bytes(data)
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive() and not server.seen and [file.name for file in zoo.iterdir()] == [f"{stem}.params"]
 
 

@@ -6,6 +6,7 @@ as arguments run alone. With --all (`make test-all`) the long tests follow and j
 readers run chapters; what tests report (kills survived, what each fault printed) goes to build/test-all.txt.
 """
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -23,8 +24,11 @@ PYTEST = [sys.executable, "-m", "pytest", "-q"]
 # where a cell is tagged nbval-check-output
 NBVAL = [*PYTEST, "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "--durations=5"]
 NBVAL += ["-p", "no:cacheprovider", "-W", "default"]
-AFTER = {"09": "08"}  # chapter 09 begins with the net that 08 trained and kept
-ALONE = {}  # files of tests that are a job each, with about their seconds; the others are one job
+TOGETHER = [["08", "09"]]  # chapters that are one job: 09 begins with the net that 08 trained and kept
+SHORT = 60  # seconds: notebooks that take less are one job, since nbval takes seconds to start
+# About half of the tests' time, so that they are two jobs
+FIRST_HALF = ["chapters", "checkpoint", "commands", "grading"]
+PATIENCE = 10  # seconds that interrupted jobs have to end by themselves
 PARTS = ["lint", "format", "tests", "book", "chapters", "chapters/exercises", "long tests"]
 
 
@@ -37,25 +41,33 @@ class Job(typing.NamedTuple):
 
 def jobs():
     """Everything that can be asked for."""
-    yield Job("lint", "ruff check", [sys.executable, "-m", "ruff", "check", "."], 1)
-    yield Job("format", "ruff format", [sys.executable, "-m", "ruff", "format", "--check", "."], 1)
-    for name, seconds in ALONE.items():
-        yield Job("tests", name, [*PYTEST, f"tests/{name}.py", "--durations=5"], seconds)
-    rest = [f"--ignore=tests/{name}.py" for name in ALONE]
-    yield Job("tests", "all other tests", [*PYTEST, "tests", *rest, "--durations=5"], 200)
-    yield Job("book", "the book", [*PYTEST, "-m", "book", "-rs", "tests/test_book.py", "--durations=5"], 150)
-    for folder in "chapters", "chapters/exercises":
-        paths = {path.name[:2]: path for path in notebooks.find(folder=ROOT / folder)}
-        seconds = {path.name[:2]: notebooks.measured(path) for path in notebooks.find()}
-        for number, path in paths.items():
-            together = [path]
-            if folder == "chapters":
-                if number in AFTER:
-                    continue
-                together += [paths[later] for later, first in AFTER.items() if first == number]
-            words = [str(path.relative_to(ROOT)) for path in together]
-            yield Job(folder, ", ".join(words), [*NBVAL, *words], sum(seconds[path.name[:2]] for path in together))
+    at_once = float("inf")  # it takes a second: first, though it isn't long
+    yield Job("lint", "ruff check", [sys.executable, "-m", "ruff", "check", "."], at_once)
+    yield Job("format", "ruff format", [sys.executable, "-m", "ruff", "format", "--check", "."], at_once)
+    first = [f"tests/test_{name}.py" for name in FIRST_HALF]
+    yield Job("tests", f"of {', '.join(FIRST_HALF)}", [*PYTEST, *first, "--durations=5"], 130)
+    rest = [f"--ignore={path}" for path in first]
+    yield Job("tests", "all others", [*PYTEST, "tests", *rest, "--durations=5"], 130)
+    yield Job("book", "the book", [*PYTEST, "-m", "book", "-rs", "tests", "--durations=5"], 150)
+    for folder, one_job in ("chapters", TOGETHER), ("chapters/exercises", []):
+        for paths in shared_out(notebooks.find(folder=ROOT / folder), one_job):
+            words = [str(path.relative_to(ROOT)) for path in paths]
+            numbers = ", ".join(path.name[:2] for path in paths)
+            yield Job(folder, numbers, [*NBVAL, *words], sum(map(seconds, paths)))
     yield Job("long tests", "long tests", [*PYTEST, "-m", "long", "tests", "--durations=0"], 0)
+
+
+def seconds(path):
+    """About what a notebook takes: an exercise as long as its chapter."""
+    return notebooks.measured(notebooks.find(path.name[:2])[0])
+
+
+def shared_out(paths, one_job):
+    """Lists of notebooks that are a job each: those of `one_job`, other long ones alone, the short ones together."""
+    groups = [[path for path in paths if path.name[:2] in numbers] for numbers in one_job]
+    rest = [path for path in paths if not any(path in group for group in groups)]
+    groups.append([path for path in rest if seconds(path) < SHORT])
+    return [*groups, *([path] for path in rest if seconds(path) >= SHORT)]
 
 
 def run(chosen, environment, workers):
@@ -68,6 +80,7 @@ def run(chosen, environment, workers):
                 while waiting and len(running) < workers:
                     job = waiting.pop(0)
                     path = pathlib.Path(outputs, str(len(waiting)))
+                    print(f"begun: {job.part}, {job.name}", flush=True)
                     with path.open("w") as file:
                         process = psutil.Popen(
                             job.command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True
@@ -80,22 +93,18 @@ def run(chosen, environment, workers):
                     yield job, process.returncode, seconds, path.read_text(encoding="utf-8", errors="replace")
                 time.sleep(0.05)
         finally:
-            for _, process, _, _ in running:
-                end(process)
+            end([process for _, process, _, _ in running])
 
 
-def end(process):
-    """End a job as Ctrl-C does, and after ten seconds whatever of it still runs."""
-    try:
-        family = [process, *process.children(recursive=True)]
-        process.send_signal(signal.SIGINT)
-        process.wait(10)
-    except psutil.TimeoutExpired:
-        pass
-    except psutil.NoSuchProcess:
-        return
-    for one in family:
-        if one.is_running():
+def end(processes):
+    """End jobs as Ctrl-C does, and soon after whatever of them still runs, such as a kernel."""
+    family = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family += [process, *process.children(recursive=True)]
+            process.send_signal(signal.SIGINT)
+    for one in psutil.wait_procs(family, timeout=PATIENCE)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
 
 
@@ -113,7 +122,8 @@ def main():
         environment["COURSE_REPORT"] = str(report)
     elif workers == 2:
         environment["OMP_NUM_THREADS"] = "1"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends its jobs too
+    for number in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, signal.default_int_handler)  # these end its jobs too
     print(f"{len(chosen)} jobs, {workers} at a time; what each prints comes when it ends", flush=True)
     rows, begin = [], time.time()
     try:
