@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 
 import pytest
 import yaml
@@ -21,7 +22,7 @@ EACH_DOCUMENT = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 EACH_WORKFLOW = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8")))
-FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+FENCE = re.compile(r"(?ms)^ *```python\n(.*?)^ *```")
 
 
 # ---- The documents ----
@@ -61,7 +62,7 @@ def test_every_make_target_is_there(path):
 @EACH_DOCUMENT
 def test_python_in_documents_is_python(path):
     for code in FENCE.findall(path.read_text(encoding="utf-8")):
-        ast.parse(code)
+        ast.parse(textwrap.dedent(code))
 
 
 def test_the_lines_for_a_notebook_of_ones_own_run(voc_folder):
@@ -190,6 +191,19 @@ def rows_below(line):
     """The rows of the first table from a line on, as lists of cells, without its head."""
     table = re.search(r"(?ms)^\|[-|]+\|\n(.*?)\n(?:\n|\Z)", CHANGING[CHANGING.index(f"{line}\n") :]).group(1)
     return [row.strip("| ").split(" | ") for row in table.splitlines()]
+
+
+def test_every_module_of_utils_stands_in_its_room():
+    named = {}
+    for room, what in rows_below("The rooms of `utils`, lowest first:"):
+        files = re.findall(r"`(\w+\.py)`", room if ".py`" in room else what)
+        named["" if ".py`" in room else room.strip("`/")] = set(files)
+    there = {}
+    for path in (ROOT / "utils").rglob("*.py"):
+        room = path.relative_to(ROOT / "utils").parent.as_posix().removeprefix(".")
+        if not path.name.startswith("__") and room != "engine/checkpoint":
+            there.setdefault(room, set()).add(path.name)
+    assert named == there
 
 
 def test_what_the_page_says_is_somewhere_is_there():
