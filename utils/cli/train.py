@@ -43,7 +43,7 @@ def add_arguments(parser):
     parser.add_argument("--rate", type=rate, default=5e-4, help="Adam's learning rate at the start (0.0005)")
     parser.add_argument("--model", metavar="NAME", help="the net: fcn32s, fcn16s, fcn8s, or one of your own (fcn32s)")
     parser.add_argument("--stride", type=int, choices=(32, 16, 8), help="8 is short for --model fcn8s")
-    parser.add_argument("--backbone", metavar="NAME", help="what it stands on (resnet18_v2), 34, 50, 101, 152 or vgg16")
+    parser.add_argument("--backbone", metavar="NAME", help="resnet18_v2, 34, 50, 101, 152 or vgg16 (the net's own)")
     parser.add_argument("--pretrained", action="store_true", help="start from ImageNet's weights (a download)")
     parser.add_argument("--checkpoint", metavar="FOLDER", help="keeps each epoch there, to go on from after a stop")
     parser.add_argument("--seed", type=int, default=0, help="another number gives other weights and crops (0)")
