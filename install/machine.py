@@ -17,7 +17,7 @@ from collections import namedtuple
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYPROJECT = os.path.join(ROOT, "pyproject.toml")
-CUDA = os.path.join(ROOT, "utils", "cuda.py")  # a script that links CUDA's libraries
+CUDA = os.path.join(ROOT, "utils", "core", "cuda.py")  # a script that links CUDA's libraries
 WANTED = ("3.11", "3.10")  # NumPy 1.23.5, which MXNet 1.9.1 needs, has no wheel for 3.12
 SETUP_GB = {"cpu": 2.5, "gpu": 10}  # measured: 1.1 and 4.9 in .venv; pip's downloads lie in its cache and /tmp besides
 

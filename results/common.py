@@ -128,36 +128,33 @@ def make(path, jobs, one_run, key, adopt=False):
 def adopted(path, rows, jobs, one_run, key):
     """Rows that differ in nothing but the code that made them, taken over if that code gives the same.
 
-    For a change of code that should not touch training: of each kind of run on the first data set, one is repeated. If
-    all give the same scores to the last digit, the rows of these kinds are marked as made by the code as it is now; if
-    one doesn't, none is.
+    For a change of code that should not touch training: of each kind of run one is repeated, on the first data set that
+    has it. If all give the same scores to the last digit, the rows are marked as made by the code as it is now; if one
+    doesn't, none is. What a table of before had no column for counts as the same.
     """
     old = {tuple(job[k] for k in key): (job, root) for job, root in jobs}
     old = {name: run for name, run in old.items() if _only_code_differs(rows.get(name), run[0])}
-    first = min((run[0]["data"] for run in old.values()), key=[job["data"] for job, _ in jobs].index, default=None)
     tries = {}
     for name, run in old.items():
-        if run[0]["data"] == first:
-            tries.setdefault(name[1:-1], (name, run))  # the kind: all but the data set and the seed
-    old = {name: run for name, run in old.items() if name[1:-1] in tries}
+        tries.setdefault(name[1:-1], (name, run))  # the kind: all but the data set and the seed
     tries = dict(tries.values())
     with _pool() as pool:
         done = dict(zip(tries, pool.map(one_run, *zip(*tries.values(), strict=True)), strict=True)) if tries else {}
     passing = {"seconds", "machine", "code"}
     for name, row in done.items():
-        if changed := [k for k in row if k not in passing and row[k] != rows[name][k]]:
+        if changed := [k for k in row if k not in passing and row[k] != rows[name].get(k, row[k])]:
             where, what = ", ".join(name), ", ".join(changed)
             print(f"{path.parent.name}: {where}: {what} changed with the code, so no row is taken over")
             return rows
     print(f"{path.parent.name}: {len(done)} runs repeated, all the same: {len(old)} rows taken over", flush=True)
-    rows |= {name: rows[name] | {"code": run[0]["code"]} for name, run in old.items()}
+    rows |= {name: job | rows[name] | {"code": job["code"]} for name, (job, _) in old.items()}
     if old:
         write(path, list(rows.values()))
     return rows
 
 
 def _only_code_differs(row, job):
-    return row is not None and not matches(row, job) and matches(row | {"code": job["code"]}, job)
+    return row is not None and not matches(row, job) and matches(job | row | {"code": job["code"]}, job)
 
 
 def _pool():

@@ -21,7 +21,7 @@ PACKAGES = {
 RUN = {
     "axe-core-python": ("tests/test_book.py", "axe_core_python"),
     "check-jsonschema": ("tests/test_front.py", "check_jsonschema"),
-    "import-linter": ("tests/test_layers.py", "importlinter"),
+    "import-linter": ("tests/test_layers.py", "lint-imports"),
     "ipykernel": ("install/doctor.py", "Jupyter kernel"),
     "jupyter-book": ("tools/book.py", "jupyter_book.cli.main"),
     "jupyterlab": ("Makefile", "-m jupyterlab"),

@@ -23,7 +23,9 @@ LIBRARIES = {
     "libnvToolsExt.so.1": "nvidia-nvtx-cu11",
     "libnvrtc.so.11.2": "nvidia-cuda-nvrtc-cu11",
 }
-REPAIR = "`make distclean`, then `make setup` (conda: `python utils/cuda.py`); without the GPU: `make setup DEVICE=cpu`"
+REPAIR = (
+    "`make distclean`, then `make setup` (conda: `python utils/core/cuda.py`); without the GPU: `make setup DEVICE=cpu`"
+)
 
 
 def explain(error):
