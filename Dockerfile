@@ -34,8 +34,8 @@ FROM machine
 
 # What a set-up reads comes first, so that a changed chapter does not install everything again.
 COPY --chown=course:course Makefile pyproject.toml README.md LICENSE ./
+COPY --chown=course:course install install
 COPY --chown=course:course locks locks
-COPY --chown=course:course tools tools
 COPY --chown=course:course utils utils
 RUN PIP_NO_CACHE_DIR=1 make setup
 COPY --chown=course:course . .

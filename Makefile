@@ -1,5 +1,5 @@
 # Everything the course can be asked to do. `make` alone lists it.
-# Targets that need the packages set up .venv first, once: tools/bootstrap.py.
+# Targets that need the packages set up .venv first, once: install/bootstrap.py.
 
 DEVICE ?=# cpu or gpu: the packages that .venv gets (naming the other one rebuilds it); without it, what the machine can use
 CHAPTER =# one chapter, such as 08
@@ -18,12 +18,12 @@ ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARG
 # Any Python from 3.6 starts the set-up, which then looks for a 3.11 or 3.10 (or takes PYTHON=...).
 ANY = $(or $(shell for p in python3 python3.11 python3.10 python "$(PYTHON)"; do \
 	"$$p" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null && echo "$$p" && break; \
-	done),$(error No Python was found. Install Python 3.11: see README.md, Installing))
+	done),$(error No Python was found. Install Python 3.11: see docs/installing.md))
 
-READY   = @"$(ANY)" tools/bootstrap.py --quiet
+READY   = @"$(ANY)" install/bootstrap.py --quiet
 NOTEBOOKS = .venv/bin/python tools/notebooks.py
 GRADING = .venv/bin/python tools/grading.py
-UV_LOCK = "$(ANY)" tools/bootstrap.py uv pip compile --universal --generate-hashes \
+UV_LOCK = "$(ANY)" install/bootstrap.py uv pip compile --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-annotate --no-python-downloads --quiet $(ARGS)
 LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 option  = $(if $(2),--$(1) "$(2)")
@@ -65,10 +65,10 @@ test-book: ## make the book and look at each page in Chromium (Debian: apt-get i
 	@COURSE_BROWSER=needed .venv/bin/python -m pytest -q -m "book or lab" tests $(ARGS)
 
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
-	@"$(ANY)" utils/tools/check.py
+	@"$(ANY)" install/doctor.py
 
 setup: ## set up .venv (the targets above do so by themselves); PYTHON= names the Python, DEVICE=cpu or gpu the packages
-	@"$(ANY)" tools/bootstrap.py
+	@"$(ANY)" install/bootstrap.py
 
 exercises: ## write the exercises without their solutions to my_exercises/, where you solve them
 	$(READY)
@@ -88,7 +88,7 @@ feedback: ## write a page for each graded notebook to grading/feedback/
 
 data: ## fetch DATASET=voc2012 (2 GB) or camvid, where it is not there yet; ARCHIVE=FILE takes a file you bring
 	$(READY)
-	@.venv/bin/python -m utils.tools.datasets "$(or $(DATASET),$(error Which? make data DATASET=voc2012 or camvid))" \
+	@.venv/bin/python -m utils.data.sources "$(or $(DATASET),$(error Which? make data DATASET=voc2012 or camvid))" \
 		$(call option,archive,$(ARCHIVE))
 
 refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=08 does one
@@ -97,15 +97,15 @@ refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=0
 
 results: ## make the tables in results/ that chapters load, where code, data or settings changed; CAMVID=FOLDER
 	$(READY)
-	@for table in fcn32s skips optimisation; do .venv/bin/python results/$$table.py $(if $(CAMVID),"$(CAMVID)") || exit 1; done
+	@for table in fcn32s skips optimisation; do .venv/bin/python -m results.$$table.run $(if $(CAMVID),"$(CAMVID)") || exit 1; done
 
 bench: ## measure the course against PyTorch and others; ARGS=--quick, or parts; TORCH_INDEX= (benchmarks/README.md)
 	$(READY)
 	@TORCH_INDEX="$(TORCH_INDEX)" .venv/bin/python -m benchmarks.run $(ARGS)
 
 wheelhouse: ## pack all that an install needs, for rooms without a network; PLATFORM= WHEELHOUSE=
-	@WHEELHOUSE=none "$(ANY)" tools/bootstrap.py --quiet
-	@.venv/bin/python tools/wheelhouse.py $(PLATFORM)
+	@WHEELHOUSE=none "$(ANY)" install/bootstrap.py --quiet
+	@.venv/bin/python install/wheelhouse.py $(PLATFORM)
 
 lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer ones
 	@$(UV_LOCK) $(LOCKED) --extra cpu -o locks/cpu.txt

@@ -1,9 +1,9 @@
 """This course: the calls that its chapters and `utils` make."""
 
 import utils
-from utils.tools.best import best_class
-from utils.tools.tiles import labels as tile_labels
-from utils.training import train_batch
+from utils.engine.tiling import labels as tile_labels
+from utils.engine.train import train_batch
+from utils.metrics import best_class
 
 import itertools
 import os

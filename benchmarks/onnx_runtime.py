@@ -13,7 +13,7 @@ from .side import serve
 
 EXPORT = """
 import utils
-from utils.tools.export import export
+from utils.models.export import export
 net = utils.fcn({classes}, stride=32)
 export(net, {path!r}, onnx=True)
 """

@@ -19,7 +19,7 @@ bound: what to reach, None for what is only told. kind: seconds, or megabytes ab
 Program = namedtuple("Program", "module environment all_cores settings", defaults=(".venv", True, {}))
 """all_cores: told by OMP_NUM_THREADS to use them. settings: further environment variables."""
 
-# what `import utils` asks of glibc for the course (utils/tools/memory.py), asked for PyTorch too
+# what `import utils` asks of glibc for the course (utils/core/memory.py), asked for PyTorch too
 KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_ARENA_MAX": "1"}
 PROGRAMS = {
     "course": Program("course", all_cores=False),  # sets its threads itself

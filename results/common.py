@@ -6,7 +6,8 @@ CPU that is faster, in sum, than one run after the other on all cores. With a GP
 """
 
 import utils
-from utils.keeping import code_digest, data_digest
+from utils.core.files import atomic_write
+from utils.engine.digest import code_digest, data_digest
 
 import argparse
 import concurrent.futures
@@ -15,14 +16,12 @@ import multiprocessing
 import os
 import pathlib
 import platform
-import sys
 import time
 
 import mxnet as mx
 import numpy as np
 from mxnet import gluon
 
-HERE = pathlib.Path(__file__).resolve().parent
 CROP, BATCH, TRIMAP = (160, 224), 8, 4
 SCALE = {"voc_mini": 1.0, "camvid": 0.5}
 
@@ -61,11 +60,11 @@ def scores(predict, test_set):
 
     predict(x, y): labels or scores (1, …) of one test picture (3, H, W); y is its truth, for ceilings only.
     """
-    whole, border = (utils.SegmentationMetric(len(test_set.classes)) for _ in range(2))
+    whole, border = (utils.SegmentationMetric(len(test_set.classes), trimap=width) for width in (None, TRIMAP))
     for x, y in test_set:
         prediction = predict(x, y)
-        whole.update(y.expand_dims(0), prediction)
-        border.update(utils.trimap(y, TRIMAP)[None], prediction)
+        for metric in whole, border:
+            metric.update(y.expand_dims(0), prediction)
     shares = whole.confusion.sum(1) / whole.confusion.sum()
     row = whole.scores() | {"trimap_iou": border.scores()["mean_iou"]}
     row |= {"baseline_acc": shares.max(), "baseline_iou": shares.max() / np.count_nonzero(shares)}
@@ -109,7 +108,7 @@ def make(path, jobs, one_run, key, adopt=False):
         rows = adopted(path, rows, jobs, one_run, key)
     names = [tuple(job[k] for k in key) for job, _ in jobs]
     todo = [(name, *job) for name, job in zip(names, jobs, strict=True) if not matches(rows.get(name), job[0])]
-    print(f"{path.name}: {len(jobs) - len(todo)} runs kept, {len(todo)} to make", flush=True)
+    print(f"{path.parent.name}: {len(jobs) - len(todo)} runs kept, {len(todo)} to make", flush=True)
     todo.sort(key=lambda run: run[1]["seed"])  # seed by seed, so that a stop leaves whole sets
     with _pool() as pool:
         running = {pool.submit(one_run, job, root): name for name, job, root in todo}
@@ -118,7 +117,9 @@ def make(path, jobs, one_run, key, adopt=False):
                 rows[running[done]] = done.result()
                 order = [name for name in names if name in rows] + [name for name in rows if name not in names]
                 write(path, [rows[name] for name in order])
-                print(f"{path.name}: {', '.join(running[done])}: mean IoU {done.result()['mean_iou']}", flush=True)
+                print(
+                    f"{path.parent.name}: {', '.join(running[done])}: mean IoU {done.result()['mean_iou']}", flush=True
+                )
         except BaseException:  # one failed, or Ctrl-C: the table holds what was done before
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -127,37 +128,33 @@ def make(path, jobs, one_run, key, adopt=False):
 def adopted(path, rows, jobs, one_run, key):
     """Rows that differ in nothing but the code that made them, taken over if that code gives the same.
 
-    For a change of code that should not touch training: of each kind of run on the first data set, one is repeated. If
-    all give the same scores to the last digit, the rows of these kinds are marked as made by the code as it is now; if
-    one doesn't, none is.
+    For a change of code that should not touch training: of each kind of run one is repeated, on the first data set that
+    has it. If all give the same scores to the last digit, the rows are marked as made by the code as it is now; if one
+    doesn't, none is. What a table of before had no column for counts as the same.
     """
     old = {tuple(job[k] for k in key): (job, root) for job, root in jobs}
     old = {name: run for name, run in old.items() if _only_code_differs(rows.get(name), run[0])}
-    first = min((run[0]["data"] for run in old.values()), key=[job["data"] for job, _ in jobs].index, default=None)
     tries = {}
     for name, run in old.items():
-        if run[0]["data"] == first:
-            tries.setdefault(name[1:-1], (name, run))  # the kind: all but the data set and the seed
-    old = {name: run for name, run in old.items() if name[1:-1] in tries}
+        tries.setdefault(name[1:-1], (name, run))  # the kind: all but the data set and the seed
     tries = dict(tries.values())
     with _pool() as pool:
         done = dict(zip(tries, pool.map(one_run, *zip(*tries.values(), strict=True)), strict=True)) if tries else {}
     passing = {"seconds", "machine", "code"}
     for name, row in done.items():
-        if changed := [k for k in row if k not in passing and row[k] != rows[name][k]]:
-            print(
-                f"{path.name}: {', '.join(name)}: {', '.join(changed)} changed with the code, so no row is taken over"
-            )
+        if changed := [k for k in row if k not in passing and row[k] != rows[name].get(k, row[k])]:
+            where, what = ", ".join(name), ", ".join(changed)
+            print(f"{path.parent.name}: {where}: {what} changed with the code, so no row is taken over")
             return rows
-    print(f"{path.name}: {len(done)} runs repeated, all the same: {len(old)} rows taken over", flush=True)
-    rows |= {name: rows[name] | {"code": run[0]["code"]} for name, run in old.items()}
+    print(f"{path.parent.name}: {len(done)} runs repeated, all the same: {len(old)} rows taken over", flush=True)
+    rows |= {name: job | rows[name] | {"code": job["code"]} for name, (job, _) in old.items()}
     if old:
         write(path, list(rows.values()))
     return rows
 
 
 def _only_code_differs(row, job):
-    return row is not None and not matches(row, job) and matches(row | {"code": job["code"]}, job)
+    return row is not None and not matches(row, job) and matches(job | row | {"code": job["code"]}, job)
 
 
 def _pool():
@@ -173,30 +170,27 @@ def matches(row, job):
     return row is not None and all(row.get(key) == value for key, value in job.items())
 
 
-def command(doc, table, jobs_of, one_run, key):
-    """The command line that the scripts share."""
+def command(doc, script, jobs_of, one_run, key):
+    """The command line that the scripts share. script: the path of one; its table.csv lies beside it."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
     parser.add_argument("--adopt", action="store_true", help="take over rows of older code where a repeat is the same")
     args = parser.parse_args()
     roots = {"voc_mini": utils.data_root()} | ({"camvid": args.camvid} if args.camvid else {})
     jobs = [job for data, root in roots.items() for job in jobs_of(data, root)]
-    make(HERE / table, jobs, one_run, key, args.adopt)
+    make(pathlib.Path(script).with_name("table.csv"), jobs, one_run, key, args.adopt)
 
 
 def write(path, rows):
-    """Write a table beside and move it into place."""
-    beside = path.with_suffix(".new")
-    with beside.open("w", encoding="utf-8", newline="") as file:
+    """Write a table whole, or not at all."""
+    with atomic_write(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         columns = list(dict.fromkeys(key for row in rows for key in row))
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(beside, path)
 
 
-def provenance(data, root):
-    """Digests of the pictures trained and tested on, and of the code of `utils` and of the script, for a job."""
-    scripts = [pathlib.Path(__file__), pathlib.Path(sys.argv[0])]
-    code = f"{code_digest()} {code_digest([path for path in scripts if path.suffix == '.py'])}"
-    return {"pictures": " ".join(map(data_digest, datasets(data, root, 0))), "code": code}
+def provenance(script, data, root):
+    """Digests of the pictures trained and tested on, and of the code that a script's runs go through, for a job."""
+    pictures = " ".join(map(data_digest, datasets(data, root, 0)))
+    return {"pictures": pictures, "code": code_digest(pathlib.Path(script))}

@@ -124,25 +124,28 @@ def serving(files, plan=()):
 
 def small_voc(url, archive, pairs):
     """VOC2012 as the course knows it, but from another address, with other bytes and numbers of names."""
-    from utils.tools import datasets, download
+    from utils.data import sources
+    from utils.fetch import download
 
     check = functools.partial(download.check_sha1, sha1=hashlib.sha1(archive).hexdigest(), size=len(archive))
-    return dataclasses.replace(datasets.VOC2012, urls=(url,), check=check, size=len(archive), pairs=pairs)
+    return dataclasses.replace(sources.VOC2012, urls=(url,), check=check, size=len(archive), pairs=pairs)
 
 
 START = """
 import pathlib, sys, types
-utils = sys.modules["utils"] = types.ModuleType("utils")  # a door that leads to utils.tools without MXNet's seconds
+utils = sys.modules["utils"] = types.ModuleType("utils")  # a door without MXNet and its seconds
 utils.__path__ = [sys.argv.pop(1)]
 from serving import small_voc
-from utils.progress import Log
-from utils.tools import datasets, disk, download
+from utils.core.console import Log
+from utils.data import sources
+from utils.core import files
+from utils.fetch import download
 download.TIMEOUT, download.PAUSE = (1, 5), 0.01
 """
 
 
 def python(code, *arguments, **options):
-    """Another Python that runs `code`, with `utils.tools` and its arguments; a Popen."""
+    """Another Python that runs `code`, with what fetches data sets and its arguments; a Popen."""
     command = [sys.executable, "-c", START + textwrap.dedent(code), HERE.parent / "utils", *arguments]
     settings = os.environ | {"PYTHONPATH": str(HERE)}
     pipe = subprocess.PIPE

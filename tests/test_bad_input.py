@@ -1,9 +1,9 @@
 """Bad input: each case read right, or refused by one error that names the file, what was found and what to do."""
 
 import utils
-from utils import pictures
-from utils.pictures import picture_size
-from utils.voc import image_path, label_path, read_pair
+from utils.data import image_io
+from utils.data.image_io import picture_size
+from utils.data.voc import image_path, label_path, read_pair
 
 import concurrent.futures
 import io
@@ -162,7 +162,7 @@ def test_bad_label(tmp_path, data, message):
     path.write_bytes(data)
     refused(path, message, utils.read_label, path)
     if "unknown colour" not in message:
-        refused(path, message, pictures.read_label_image, path)
+        refused(path, message, image_io.read_label_image, path)
 
 
 @pytest.mark.parametrize("data, message", NOT_PICTURES, ids=named)
@@ -196,7 +196,7 @@ def test_unusual_labels_are_read_right(tmp_path, case):
     path = tmp_path / "label.png"
     path.write_bytes(data)
     np.testing.assert_array_equal(utils.read_label(path), expected)
-    np.testing.assert_array_equal(pictures.read_label_image(path), as_rgb(expected))
+    np.testing.assert_array_equal(image_io.read_label_image(path), as_rgb(expected))
     if case.endswith("bits"):  # the depth that was asked for is what stands in the file
         assert data[24] == int(case[0])
 
@@ -245,7 +245,7 @@ def test_unusual_photographs_are_read_as_opencv_reads_them(tmp_path, case):
     theirs = cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1]
     assert image.dtype == np.uint8 and image.shape == theirs.shape
     assert abs(image.astype(int) - theirs).max() <= tolerance
-    assert pictures.picture_size(path) == image.shape[:2]
+    assert image_io.picture_size(path) == image.shape[:2]
 
 
 def test_a_label_for_the_unturned_photo(voc_folder):
@@ -268,7 +268,7 @@ def test_a_file_cut_short_is_refused_after_gluoncv(voc_folder):
         refused(path, "cannot be read as a picture", read, path)
 
 
-@pytest.mark.parametrize("read", [utils.read_image, utils.read_label, pictures.picture_size, utils.LabelMap.read])
+@pytest.mark.parametrize("read", [utils.read_image, utils.read_label, image_io.picture_size, utils.LabelMap.read])
 def test_folders_locked_and_missing_files(tmp_path, monkeypatch, read):
     refused(tmp_path, "a folder; expected a", read, tmp_path)
     path = tmp_path / "a"
@@ -281,7 +281,7 @@ def test_folders_locked_and_missing_files(tmp_path, monkeypatch, read):
     def locked(*_):
         raise PermissionError(13, "Permission denied", str(path))
 
-    for module in pictures, utils.files:  # the tests may run as a user who may read everything
+    for module in image_io, utils.core.files:  # the tests may run as a user who may read everything
         monkeypatch.setattr(module, "open", locked, raising=False)
     with pytest.raises(PermissionError, match=f"^{path}: you may not read it; change its owner or its permissions$"):
         read(path)

@@ -289,6 +289,15 @@ def test_search_finds_what_explains_a_term_first(browser, address, words):
     assert set(first) == {f"{address}/docs/glossary.html", f"{address}/docs/index.html"}
 
 
+PAGES = [("wheelhouse", "installing"), ("Alpine", "platforms"), ("Datumaro", "own_pictures")]
+PAGES += [("opset", "command_line"), ("tiles", "performance"), ("digest", "changing")]
+
+
+@pytest.mark.parametrize("words, page", PAGES)
+def test_search_finds_the_page_for_those_who_use_the_course(browser, address, words, page):
+    assert any(f"docs/{page}.html" in link for link in found_by_search(browser, address, words))
+
+
 def test_paper_cuts_no_code_and_no_output(browser, address):
     size = {"width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

@@ -220,7 +220,7 @@ def test_students_copies_are_never_overwritten(monkeypatch, tmp_path):
 
 def test_small_pictures_keep_the_colours_that_a_legend_names():
     """On a photograph full of colours, with a few pixels of each class."""
-    from utils.plotting import BLUE, GREY
+    from utils.viz.plotting import BLUE, GREY
 
     pixels = np.random.RandomState(0).randint(0, 256, (150, 300, 3), dtype=np.uint8)
     named = [*utils.VOC_COLORMAP, utils.VOID_COLOR, (255, 255, 255), *(bytes.fromhex(c[1:]) for c in (BLUE, GREY))]
@@ -258,7 +258,7 @@ def three_chapters(monkeypatch, tmp_path):
     _chapter(chapters, "01", ["dataset = 'voc_mini'", "parameters"], ["print('data', dataset)", "result"])
     _chapter(chapters, "02", ["1 / 0"])
     _chapter(chapters, "03", ["print('third')"])
-    (tmp_path / "README.md").write_text("# Test\n\n## Installing\n\nNothing.\n")
+    (tmp_path / "README.md").write_text("# Test\n\nNothing.\n")
     for folder in "book", "utils":
         shutil.copytree(ROOT / folder, tmp_path / folder)
     pages = "".join(f"  - file: chapters/{number}_test\n" for number in ("01", "02", "03"))

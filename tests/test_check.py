@@ -8,8 +8,8 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "utils" / "tools")]
-import check  # noqa: E402
+sys.path.insert(0, str(ROOT / "install"))
+import doctor  # noqa: E402
 import machine  # noqa: E402
 import system  # noqa: E402
 
@@ -19,6 +19,7 @@ FINDINGS = {
     "opencv_python": False,
     "cores": 2,
     "gpus": 0,
+    "figure": None,
     "kernel": str(ROOT / ".venv/bin/python"),
     "failed": {},
 }
@@ -47,24 +48,24 @@ def fixes(rows):
 
 
 def test_whole_set_up_has_no_fix(found):
-    assert fixes(check.check_packages(found) + check.check_kernel(found)) == []
+    assert fixes(doctor.check_packages(found) + doctor.check_kernel(found)) == []
 
 
 def test_missing_package(found):
     found["packages"]["scipy"] = "1.15.3", None
-    assert fixes(check.check_packages(found)) == [("scipy", "missing, expected 1.15.3", "make setup")]
+    assert fixes(doctor.check_packages(found)) == [("scipy", "missing, expected 1.15.3", "make setup")]
 
 
 def test_wrong_version(found):
     found["packages"]["numpy"] = "1.23.5", "1.24.4"
-    assert fixes(check.check_packages(found)) == [("numpy", "1.24.4, expected 1.23.5", "make setup")]
+    assert fixes(doctor.check_packages(found)) == [("numpy", "1.24.4, expected 1.23.5", "make setup")]
 
 
 def test_import_that_hides_its_reason(found):
     found["packages"]["gluoncv"] = "0.10.5.post0", "0.10.5.post0"
     found["imports"]["gluoncv"] = "ImportError: missing `mxnet` & `torch`", ["scipy", "torch"]
-    [(what, reason, todo)] = fixes(check.check_packages(found))
-    assert (what, todo) == ("gluoncv", check.REDO)
+    [(what, reason, todo)] = fixes(doctor.check_packages(found))
+    assert (what, todo) == ("gluoncv", doctor.REDO)
     assert reason.endswith("does not import: no module scipy")
 
 
@@ -72,10 +73,10 @@ def test_import_that_lacks_a_library(found, monkeypatch):
     monkeypatch.delenv("CONDA_PREFIX", raising=False)
     monkeypatch.setattr(system.shutil, "which", lambda name: None)
     found["imports"]["mxnet"] = "OSError: libgomp.so.1: cannot open shared object file", []
-    [(what, reason, todo)] = fixes(check.check_packages(found))
+    [(what, reason, todo)] = fixes(doctor.check_packages(found))
     assert what == "mxnet" and "libgomp" in reason and todo == "sudo apt install libgomp1"
     found["imports"]["mxnet"] = "OSError: libcuda.so.1: cannot open shared object file", []
-    assert fixes(check.check_packages(found))[0][2] == system.REPAIR_GPU
+    assert fixes(doctor.check_packages(found))[0][2] == system.REPAIR_GPU
 
 
 def test_import_that_ends_python(root, monkeypatch):
@@ -84,18 +85,27 @@ def test_import_that_ends_python(root, monkeypatch):
     python.write_text('#!/bin/sh\necho \'@{"importing": "mxnet"}\'\nkill -ILL $$\n')
     python.chmod(0o755)
     monkeypatch.setattr(machine, "setup_state", lambda: ("ok", ""))
-    assert "signal 4" in check.probe()["imports"]["mxnet"][0]
+    assert "signal 4" in doctor.probe()["imports"]["mxnet"][0]
+
+
+def test_probe_draws_a_picture_and_says_where(tmp_path, monkeypatch, capsys):
+    import probe
+
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.setattr(machine, "ROOT", str(tmp_path))
+    probe.draw()
+    assert "build/check.png" in capsys.readouterr().out and (tmp_path / "build/check.png").stat().st_size > 1000
 
 
 def test_probe_that_cannot_look(found):
     found.update(packages={}, failed={"packages": "ModuleNotFoundError: pip"})
-    [(what, reason, _)] = fixes(check.check_packages(found))
+    [(what, reason, _)] = fixes(doctor.check_packages(found))
     assert what == "packages" and "ModuleNotFoundError: pip" in reason
 
 
 def test_kernel_from_elsewhere(found):
     found["kernel"] = "/usr/bin/python3"
-    [(what, reason, _)] = fixes(check.check_kernel(found))
+    [(what, reason, _)] = fixes(doctor.check_kernel(found))
     assert what == "Jupyter kernel" and "/usr/bin/python3" in reason
 
 
@@ -196,7 +206,7 @@ def test_read_only_folder(monkeypatch):
 def test_without_a_set_up(root, capsys, monkeypatch):
     monkeypatch.delenv("PYTHON", raising=False)
     voc(root, ["a"])
-    assert check.main() == 0, "nothing is broken before the first set-up"
+    assert doctor.main() == 0, "nothing is broken before the first set-up"
     text = capsys.readouterr().out
     assert "note  set-up" in text and "`make setup` installs it" in text.strip().splitlines()[-1]
     assert not (root / ".venv").exists() and not (root / "build").exists()
@@ -204,29 +214,26 @@ def test_without_a_set_up(root, capsys, monkeypatch):
 
 def test_a_set_up_that_did_not_end_is_to_be_repaired(root, capsys, monkeypatch):
     monkeypatch.setattr(machine, "setup_state", lambda: ("build", "the last set-up did not end"))
-    monkeypatch.setattr(check, "draw", lambda: "")
     (root / ".venv").mkdir()
-    assert check.main() == 1
+    assert doctor.main() == 1
     assert "FIX   set-up                  .venv: the last set-up did not end  -> make setup" in capsys.readouterr().out
 
 
 def test_a_check_that_fails_is_a_row(found, capsys, monkeypatch):
-    monkeypatch.setattr(check, "probe", lambda: found)
-    monkeypatch.setattr(check, "draw", lambda: "")
+    monkeypatch.setattr(doctor, "probe", lambda: found)
     monkeypatch.setattr(system, "check_gpu", lambda findings: 1 / 0)
-    assert check.main() == 1
+    assert doctor.main() == 1
     assert "could not be made: ZeroDivisionError" in capsys.readouterr().out
 
 
 def test_all_passed(capsys, monkeypatch):
-    monkeypatch.setattr(check, "rows", lambda: [check.ok("a", "1"), check.note("b", "2", "look")])
-    monkeypatch.setattr(check, "draw", lambda: "")
-    assert check.main() == 0
+    monkeypatch.setattr(doctor, "rows", lambda found: [doctor.ok("a", "1"), doctor.note("b", "2", "look")])
+    assert doctor.main() == 0
     assert "All 2 checks passed: `make lab` opens the chapters" in capsys.readouterr().out
 
 
 def test_odd_names_in_a_plain_locale(tmp_path):
-    code = f"import sys; sys.path.insert(0, {str(ROOT / 'utils/tools')!r}); import check; check.say('\\u00fc \\u4f60')"
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'install')!r}); import doctor; doctor.say('\\u00fc \\u4f60')"
     settings = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     result = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, check=True)
     assert result.stdout == b"\\xfc \\u4f60\n"

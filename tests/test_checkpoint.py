@@ -1,7 +1,8 @@
 """A training that was killed, interrupted or damaged ends with the same bits as one that was not, or says why not."""
 
 import utils
-from utils.tools import checkpoint
+from utils.engine import cache
+from utils.engine.checkpoint import checkpoints
 
 import errno
 import json
@@ -103,7 +104,7 @@ def test_a_training_that_is_done_is_loaded(voc_folder, tmp_path, capsys):
 
 def test_two_are_kept_and_leftovers_go(voc_folder, tmp_path):
     (tmp_path / "kept").mkdir()
-    (tmp_path / "kept/epoch-0007.part").write_bytes(b"half")
+    (tmp_path / "kept/epoch-0007.npz.4711").write_bytes(b"half")
     tiny.train(tiny.setup(voc_folder), 3, checkpoint=str(tmp_path / "kept"))
     assert sorted(os.listdir(tmp_path / "kept")) == ["epoch-0002.npz", "epoch-0003.npz"]
 
@@ -152,7 +153,7 @@ def test_a_damaged_newest_is_passed_over_aloud(voc_folder, kept, capsys, damage)
     assert first.startswith("epoch-0003.npz: cut short or changed") and first.endswith("Going back to epoch-0002.npz")
     assert second == "epoch-0002.npz: epoch 2 of 3 was the last one whole: going on"
     np.testing.assert_array_equal(tiny.weights(given["net"]), end)
-    checkpoint._read(newest)  # written anew
+    checkpoints._read(newest)  # written anew
 
 
 def test_any_bit_that_flips_is_noticed(kept, tmp_path):
@@ -161,7 +162,7 @@ def test_any_bit_that_flips_is_noticed(kept, tmp_path):
         at = rng.randrange(len(data))
         (tmp_path / "x.npz").write_bytes(data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :])
         with pytest.raises(ValueError, match="cut short or changed"):
-            checkpoint._read(tmp_path / "x.npz")
+            checkpoints._read(tmp_path / "x.npz")
 
 
 def test_nothing_but_damage_is_refused(voc_folder, kept):
@@ -228,7 +229,7 @@ def test_a_learning_rate_set_in_on_epoch_goes_on(voc_folder, tmp_path):
 
 
 def test_another_process_in_the_folder_is_refused(voc_folder, tmp_path):
-    kept = checkpoint.Checkpoints(tmp_path / "kept", **_parts(tiny.setup(voc_folder)))
+    kept = checkpoints.Checkpoints(tmp_path / "kept", **_parts(tiny.setup(voc_folder)))
     with kept.opened(1, print), pytest.raises(ValueError, match="another process is training with these checkpoints"):
         tiny.train(tiny.setup(voc_folder), 1, checkpoint=tmp_path / "kept")
 
@@ -258,7 +259,7 @@ def test_nan_is_never_kept(voc_folder, tmp_path):
 
 @pytest.mark.parametrize("way", ["no space", "limit"])
 def test_a_full_disk_leaves_the_last_checkpoint_whole(voc_folder, tmp_path, monkeypatch, way, report):
-    folder, write, fsync, calls = tmp_path / "kept", checkpoint._write, os.fsync, []
+    folder, write, fsync, calls = tmp_path / "kept", checkpoints._write, os.fsync, []
 
     def no_space(number):
         calls.append(number)
@@ -280,7 +281,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(voc_folder, tmp_path, monk
         if way == "no space":
             patch.setattr(os, "fsync", no_space)
         else:
-            patch.setattr(checkpoint, "_write", limited)
+            patch.setattr(checkpoints, "_write", limited)
         with pytest.raises(
             OSError, match="epoch 2 was not kept. The checkpoints before it are whole: make room"
         ) as error:
@@ -422,7 +423,7 @@ def test_other_steps_of_a_scheduler_are_refused_and_more_epochs_explained(voc_fo
 
 
 def test_a_rate_lowered_before_a_save_that_failed(voc_folder, tmp_path, monkeypatch):
-    given, write = tiny.setup(voc_folder, poly=False), checkpoint._write
+    given, write = tiny.setup(voc_folder, poly=False), checkpoints._write
     lower = lambda rows, t=given["trainer"]: t.set_learning_rate(0.05 / (1 + len(rows)))  # noqa: E731
 
     def full(path, *args):
@@ -431,7 +432,7 @@ def test_a_rate_lowered_before_a_save_that_failed(voc_folder, tmp_path, monkeypa
         write(path, *args)
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="then the same call goes on"):
-        patch.setattr(checkpoint, "_write", full)
+        patch.setattr(checkpoints, "_write", full)
         tiny.train(given, 3, checkpoint=tmp_path / "kept", on_epoch=lower)
     assert len(tiny.train(given, 3, checkpoint=tmp_path / "kept", on_epoch=lower)) == 3
 
@@ -449,7 +450,7 @@ def test_files_of_others_stay_and_rows_must_be_numbers(voc_folder, tmp_path, mon
 
 
 def test_a_forked_child_does_not_hold_the_folder(voc_folder, tmp_path):
-    kept = checkpoint.Checkpoints(tmp_path / "kept", **_parts(tiny.setup(voc_folder)))
+    kept = checkpoints.Checkpoints(tmp_path / "kept", **_parts(tiny.setup(voc_folder)))
     with kept.opened(1, print):
         if not (process := os.fork()):
             time.sleep(60)
@@ -476,7 +477,7 @@ def test_a_dataset_of_ones_own_with_names(voc_folder, tmp_path):
 
 def child(data, folder, optimizer, workers, epochs):
     """What the killed process runs. Its saves take their time, so that kills fall into them; a log says where it is."""
-    folder, write, fsync = pathlib.Path(folder), checkpoint._write, os.fsync
+    folder, write, fsync = pathlib.Path(folder), checkpoints._write, os.fsync
     given = tiny.setup(pathlib.Path(data), optimizer, workers=int(workers), updates=2 * int(epochs))
     with open(folder.with_suffix(".log"), "ab", buffering=0) as log:
 
@@ -485,7 +486,7 @@ def child(data, folder, optimizer, workers, epochs):
             write(*args)
             log.write(b"t")
 
-        checkpoint._write = slow_write
+        checkpoints._write = slow_write
         os.fsync = lambda number: (time.sleep(0.03), fsync(number))
         log.write(b"t")
         history = tiny.train(given, int(epochs), checkpoint=folder)
@@ -555,9 +556,8 @@ def test_twenty_kills(voc_folder, tmp_path, report, optimizer, workers):
 @pytest.fixture
 def keeping_losses(voc_folder, tmp_path, monkeypatch):
     """A function of losses: (net as it begins, `train_or_load` of a net, each training with the next loss)."""
-    from utils import keeping
 
-    monkeypatch.setattr(keeping, "FOLDER", tmp_path / "kept")
+    monkeypatch.setattr(cache, "FOLDER", tmp_path / "kept")
     dataset = utils.VOCSegDataset(True, (32, 32), voc_folder)
 
     def begin(losses):
@@ -596,11 +596,11 @@ def test_train_or_load_goes_on_with_the_same_net_in_one_process(keeping_losses, 
         net = made()
         for _ in list(losses):
             history = train_or_load(net)
-        assert isinstance(history, utils.training.History) and len(history) == 3
+        assert isinstance(history, utils.engine.train.History) and len(history) == 3
         ends.append(tiny.weights(net))
         loaded = made()
         history = train_or_load(loaded)  # kept for the weights at the start
-        assert isinstance(history, utils.training.History) and not losses
+        assert isinstance(history, utils.engine.train.History) and not losses
         ends.append(tiny.weights(loaded))
         for path in (tmp_path / "kept").iterdir():
             path.unlink()

@@ -2,8 +2,7 @@
 
 import utils
 from utils.__main__ import main
-from utils.tools import command_train, model
-from utils.tools.export import export
+from utils.cli import train as train_command
 
 import errno
 import functools
@@ -39,7 +38,7 @@ def saved(path, classes=CLASSES, scale=0.5):
     for name, parameter in net._collect_params_with_prefix().items():
         if name.startswith("score") and name.endswith("weight"):
             parameter.set_data(nd.random.normal(scale=0.3, shape=parameter.shape))
-    model.save(path, net, classes, scale, force=True, **NET)
+    utils.save_model(path, net, classes, scale, force=True)
     return net
 
 
@@ -60,8 +59,8 @@ def test_train_evaluate_predict(voc_folder, tmp_path, capsys):
     code, text = run(capsys, *words)
     assert code == 0 and "epoch 2 of 2: loss" in text and f"Written: {output}" in text, text
     assert sorted(path.name for path in output.parent.iterdir()) == ["tiny.json", "tiny.params"]
-    net, classes, scale, known = model.load(output)
-    assert classes == utils.VOC and scale == 1 and known["stride"] == 32 and known["scores"]["epoch"] == 2
+    net, classes, scale, known = utils.load_model(output)
+    assert classes == utils.VOC and scale == 1 and known["model"] == "fcn32s" and known["scores"]["epoch"] == 2
     test_set = utils.VOCSegDataset(False, None, voc_folder)
     scores = utils.evaluate(net, test_set)
     assert scores["pixel_acc"] == known["scores"]["test_acc"]
@@ -71,11 +70,31 @@ def test_train_evaluate_predict(voc_folder, tmp_path, capsys):
     flipped = utils.evaluate(net, test_set, flip=True, scales=(0.5, 1))
     code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--flip", "--scales", "0.5,1")
     assert code == 0 and f"{flipped['pixel_acc']:.3f}" in text
+    code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--split", "train")
+    scores = utils.evaluate(net, utils.VOCSegDataset(split="train", train=False, root=voc_folder))
+    assert code == 0 and re.search(rf"mean_iou +{scores['mean_iou']:.3f}\n", text) and "6 train pairs" in text, text
+    code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--split", "test")
+    assert code == 2 and "test.txt: no such file" in text and "Lists that are there: train, val" in text
 
     code, text = run(capsys, *words)
     assert code == 2 and "tiny.params: is there already" in text and "--force" in text
     code, text = run(capsys, *words[:-1], output / "inside.params")
     assert code == 2 and f"{output}: cannot be written to" in text
+
+
+def test_train_takes_other_lists(voc_folder, tmp_path, capsys, monkeypatch):
+    """They are handed on, and trained on and scored as a notebook would."""
+    for split, names in ("most", "abcd"), ("held_out", "ef"):
+        (voc_folder / f"ImageSets/Segmentation/{split}.txt").write_text("".join(f"{name}\n" for name in names))
+    output, seen = tmp_path / "tiny.params", []
+    monkeypatch.setattr(train_command, "train", lambda *args, **kw: seen.append(args) or utils.train(*args, **kw))
+    words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 1, "--batch", 2, "--output", output]
+    code, text = run(capsys, *words, "--train-split", "most", "--val-split", "held_out")
+    batches, test_set, *_ = seen[0]
+    assert code == 0 and (batches._dataset.names, test_set.names) == (list("abcd"), list("ef"))
+    assert batches._dataset.train and not test_set.train
+    net, *_, known = utils.load_model(output)
+    assert utils.evaluate(net, test_set)["pixel_acc"] == known["scores"]["test_acc"]
 
 
 def test_predict_writes_the_label_and_the_overlay(street, tmp_path, capsys):
@@ -90,7 +109,7 @@ def test_predict_writes_the_label_and_the_overlay(street, tmp_path, capsys):
     assert sorted(path.name for path in folder.iterdir()) == [
         f"{name}{end}" for name in ("gray", "photo", "turned") for end in (".png", "_overlay.jpg")
     ]
-    net, *_ = model.load(street / "street.params")
+    net, *_ = utils.load_model(street / "street.params")
     for path in photo, turned, gray:
         image = utils.read_image(path)
         label = utils.predict(net, image, scale=0.5).asnumpy()
@@ -144,37 +163,37 @@ def test_a_net_that_does_not_fit_is_refused(street, voc_folder, tmp_path, capsys
     assert code == 2 and "its classes are background, aeroplane" in text and "trained with ground, road, sky" in text
     copy.write_bytes(copy.read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"a\.params: not the parameters that a\.json describes"):
-        model.load(copy)
+        utils.load_model(copy)
     fresh()
     known = json.loads(record.read_text())
     for change, error in (
         ({"format": "x"}, r"a\.json: not the description of a net \(format 'x'\)"),
-        ({"stride": 32}, r"a\.params: the parameters of another net than a\.json says"),
+        ({"model": "fcn32s"}, r"a\.params: the parameters of another net than a\.json says"),
         ({"classes": ["ground"], "colors": [[0, 0, 0]]}, r"a\.params: the parameters of another net"),
         ({"classes": ["ground"]}, r"1 names but 3 colours"),
         ({"backbone": "alexnet"}, r"alexnet"),
     ):
         record.write_text(json.dumps(known | change))
         with pytest.raises(ValueError, match=error):
-            model.load(copy)
+            utils.load_model(copy)
     record.write_text("[")
     with pytest.raises(ValueError, match=r"a\.json: not the description of a net"):
-        model.load(copy)
+        utils.load_model(copy)
     record.unlink()
     with pytest.raises(FileNotFoundError, match=r"a\.json: no such file; expected the two files"):
-        model.load(copy)
+        utils.load_model(copy)
     with pytest.raises(ValueError, match=r"expected a name that ends in \.params"):
-        model.load(record)
+        utils.load_model(record)
 
 
 @pytest.mark.parametrize("left", [0, 100, 0.5, -1])
 def test_a_disk_that_is_full_leaves_no_net(street, tmp_path, left):
     """MXNet says nothing where it could write only a part."""
-    net, *_ = model.load(street / "street.params")
-    saving = net.save_parameters
+    net, *_ = utils.load_model(street / "street.params")
+    write = net.save_parameters
 
     def cut_short(name):
-        saving(name)
+        write(name)
         size = os.path.getsize(name)
         os.truncate(name, {0.5: size // 2, -1: size - 1}.get(left, left))
 
@@ -182,7 +201,7 @@ def test_a_disk_that_is_full_leaves_no_net(street, tmp_path, left):
     path = tmp_path / "a.params"
     path.write_bytes(b"before")
     with pytest.raises(OSError, match=r"a\.params: could not be written.*disk full"):
-        model.save(path, net, CLASSES, 1, force=True, **NET)
+        utils.save_model(path, net, CLASSES, 1, force=True)
     assert [file.name for file in tmp_path.iterdir()] == ["a.params"] and path.read_bytes() == b"before"
 
 
@@ -207,7 +226,7 @@ def _stopped_after(epochs, monkeypatch, call):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(command_train, "train", functools.partial(utils.train, on_epoch=interrupt))
+        patch.setattr(train_command, "train", functools.partial(utils.train, on_epoch=interrupt))
         return call()
 
 
@@ -218,7 +237,7 @@ def test_a_training_that_was_stopped_writes_nothing(voc_folder, tmp_path, capsys
         seen.update(options)
         return [{"epoch": 1}]
 
-    monkeypatch.setattr(command_train, "train", stopped)
+    monkeypatch.setattr(train_command, "train", stopped)
     words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 2, "--batch", 3]
     words += ["--output", tmp_path / "a.params", "--checkpoint", tmp_path / "kept"]
     code, text = run(capsys, *words)
@@ -238,8 +257,9 @@ def test_help_and_slips(capsys):
 
 
 def snippets():
-    """The Python in README's section on exported files: for MXNet, for onnxruntime."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Without the course", 1)[1].split("\n## ")[0]
+    """The Python in docs/command_line.md on exported files: for MXNet, for onnxruntime."""
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    section = page.split("\n## Without the course\n", 1)[1].split("\n## ")[0]
     return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 
 
@@ -253,14 +273,14 @@ def without_the_course(code, folder):
 
 
 @pytest.mark.parametrize("onnx", [False, True])
-def test_readme_s_lines_give_the_net_s_scores_without_the_course(street, tmp_path, capsys, onnx):
+def test_the_page_s_lines_give_the_net_s_scores_without_the_course(street, tmp_path, capsys, onnx):
     code, text = run(
         capsys, "export", "--model", street / "street.params", "--output", tmp_path / "street", *["--onnx"] * onnx
     )
     assert code == 0 and "Written: " in text, text
     names = ["street.onnx"] if onnx else ["street-0000.params", "street-symbol.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    net, *_ = model.load(street / "street.params")
+    net, *_ = utils.load_model(street / "street.params")
     for size in (1, 1), (33, 31), (190, 250), (480, 640):
         Image.open(street / "photo.jpg").resize(size[::-1]).save(tmp_path / "photo.jpg")
         image = utils.read_image(tmp_path / "photo.jpg")
@@ -285,7 +305,7 @@ def test_every_form_of_the_net_exports(tmp_path, stride, align):
     import onnxruntime
 
     net = utils.fcn(5, stride=stride, align=align)
-    (path,) = export(net, tmp_path / "net", onnx=True)
+    (path,) = utils.export(net, tmp_path / "net", onnx=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     x = mx.nd.random.normal(shape=(2, 3, 77, 130))
     expected = net(x).asnumpy()
@@ -302,7 +322,7 @@ def test_vgg16_exports_too(tmp_path, stride, report):
     for name, parameter in net._collect_params_with_prefix().items():
         if name.startswith("score"):
             parameter.set_data(nd.random.normal(scale=0.1, shape=parameter.shape))
-    (path,) = export(net, tmp_path / "net", onnx=True)
+    (path,) = utils.export(net, tmp_path / "net", onnx=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     x = mx.nd.random.normal(shape=(1, 3, 50, 70))
     expected = net(x).asnumpy()

@@ -4,7 +4,7 @@ The oracles are windows cut out one by one, gradients, and interlaced shifts. Ne
 """
 
 import utils
-from utils import vgg16
+from utils.models import fcn_vgg16
 
 import itertools
 import os
@@ -273,7 +273,7 @@ def test_atrous_shares_its_weights():
 def vgg_row(last):
     """VGG16's layers up to a pooling (3, 4 or 5), or to fc6, as the published nets pad and pool."""
     layers = []
-    for block, (count, _) in vgg16.BLOCKS.items():
+    for block, (count, _) in fcn_vgg16.BLOCKS.items():
         layers += [nn.Conv2D(1, 3, padding=1 if layers or i else 100) for i in range(count)]
         layers.append(nn.MaxPool2D(2, 2, ceil_mode=True))
         if last == block:
@@ -298,7 +298,7 @@ def test_crops_follow_from_where_the_cells_look():
 
 @pytest.mark.parametrize("stride", [32, 16, 8])
 def test_every_size_to_70_comes_out_at_its_own_size(stride, monkeypatch):
-    monkeypatch.setattr(vgg16, "BLOCKS", {block: (count, 2) for block, (count, _) in vgg16.BLOCKS.items()})
+    monkeypatch.setattr(fcn_vgg16, "BLOCKS", {block: (count, 2) for block, (count, _) in fcn_vgg16.BLOCKS.items()})
     net = utils.VGG16FCN(3, stride)
     net.fc6._channels = net.fc7._channels = 4096
     graph = net(mx.sym.var("data"))

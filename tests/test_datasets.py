@@ -1,8 +1,10 @@
 """VOC2012 and CamVid from made-up archives: fetched, found, shared, refused, in one process and in two."""
 
 import utils
-from utils.tools import camvid, datasets, disk, download
-from utils.tools.disk import FetchError
+from utils.core import files
+from utils.core.files import FetchError
+from utils.data import camvid, sources
+from utils.fetch import download
 
 import dataclasses
 import errno
@@ -63,7 +65,7 @@ def voc_tar(without=""):
 def voc(monkeypatch):
     """A server with the small archive, named as VOC2012's source."""
     with serving({"/voc": voc_tar()}) as server:
-        monkeypatch.setitem(datasets.SOURCES, "voc2012", small_voc(server.url("/voc"), voc_tar(), PAIRS))
+        monkeypatch.setitem(sources.SOURCES, "voc2012", small_voc(server.url("/voc"), voc_tar(), PAIRS))
         yield server
 
 
@@ -96,7 +98,7 @@ def test_what_others_unpacked_is_used_and_nothing_is_written(voc, data, tmp_path
     def forbidden(*args):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(disk.fcntl, "flock", forbidden)
+    monkeypatch.setattr(files.fcntl, "flock", forbidden)
     before = sorted(tmp_path.rglob("*"))
     assert utils.data_root("voc2012") == root and len(voc.seen) == 1
     assert sorted(tmp_path.rglob("*")) == before
@@ -121,35 +123,35 @@ def test_an_incomplete_folder_is_refused_with_what_is_missing(voc, data):
 
 @pytest.mark.parametrize("given", [False, True], ids=["in the data folder", "by ARCHIVE="])
 def test_an_archive_brought_along_is_checked_used_and_kept(voc, data, tmp_path, given):
-    archive = tmp_path / "stick.tar" if given else data / datasets.VOC_NAME
+    archive = tmp_path / "stick.tar" if given else data / sources.VOC_NAME
     archive.write_bytes(voc_tar()[:-1])
     with pytest.raises(FetchError) as raised:
-        datasets.fetch("voc2012", archive if given else None)
+        sources.fetch("voc2012", archive if given else None)
     size = len(voc_tar())
     assert str(raised.value).startswith(f"{archive}: has {size - 1:,} bytes, expected {size:,}. It was left as it is")
     archive.write_bytes(voc_tar()[:-1] + b"x")
     with pytest.raises(FetchError, match=r"has SHA-1 [0-9a-f]{40}, expected " + hashlib.sha1(voc_tar()).hexdigest()):
-        datasets.fetch("voc2012", archive if given else None)
+        sources.fetch("voc2012", archive if given else None)
     assert archive.is_file() and _left(data) == ([] if given else [archive.name])
     archive.write_bytes(voc_tar())
-    assert datasets.fetch("voc2012", archive if given else None) == data / "voc2012"
+    assert sources.fetch("voc2012", archive if given else None) == data / "voc2012"
     assert archive.read_bytes() == voc_tar() and not voc.seen
     assert "voc2012" in _left(data) and not [name for name in _left(data) if name.startswith(".")]
 
 
 def test_an_archive_that_is_not_there_is_named(voc, tmp_path):
     with pytest.raises(FetchError, match=r"nowhere\.tar: no such file; give the path of VOC"):
-        datasets.fetch("voc2012", tmp_path / "nowhere.tar")
+        sources.fetch("voc2012", tmp_path / "nowhere.tar")
 
 
 def test_an_archive_that_lacks_a_file_never_becomes_the_data_set(voc, data, monkeypatch):
     lacking = "JPEGImages/" + utils.read_names("voc_mini")[2] + ".jpg"
     archive = voc_tar(without=lacking)
     voc.files["/voc"] = archive
-    monkeypatch.setitem(datasets.SOURCES, "voc2012", small_voc(voc.url("/voc"), archive, PAIRS))
+    monkeypatch.setitem(sources.SOURCES, "voc2012", small_voc(voc.url("/voc"), archive, PAIRS))
     with pytest.raises(FetchError, match=f"1 of 16 files missing, such as {lacking}: not the archive it should be"):
         utils.data_root("voc2012")
-    assert _left(data) == [".voc2012"] and _left(data / ".voc2012") == [datasets.VOC_NAME]
+    assert _left(data) == [".voc2012"] and _left(data / ".voc2012") == [sources.VOC_NAME]
 
 
 def test_the_error_of_a_download_says_what_to_do(voc, data):
@@ -157,15 +159,15 @@ def test_the_error_of_a_download_says_what_to_do(voc, data):
     with pytest.raises(FetchError) as raised:
         utils.data_root("voc2012")
     assert str(raised.value) == (
-        f"{datasets.VOC_NAME} could not be downloaded:\n  {voc.url('/voc')}: answered 404 Not Found\n"
-        f"Try again later: what has come is kept. Or bring {datasets.VOC_NAME} from elsewhere: "
+        f"{sources.VOC_NAME} could not be downloaded:\n  {voc.url('/voc')}: answered 404 Not Found\n"
+        f"Try again later: what has come is kept. Or bring {sources.VOC_NAME} from elsewhere: "
         "`make data DATASET=voc2012 ARCHIVE=path/to/it`"
     )
 
 
 def test_too_little_room_for_archive_and_pictures(voc, data, monkeypatch):
     usage = shutil.disk_usage(data)._replace(free=2_000_000_000)
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(FetchError) as raised:
         utils.data_root("voc2012")
     assert str(raised.value) == (
@@ -176,7 +178,7 @@ def test_too_little_room_for_archive_and_pictures(voc, data, monkeypatch):
 
 @pytest.mark.parametrize("at", [0, 100_000, -1], ids=["at once", "in the middle", "while unpacking"])
 def test_a_disk_that_fills_up_leaves_no_half_data_set(voc, data, monkeypatch, at):
-    written, real = [0], disk.write
+    written, real = [0], files.write
 
     def write(file, chunk):
         written[0] += len(chunk)
@@ -184,13 +186,13 @@ def test_a_disk_that_fills_up_leaves_no_half_data_set(voc, data, monkeypatch, at
             raise OSError(28, "No space left on device", str(file.name))
         real(file, chunk)
 
-    monkeypatch.setattr("utils.tools.download.write", write)
-    monkeypatch.setattr("utils.tools.unpack.write", write)
+    monkeypatch.setattr("utils.fetch.download.write", write)
+    monkeypatch.setattr("utils.fetch.unpack.write", write)
     with pytest.raises(FetchError, match=r"\.voc2012/.*: No space left on device\. Make room, or .* COURSE_DATA"):
         utils.data_root("voc2012")
     assert _left(data) == [".voc2012"] and "new" not in _left(data / ".voc2012")
-    monkeypatch.setattr("utils.tools.download.write", real)
-    monkeypatch.setattr("utils.tools.unpack.write", real)
+    monkeypatch.setattr("utils.fetch.download.write", real)
+    monkeypatch.setattr("utils.fetch.unpack.write", real)
     assert utils.data_root("voc2012") == data / "voc2012" and _left(data) == ["voc2012"]
 
 
@@ -208,9 +210,9 @@ def test_voc_mini_stays_the_courses(data):
 
 MAKE_DATA = """
 archive = pathlib.Path(sys.argv[2]).read_bytes()
-datasets.SOURCES["voc2012"] = small_voc(sys.argv[1], archive, {"train": 5, "val": 3})
+sources.SOURCES["voc2012"] = small_voc(sys.argv[1], archive, {"train": 5, "val": 3})
 sys.argv[1:] = ["voc2012", *sys.argv[3:]]
-datasets.main()
+sources.main()
 """
 
 
@@ -232,7 +234,7 @@ def test_two_processes_at_once_fetch_once(voc, data, tmp_path):
 def test_killed_anywhere_the_next_start_makes_it_whole(voc, data, tmp_path):
     """SIGKILL in the middle of the download, and again in the middle of unpacking."""
     voc.plan = [{"delay": 0.3}, {}]
-    part = data / ".voc2012" / f"{datasets.VOC_NAME}.part"
+    part = data / ".voc2012" / f"{sources.VOC_NAME}.part"
     with _make_data(voc.url("/voc"), tmp_path / "archive") as process:
         _kill(process, lambda: part.is_file() and part.stat().st_size > 65_536)
     came = part.stat().st_size
@@ -273,13 +275,13 @@ def test_make_data_prints_one_message_and_no_traceback(voc, data, tmp_path):
 AS_NOBODY = """import encodings.utf_8_sig, os
 if os.getuid() == 0:  # root may read and write anything
     os.seteuid(65534)
-datasets.main()
+sources.main()
 """
 
 
 def test_a_disk_that_may_only_be_read(voc, monkeypatch, tmp_path):
     """By the system's own refusal: what is there is used, what isn't is one error."""
-    code = MAKE_DATA.replace("datasets.main()", AS_NOBODY)
+    code = MAKE_DATA.replace("sources.main()", AS_NOBODY)
     with tempfile.TemporaryDirectory() as folder:  # pytest's own may be entered by its user only
         monkeypatch.setenv("COURSE_DATA", folder)
         os.chmod(folder, 0o555)
@@ -289,7 +291,7 @@ def test_a_disk_that_may_only_be_read(voc, monkeypatch, tmp_path):
             assert process.returncode == 1 and not out
             assert err.startswith(f"\n{folder}/.voc2012.lock: Permission denied. Get leave to write there, or name")
         os.chmod(folder, 0o755)
-        root = datasets.fetch("voc2012")
+        root = sources.fetch("voc2012")
         os.chmod(folder, 0o555)
         with python(code, voc.url("/voc"), tmp_path / "archive") as process:
             assert process.communicate(timeout=60) == (f"voc2012 is at {root}: nothing to do\n", "")
@@ -317,7 +319,7 @@ def test_a_data_folder_must_be_a_whole_path_of_a_folder(voc, data, monkeypatch):
 
 
 def test_what_may_not_be_read_or_is_no_text_ends_make_data_with_one_message(voc, monkeypatch, tmp_path):
-    code = MAKE_DATA.replace("datasets.main()", AS_NOBODY)
+    code = MAKE_DATA.replace("sources.main()", AS_NOBODY)
     (tmp_path / "archive").write_bytes(voc_tar())
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("COURSE_DATA", folder)
@@ -333,32 +335,32 @@ def test_what_may_not_be_read_or_is_no_text_ends_make_data_with_one_message(voc,
         split.write_bytes("some".encode("utf-16"))
         monkeypatch.setattr("sys.argv", ["make data", "voc2012"])
         with pytest.raises(SystemExit, match=f"{split}: not UTF-8 text"):
-            datasets.main()
+            sources.main()
 
 
 def test_a_disk_without_locks_is_told_and_keeps_none(voc, data, monkeypatch, capsys):
     def forbidden(*args):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(disk.fcntl, "flock", forbidden)
+    monkeypatch.setattr(files.fcntl, "flock", forbidden)
     assert utils.data_root("voc2012") == data / "voc2012" and _left(data) == ["voc2012"]
     assert "cannot lock files (No locks available): don't fetch the same twice at once" in capsys.readouterr().out
 
 
 def test_make_data_of_a_name_that_is_not_fetched(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["make data", "voc_mini"])
-    datasets.main()
+    sources.main()
     assert capsys.readouterr().out == "voc_mini ships with the course: nothing to fetch\n"
     monkeypatch.setattr("sys.argv", ["make data", "foo bar"])
     with pytest.raises(SystemExit, match="DATASET=foo bar: .* expected voc2012 or camvid"):
-        datasets.main()
+        sources.main()
 
 
 @pytest.mark.parametrize(
     "number,remedy", [(errno.EDQUOT, "Make room, or"), (errno.EROFS, "Get leave"), (errno.EIO, "")]
 )
 def test_the_advice_is_that_of_the_cause(number, remedy):
-    with pytest.raises(FetchError) as raised, disk.writing_to("folder", "name another"):
+    with pytest.raises(FetchError) as raised, files.writing_to("folder", "name another"):
         raise OSError(number, "Something", "file")
     assert str(raised.value).startswith(f"file: Something. {remedy or 'Name another'}")
 
@@ -408,8 +410,8 @@ def tutorial(monkeypatch):
         pairs.setdefault(split, []).append(tuple(pair))
     monkeypatch.setattr(camvid, "PAIRS", COUNTS)
     with serving({}) as server:
-        source = dataclasses.replace(datasets.CAMVID, urls=(server.url("/zip"),), pairs=COUNTS)
-        monkeypatch.setitem(datasets.SOURCES, "camvid", source)
+        source = dataclasses.replace(sources.CAMVID, urls=(server.url("/zip"),), pairs=COUNTS)
+        monkeypatch.setitem(sources.SOURCES, "camvid", source)
         yield server, pairs
 
 

@@ -1,5 +1,5 @@
 import utils
-from utils import device
+from utils.core import device
 
 import os
 import subprocess

@@ -1,6 +1,7 @@
 """A batch shared out to several devices (contexts of the CPU here) trains as on one."""
 
 import utils
+from utils.engine.train import train_batch
 
 import mxnet as mx
 import numpy as np
@@ -14,8 +15,7 @@ DEVICES = [mx.cpu(i) for i in range(4)]
 def _setup(folder, count, optimizer="sgd", images=6, batch=4, **options):
     """A training of `images` pictures in batches of 4, the last one smaller, on some devices."""
     given = tiny.setup(folder, optimizer, ctx=DEVICES[:count], **options)
-    dataset = given["train_data"]._dataset
-    dataset.names = dataset.names[:images]
+    dataset = given["train_data"]._dataset.take(images)
     sampler = given["train_data"]._batch_sampler._sampler
     sampler.length = images
     given["train_data"] = gluon.data.DataLoader(dataset, batch, sampler=sampler, last_batch="keep")
@@ -99,9 +99,9 @@ def test_what_batch_norm_changes(voc_folder, report):
             loss, trainer = given["loss"], given["trainer"]
             given["net"](nd.zeros((1, 3, 8, 8)))
             before = _by_device(given["net"])[0]
-            _, _, losses = utils.training.train_batch(given["net"], loss, trainer, x, y, DEVICES[:count])
+            _, _, losses = train_batch(given["net"], loss, trainer, x, y, DEVICES[:count])
             step = _by_device(given["net"])[0] - before
-            utils.training.train_batch(given["net"], loss, trainer, x, y, DEVICES[:count])  # the first makes all equal
+            train_batch(given["net"], loss, trainer, x, y, DEVICES[:count])  # the first makes all equal
             mean = np.concatenate([part.asnumpy() for part in losses]).mean()
             stats = [p for name, p in given["net"].collect_params().items() if name.endswith("running_mean")]
             apart = max((np.ptp([a.asnumpy() for a in p.list_data()], axis=0).max() for p in stats), default=0)

@@ -1,10 +1,11 @@
 """Downloads from a server on this machine that cuts, stalls, lies and changes its mind; archives that mean harm."""
 
 import utils  # noqa: F401
-from utils.progress import Log
-from utils.tools import disk, download
-from utils.tools.disk import FetchError
-from utils.tools.unpack import unpack
+from utils.core import files
+from utils.core.console import Log
+from utils.core.files import FetchError
+from utils.fetch import download
+from utils.fetch.unpack import unpack
 
 import errno
 import functools
@@ -195,7 +196,7 @@ def test_one_error_lists_each_address_and_why_and_no_wrong_file_is_left(tmp_path
 
 def test_too_little_room_is_said_before_anything_is_written(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1_500_000)
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda folder: usage)
     with serving({"/file": DATA}) as server:
         with pytest.raises(OSError, match=r"needs 0\.00 GB of free disk, found 0\.00") as raised:
             _get(tmp_path / "file", server.url("/file"), room=700_000)
@@ -220,7 +221,7 @@ def test_where_no_length_is_said_the_disk_is_not_filled_up(tmp_path, monkeypatch
     def usage(folder):
         return real._replace(free=1_000_000 - sum(path.stat().st_size for path in tmp_path.iterdir()))
 
-    monkeypatch.setattr(disk.shutil, "disk_usage", usage)
+    monkeypatch.setattr(files.shutil, "disk_usage", usage)
     with serving({"/file": DATA}, [{"length": False}]) as server, pytest.raises(OSError, match="of free disk"):
         _get(tmp_path / "file", server.url("/file"), size=None, room=500_000)
     assert (tmp_path / "file.part").stat().st_size < 500_000
@@ -279,7 +280,7 @@ def test_a_disk_that_fills_up_is_an_error_at_once_and_what_came_is_kept(tmp_path
 
 def test_a_lock_is_waited_for_and_goes_with_its_process(tmp_path):
     code = """
-        with disk.locked(sys.argv[1], print):
+        with files.locked(sys.argv[1], print):
             print("mine", flush=True)
             sys.stdin.read()
     """
@@ -293,11 +294,11 @@ def test_a_lock_is_waited_for_and_goes_with_its_process(tmp_path):
 
         rescue = threading.Timer(20, process.kill)  # of this test, where nothing is said
         rescue.start()
-        with disk.locked(path, say):
+        with files.locked(path, say):
             rescue.cancel()
             assert said == ["Another process is fetching the same: waiting for it."]
     assert not _left(tmp_path)
-    with disk.locked(path, say):
+    with files.locked(path, say):
         assert len(said) == 1
 
 
@@ -404,7 +405,7 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
     with pytest.raises(FetchError, match="archive: would unpack to 10,000,000 bytes, expected at most 1,000,000"):
         _unpack(archive, tmp_path)
     usage = shutil.disk_usage(tmp_path)._replace(free=9_000_000)
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(OSError, match="needs 0.01 GB of free disk"):
         _unpack(archive, tmp_path, limit=10**8)
     assert _left(tmp_path) == ["archive"]
@@ -453,7 +454,7 @@ def test_a_disk_full_while_unpacking_leaves_nothing(tmp_path, monkeypatch):
     def full(file, data):
         raise OSError(errno.ENOSPC, "No space left on device", str(file.name))
 
-    monkeypatch.setattr("utils.tools.unpack.write", full)
+    monkeypatch.setattr("utils.fetch.unpack.write", full)
     with pytest.raises(OSError, match="No space left on device"):
         _unpack(archive, tmp_path)
     assert _left(tmp_path) == ["archive"]

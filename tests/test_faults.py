@@ -1,8 +1,7 @@
 """What goes wrong in a training is said in one message that names the place and what to try."""
 
 import utils
-from utils import training
-from utils.tools.faults import Checked
+from utils.engine.preflight import Checked
 
 import multiprocessing
 import os
@@ -377,7 +376,7 @@ def test_out_of_memory_names_the_batch_and_what_to_try(voc_folder, fails, monkey
     def too_large(*args):
         raise mx.MXNetError(f"Traceback (most recent call last):\n  File storage.cc\nMXNetError: {words}")
 
-    monkeypatch.setattr(training, "train_batch", too_large)
+    monkeypatch.setattr(utils.engine.train, "train_batch", too_large)
     given = tiny.setup(voc_folder)
     given["train_data"] = utils.data_loader(utils.VOCSegDataset(True, (128, 192), voc_folder), 6)
     if "CUDA" in words:
@@ -390,7 +389,7 @@ def test_out_of_memory_names_the_batch_and_what_to_try(voc_folder, fails, monkey
 
 def test_nothing_of_it_costs_time(voc_folder):
     """The checks of a batch, against a step of the course's size (160 × 224, batch 8), which takes over 100 ms."""
-    from utils.tools.faults import Watch
+    from utils.engine.preflight import Watch
 
     given = tiny.setup(voc_folder)
     tiny.train(given, 1)

@@ -3,7 +3,7 @@
 What these tests cannot say: that anything runs on a GPU.
 """
 
-from utils import cuda
+from utils.core import cuda
 
 import importlib.metadata
 import os
@@ -17,7 +17,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "utils" / "tools")]
+sys.path.insert(0, str(ROOT / "install"))
 import bootstrap  # noqa: E402
 import gpu  # noqa: E402
 import machine  # noqa: E402
@@ -116,7 +116,7 @@ def test_choice(monkeypatch, linux, gpus, version, device, words):
     if device == "gpu":
         assert gpu.choose("gpu") == gpu.choose("")
     else:
-        with pytest.raises(ValueError, match="DEVICE=gpu: .*" + re.escape(words)):
+        with pytest.raises(machine.SetupError, match="DEVICE=gpu: .*" + re.escape(words)):
             gpu.choose("gpu")
 
 
@@ -142,7 +142,7 @@ def test_other_platforms_are_not_even_asked(monkeypatch, kind):
 
 
 def test_other_devices_are_one_error():
-    with pytest.raises(ValueError, match="DEVICE=tpu: expected cpu or gpu"):
+    with pytest.raises(machine.SetupError, match="DEVICE=tpu: expected cpu or gpu"):
         gpu.choose("tpu")
 
 
@@ -249,6 +249,12 @@ def test_a_library_that_is_lost_is_named(site, damage):
     message = cuda.explain(OSError(load(site)))
     assert message.startswith("libcusolver.so.11 of the package nvidia-cusolver-cu11 is missing or damaged")
     assert "make setup DEVICE=cpu" in message
+
+
+def test_set_up_and_conda_run_the_script_that_links():
+    assert pathlib.Path(machine.CUDA) == pathlib.Path(cuda.__file__).resolve()
+    command = f"python {pathlib.Path(machine.CUDA).relative_to(ROOT).as_posix()}"
+    assert f"#     {command} " in (ROOT / "environment.yml").read_text() and f"`{command}`" in cuda.REPAIR
 
 
 def test_link_names_what_is_missing(tmp_path):

@@ -112,7 +112,7 @@ def test_every_exported_name_stands_there_once_in_order_with_its_file():
     assert sorted(NAMES) == sorted(_door()) and len(rows) == len(NAMES)
     assert _in_order([name.lower() for name in NAMES])
     for name, module in _door().items():
-        assert NAMES[name][0] == f"[`{name}`](../utils/{module}.py)"
+        assert NAMES[name][0] == f"[`{name}`](../utils/{module.replace('.', '/')}.py)"
 
 
 def test_every_name_is_new_in_one_chapter():

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "utils" / "tools")]
+sys.path.insert(0, str(ROOT / "install"))
 import bootstrap  # noqa: E402
 import machine  # noqa: E402
 
@@ -105,7 +105,7 @@ def test_finder_looks_behind_pyenv_shims(tmp_path, monkeypatch):
 def test_wrong_override_is_one_error(tmp_path, monkeypatch, kind, words):
     path = fake_python(tmp_path / "python", **kind)
     monkeypatch.setenv("PYTHON", str(path))
-    with pytest.raises(bootstrap.SetupError) as error:
+    with pytest.raises(machine.SetupError) as error:
         bootstrap.choose_python()
     assert str(error.value).startswith(f"PYTHON={path}: ")
     assert words in str(error.value)
@@ -113,7 +113,7 @@ def test_wrong_override_is_one_error(tmp_path, monkeypatch, kind, words):
 
 def test_override_that_is_not_there(monkeypatch):
     monkeypatch.setenv("PYTHON", "/nowhere/python")
-    with pytest.raises(bootstrap.SetupError, match="PYTHON=/nowhere/python: does not run"):
+    with pytest.raises(machine.SetupError, match="PYTHON=/nowhere/python: does not run"):
         bootstrap.choose_python()
 
 
@@ -127,10 +127,10 @@ def test_no_python_and_no_uv_is_one_message(tmp_path, monkeypatch, only_these):
     only_these(tmp_path)
 
     def no_uv(rejected):
-        raise bootstrap.SetupError("uv could not get a Python: no network")
+        raise machine.SetupError("uv could not get a Python: no network")
 
     monkeypatch.setattr(bootstrap, "bring_python", no_uv)
-    with pytest.raises(bootstrap.SetupError) as error:
+    with pytest.raises(machine.SetupError) as error:
         bootstrap.choose_python()
     for words in ("no network", "3.12.1", "apt install python3.11-venv", "conda create", "uv python"):
         assert words in str(error.value)
@@ -312,7 +312,7 @@ class Terminal(io.StringIO):
 )
 def test_failure_shows_the_log_and_what_may_help(course, log, hint):
     (course / ".venv/bin/python").write_text(f"#!/bin/sh\ncat <<'END'\n{log}\nEND\nexit 1\n")
-    with pytest.raises(bootstrap.SetupError) as error:
+    with pytest.raises(machine.SetupError) as error:
         bootstrap.pip(["x"])
     assert log in str(error.value) and "setup.log" in str(error.value) and hint in str(error.value)
 
@@ -320,13 +320,33 @@ def test_failure_shows_the_log_and_what_may_help(course, log, hint):
 # ---- Files ----
 
 
-BEFORE_THE_SET_UP = ["tools/bootstrap.py", "tools/wheelhouse.py"]
-BEFORE_THE_SET_UP += [f"utils/tools/{name}.py" for name in ("machine", "gpu", "system", "check")]
+INSTALL = sorted((ROOT / "install").glob("*.py"))
 
 
-@pytest.mark.parametrize("path", BEFORE_THE_SET_UP)
-def test_files_that_run_before_the_set_up_parse_on_python_3_6(path):
-    ast.parse((ROOT / path).read_text(), feature_version=(3, 6))
+@pytest.mark.parametrize("path", INSTALL, ids=lambda path: path.name)
+def test_install_imports_the_standard_library_and_itself_alone(path):
+    """It runs before there is a package; and nothing of `utils`, which imports MXNet."""
+    own = {other.stem for other in INSTALL}
+    if path.name == "probe.py":  # runs inside .venv, and imports what it probes
+        allowed = {"jupyter_client", "matplotlib", "mxnet", "packaging", "PIL", "pip", "utils"}
+    elif path.name == "wheelhouse.py":  # packs by .venv's Python, whose packaging reads the markers of a lock
+        allowed = {"packaging"}
+    else:
+        allowed = set()
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):  # those inside functions too
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}, line {node.lineno}: install/ is no package"
+            found.add(node.module)
+    outside = {name.split(".")[0] for name in found} - own - sys.stdlib_module_names
+    assert outside == allowed, f"{path.name} imports {sorted(outside)}, expected {sorted(allowed)}"
+
+
+@pytest.mark.parametrize("path", INSTALL, ids=lambda path: path.name)
+def test_install_parses_on_python_3_6(path):
+    ast.parse(path.read_text(), feature_version=(3, 6))
 
 
 def pins(name):
@@ -344,9 +364,9 @@ def test_environment_files_have_the_lock_s_versions(name):
 
 
 def test_environment_files_have_all_direct_packages():
-    import check
+    import doctor
 
-    wanted = {name.replace("-headless", "") for name in check.direct_packages()}
+    wanted = {name.replace("-headless", "") for name in doctor.direct_packages()}
     for_gpus = {name for name in wanted if name.startswith(("mxnet-", "nvidia-"))}
     assert wanted - for_gpus == set(pins("environment-cpu.yml"))
     assert wanted - {"mxnet"} == set(pins("environment.yml"))

@@ -1,53 +1,94 @@
-"""Layers point one way: chapters → utils → libraries, and inside utils upwards only."""
+"""Layers point one way: chapters → utils → libraries, and inside utils from room to room (docs/changing.md)."""
+
+import utils
 
 import ast
+import graphlib
+import importlib
+import inspect
+import json
+import pathlib
+import pkgutil
+import subprocess
+import sys
+import types
 
 import pytest
 from conftest import ROOT
 
 NOTEBOOK_TOOLS = {"papermill", "nbclient", "nbconvert", "nbformat", "nbval", "nbgrader", "pytest", "tests", "tools"}
-MODULES = sorted(path.stem for path in (ROOT / "utils").glob("*.py") if path.stem != "__init__")
+MODULES = sorted(module.name for module in pkgutil.walk_packages(utils.__path__, "utils."))
+FILES = sorted((ROOT / "utils").rglob("*.py"))
+SAVED = json.loads((ROOT / "tests/saved/door.json").read_text(encoding="utf-8"))  # of commit a679460, before the rooms
 
 
 def _imports(path):
-    """(level, module) of every import in a file, those inside functions too."""
+    """Modules that a file imports, those inside functions too; relative ones begin with dots."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module in (None, "tools"):  # from .tools import datasets
-            yield from ((node.level, f"{node.module or ''}.{alias.name}".lstrip(".")) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.level, node.module
+        if isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
         elif isinstance(node, ast.Import):
-            yield from ((0, alias.name) for alias in node.names)
+            yield from (alias.name for alias in node.names)
 
 
-DOOR = [module for level, module in _imports(ROOT / "utils" / "__init__.py") if level == 1]
+def test_no_arrow_points_up():
+    """The contract is in pyproject.toml; import-linter reads the imports."""
+    linter = subprocess.run(
+        [str(pathlib.Path(sys.executable).with_name("lint-imports")), "--no-logo"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert linter.returncode == 0, linter.stdout + linter.stderr
 
 
-def _inner(path):
-    """Modules of `utils` that a file imports, by itself or through `utils.tools`, which stands beside all of them."""
-    in_tools = path.parent.name == "tools"
-    for level, module in _imports(path):
-        if level == 1 and (in_tools or module.startswith("tools.")):
-            yield from _inner(ROOT / "utils" / "tools" / f"{module.removeprefix('tools.')}.py")
-        elif level == (2 if in_tools else 1):
-            yield module
+@pytest.mark.parametrize("folder", ["tools", "install", "results", "benchmarks"])
+def test_no_circle_among_scripts(folder):
+    names = {path.stem for path in (ROOT / folder).rglob("*.py")}
+    arrows = {}
+    for path in (ROOT / folder).rglob("*.py"):
+        arrows.setdefault(path.stem, set()).update({module.split(".")[-1] for module in _imports(path)} & names)
+    arrows = {name: others - {name, "__init__"} for name, others in arrows.items()}
+    assert list(graphlib.TopologicalSorter(arrows).static_order())  # a CycleError names the circle
+
+
+def test_utils_never_imports_what_drives_notebooks():
+    for path in FILES:
+        outer = {module.split(".")[0] for module in _imports(path)}
+        assert not outer & NOTEBOOK_TOOLS, path.name
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_imports_only_what_stands_above_it(name):
-    above = DOOR[: DOOR.index(name)] if name in DOOR else []
-    if name == "__main__":  # the command line stands on everything, and nothing on it
-        above = DOOR
-    inner = set(_inner(ROOT / "utils" / f"{name}.py"))
-    assert inner - set(above) <= set(MODULES) - {*DOOR, "__main__"}, f"utils/{name}.py imports what stands below it"
-    outer = {module.split(".")[0] for level, module in _imports(ROOT / "utils" / f"{name}.py") if level == 0}
-    assert not outer & NOTEBOOK_TOOLS
+def test_every_module_can_be_imported_by_its_name_and_says_what_it_is(name):
+    module = importlib.import_module(name)
+    assert isinstance(module, types.ModuleType) and module.__doc__, name
+    parent, _, last = name.rpartition(".")
+    assert getattr(importlib.import_module(parent), last) is module, f"a name of {parent} hides {name}"
 
 
-def test_files_are_short_and_every_public_name_has_a_docstring():
-    for path in (ROOT / "utils").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        assert len(text.splitlines()) <= 250, path.name
-        for node in ast.parse(text).body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
-                assert ast.get_docstring(node) or path.parent.name == "tools", f"{path.name}: {node.name}"
+@pytest.mark.parametrize("name", SAVED)
+def test_what_the_door_gave_before_is_there_with_its_signature(name):
+    """Arguments may have come to it, behind the others or by keyword; none has gone or moved."""
+    saved, now = SAVED[name], getattr(utils, name)
+    if saved["kind"] not in ("class", "function"):
+        assert type(now).__name__ == saved["kind"]
+        return
+    assert inspect.isclass(now) == (saved["kind"] == "class")
+    if saved["kind"] == "class":
+        assert all(hasattr(now, member) for member in saved["members"])
+    after = list(inspect.signature(now.__init__ if inspect.isclass(now) else now).parameters.values())
+    known, before = {p.name: p for p in after}, saved["parameters"]
+    ordered = [name for name, kind, _ in before if kind == "POSITIONAL_OR_KEYWORD"]
+    assert [p.name for p in after if p.kind is p.POSITIONAL_OR_KEYWORD][: len(ordered)] == ordered
+    for name, _, default in before:
+        assert name in known
+        if default is not None:
+            assert repr(known[name].default) == default
+    optional = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+    new = [p for p in after if p.name not in {name for name, *_ in before} and p.kind not in optional]
+    assert all(p.default is not p.empty for p in new), f"{name}: {new} must have defaults"
+
+
+def test_every_public_name_of_the_door_has_a_docstring():
+    for name in SAVED.keys() | {name for name in dir(utils) if not name.startswith("_")}:
+        found = getattr(utils, name)
+        if inspect.isfunction(found) or inspect.isclass(found):
+            assert inspect.getdoc(found), name

@@ -21,7 +21,7 @@ from PIL import Image
 pytestmark = [pytest.mark.lab, pytest.mark.filterwarnings("default")]  # Selenium's own; the page's are looked at below
 TOKEN = "a-token-of-the-tests"
 CELLS = [
-    "import utils\n\ntest_set = utils.VOCSegDataset(False, None)\ntest_set.names = test_set.names[:5]\n"
+    "import utils\n\ntest_set = utils.VOCSegDataset(False, None).take(5)\n"
     "nets = {f'FCN-{stride}s': utils.fcn(21, stride) for stride in (32, 16, 8)}",
     "utils.Viewer(nets['FCN-32s'], test_set).show()",
     "utils.compare(nets, test_set)",

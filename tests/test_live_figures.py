@@ -1,8 +1,7 @@
 """The figures of `Viewer` and `compare`, uploads, and what both leave in a notebook without a browser."""
 
 import utils
-from utils.live import draw_labels
-from utils.tools.notebook import read_upload
+from utils.viz.widgets import draw_labels, read_upload
 
 import base64
 import io
@@ -87,7 +86,7 @@ def test_all_pictures_together_score_as_evaluate_says(net, dataset, viewer):
 
 def test_pictures_are_predicted_once(net, dataset, viewer, monkeypatch):
     first, told = viewer.draw(0), []
-    monkeypatch.setattr("utils.live.predict", None)
+    monkeypatch.setattr("utils.viz.widgets.predict", None)
     viewer.predict_all(told.append)
     assert not told and viewer.draw(1) is not first
 

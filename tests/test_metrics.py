@@ -139,9 +139,15 @@ def test_trimap_iou_sees_borders_only():
     label[:, 10:] = 1
     prediction = label.copy()
     prediction[:, 0], prediction[:, 10] = 1, 0  # wrong far from the border, and at it
-    metric = utils.SegmentationMetric(2)
-    metric.update(utils.trimap(label, 2), prediction)
-    assert metric.confusion.tolist() == [[40, 0], [20, 20]]
+    for metric, given in (
+        (utils.SegmentationMetric(2), utils.trimap(label, 2)[None]),
+        (
+            utils.SegmentationMetric(2, trimap=2),
+            label[None],
+        ),
+    ):
+        metric.update(given, prediction[None])
+        assert metric.confusion.tolist() == [[40, 0], [20, 20]]
 
 
 def _ceiling_by_opencv(label, stride, num_classes):

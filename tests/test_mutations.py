@@ -1,7 +1,7 @@
 """Damaged files, many of them: an image, the very label, or one error that names the file; nothing else."""
 
 import utils
-from utils import pictures
+from utils.data import image_io
 
 import collections
 import re
@@ -204,7 +204,7 @@ def run(folder):
             outcomes[what, "read"] += 1
         if read is utils.read_image:
             try:
-                assert min(pictures.picture_size(path)) > 0
+                assert min(image_io.picture_size(path)) > 0
             except ValueError as error:
                 assert str(error).startswith(str(path)), f"case {count}, {what}: {error}"
     for what, *_ in every:

@@ -1,4 +1,4 @@
-"""Chapter 10's experiments: what `results/optimisation.py` changes about a training, and its table."""
+"""Chapter 10's experiments: what `results/optimisation` changes about a training, and its table."""
 
 import utils
 
@@ -12,14 +12,14 @@ from mxnet import autograd, gluon, init, nd
 from mxnet.gluon import nn
 from sklearn.utils.class_weight import compute_class_weight
 
-sys.path.insert(0, str(ROOT / "results"))
 sys.path.insert(0, str(ROOT / "tools"))
-import common
 import notebooks
-import optimisation
-from optimisation import Loss
 
-ROWS = common.read(ROOT / "results" / "optimisation.csv")
+from results import common
+from results.optimisation import run as optimisation
+from results.optimisation.run import Loss
+
+ROWS = common.read(ROOT / "results" / "optimisation" / "table.csv")
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_one_in_four_is_drawn_and_anew_each_time(batch):
 
 def test_inverse_weights_are_scikit_learn_s_balanced_ones():
     train_set, _ = optimisation.pictures("voc_mini", utils.data_root(), 0)
-    train_set.names = train_set.names[:12]
+    train_set = train_set.take(12)
     labels = [utils.read_label(utils.label_path(train_set.root, name)) for name in train_set.names]
     pixels = np.concatenate([label[label != utils.VOID] for label in labels])
     present = np.unique(pixels)

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "utils" / "tools"))
+sys.path.insert(0, str(ROOT / "install"))
 import system  # noqa: E402
 
 
@@ -42,7 +42,7 @@ def test_the_set_up_has_all_it_reads_before_the_rest_is_copied():
     assert "make setup" in steps()[first_run][1]
     copied = " ".join(rest for word, rest in steps()[:first_run] if word == "COPY")
     readme = re.search(r'^readme = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.M).group(1)
-    for needed in ("Makefile", "pyproject.toml", "locks", "tools", "utils", readme):
+    for needed in ("Makefile", "pyproject.toml", "install", "locks", "utils", readme):
         assert needed in copied.split()
 
 

@@ -39,7 +39,7 @@ def test_classes_that_touch_are_parted_by_a_line():
 
 
 def test_style_is_loaded_and_its_colours_have_names():
-    from utils.plotting import BLUE, GREY
+    from utils.viz.plotting import BLUE, GREY
 
     assert plt.rcParams["figure.constrained_layout.use"] and not plt.rcParams["legend.frameon"]
     assert plt.plot([0, 1])[0].get_color() == BLUE == "#0072B2" and GREY == "#999999"

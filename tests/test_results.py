@@ -1,14 +1,12 @@
 """Tables of long runs: whole, and made anew only where something that matters differs."""
 
 import concurrent.futures
-import sys
 
 import pytest
 from conftest import ROOT
 
-sys.path.insert(0, str(ROOT / "results"))
-import common
-import skips
+from results import common
+from results.skips import run as skips
 
 KEY = ("data", "net", "seed")
 
@@ -94,7 +92,7 @@ def test_epochs_are_shared_out():
 
 def test_the_table_of_chapter_09_is_whole():
     """Each net and way with three seeds on both data sets, the same number of epochs within each."""
-    rows = common.read(ROOT / "results" / "skips.csv")
+    rows = common.read(ROOT / "results" / "skips" / "table.csv")
     assert len({row["code"] for row in rows}) == 1
     for data in "voc_mini", "camvid":
         mine = [row for row in rows if row["data"] == data]

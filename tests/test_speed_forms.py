@@ -1,8 +1,8 @@
 """The fast forms give what the plain ones do: nets, labels, memory. How fast they are is measured in benchmarks/."""
 
 import utils
-from utils.tools.best import best_class
-from utils.voc import read_pair
+from utils.data.voc import read_pair
+from utils.metrics import best_class
 
 import os
 import resource
@@ -101,7 +101,7 @@ def test_memory_of_large_arrays_is_kept():
 def test_what_is_given_back_is_gone():
     code = """
 import utils, psutil
-from utils.tools import memory
+from utils.core import memory
 from mxnet import nd
 arrays = [nd.ones((8, 21, 320, 480)) for _ in range(4)]
 nd.waitall()
@@ -157,7 +157,7 @@ def test_a_cache_changes_no_bit_and_is_not_read_twice(voc_folder, monkeypatch):
     crop = 24, 40
     plain, cached = (utils.VOCSegDataset(True, crop, voc_folder, scale=0.9, cache=cache) for cache in (False, True))
     expected = [[x.asnumpy() for x in plain[3, i]] for i in range(len(plain))]
-    monkeypatch.setattr("utils.dataset.read_pair", None)
+    monkeypatch.setattr("utils.data.dataset.read_pair", None)
     for i, pair in enumerate(expected):
         for found, array in zip(cached[3, i], pair, strict=True):
             np.testing.assert_array_equal(found.asnumpy(), array)

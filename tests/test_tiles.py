@@ -1,8 +1,8 @@
 """Pictures of any size: tiles against the whole picture, flips and scales against the same by hand."""
 
 import utils
-from utils.tools import tiles
-from utils.voc import normalize
+from utils.data.transforms import normalize
+from utils.engine import tiling
 
 import subprocess
 import sys
@@ -42,8 +42,8 @@ def net():
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(tiles, "CORE", 64)
-    monkeypatch.setattr(tiles, "MARGIN", 64)
+    monkeypatch.setattr(tiling, "CORE", 64)
+    monkeypatch.setattr(tiling, "MARGIN", 64)
 
 
 def picture(height, width, seed=0):
@@ -65,7 +65,7 @@ def planes(image):
 def test_tiles_give_the_labels_of_the_whole_picture(net, small_tiles, size):
     image = picture(*size)
     whole = net(nd.array(planes(image)[None])).argmax(axis=1)[0].asnumpy()
-    assert not tiles.in_one_piece(size) and len(np.unique(whole)) > 1
+    assert not tiling.in_one_piece(size) and len(np.unique(whole)) > 1
     np.testing.assert_array_equal(utils.predict(net, image).asnumpy(), whole)
 
 
@@ -76,21 +76,21 @@ def test_scores_agree_within_the_margin_and_not_without(net, small_tiles, monkey
     def difference():
         return max(
             np.abs(
-                tiles.region_scores(net, x, rows, columns, CPU).asnumpy() - whole[:, :, slice(*rows), slice(*columns)]
+                tiling.region_scores(net, x, rows, columns, CPU).asnumpy() - whole[:, :, slice(*rows), slice(*columns)]
             ).max()
-            for rows, columns in tiles.cores(x.shape[1:])
+            for rows, columns in tiling.cores(x.shape[1:])
         )
 
     assert difference() < 1e-5 * np.abs(whole).max()
-    monkeypatch.setattr(tiles, "MARGIN", 0)
+    monkeypatch.setattr(tiling, "MARGIN", 0)
     assert difference() > 1e-2 * np.abs(whole).max()
 
 
 @pytest.mark.parametrize("size", [(3000, 4000), (1537, 1536), (1, 2_400_000), (1025, 9000)])
 def test_cores_cover_each_pixel_once(size):
     counts = np.zeros(size, np.uint8)
-    for rows, columns in tiles.cores(size):
-        assert rows[0] % 32 == columns[0] % 32 == 0 and max(rows[1] - rows[0], columns[1] - columns[0]) <= tiles.CORE
+    for rows, columns in tiling.cores(size):
+        assert rows[0] % 32 == columns[0] % 32 == 0 and max(rows[1] - rows[0], columns[1] - columns[0]) <= tiling.CORE
         counts[slice(*rows), slice(*columns)] += 1
     assert (counts == 1).all()
 
@@ -143,8 +143,8 @@ def test_flips_and_scales_are_the_average_by_hand(net):
 def test_flips_and_scales_in_tiles_too(net, monkeypatch):
     image = picture(200, 333)
     mean = averaged(net, planes(image), (0.75, 1))
-    monkeypatch.setattr(tiles, "CORE", 64)
-    monkeypatch.setattr(tiles, "MARGIN", 64)
+    monkeypatch.setattr(tiling, "CORE", 64)
+    monkeypatch.setattr(tiling, "MARGIN", 64)
     found = utils.predict(net, image, flip=True, scales=(0.75, 1)).asnumpy()
     first, second = np.sort(mean, axis=0)[:-3:-1]
     clear = first - second > 1e-4
@@ -157,13 +157,13 @@ def test_scales_above_1_get_no_larger_tiles(net, monkeypatch, largest):
     """A picture that would go through whole is cut where its largest view is too large for that."""
     image, seen = picture(190, 185), []
     mean = averaged(net, planes(image), (1, largest))
-    monkeypatch.setattr(tiles, "CORE", 64)
-    monkeypatch.setattr(tiles, "MARGIN", 64)
-    assert tiles.in_one_piece(image.shape[:2])
+    monkeypatch.setattr(tiling, "CORE", 64)
+    monkeypatch.setattr(tiling, "MARGIN", 64)
+    assert tiling.in_one_piece(image.shape[:2])
     seeing = net.register_forward_pre_hook(lambda block, inputs: seen.append(inputs[0].shape[2:]))
     found = utils.predict(net, image, flip=True, scales=(1, largest)).asnumpy()
     seeing.detach()
-    assert max(max(shape) for shape in seen) <= tiles.CORE + 2 * tiles.MARGIN + 2 * tiles.STRIDE
+    assert max(max(shape) for shape in seen) <= tiling.CORE + 2 * tiling.MARGIN + 2 * tiling.STRIDE
     first, second = np.sort(mean, axis=0)[:-3:-1]
     clear = first - second > 1e-4
     np.testing.assert_array_equal(found[clear], mean.argmax(axis=0)[clear])
@@ -238,12 +238,12 @@ def test_share_of_labels_that_differ_falls_with_the_margin(monkeypatch, report):
     utils.train(utils.data_loader(train_set, 8), None, net, loss, trainer, CPU, 10)
     x = planes(mosaic(8, 6))  # 1280 × 1344
     whole = net(nd.array(x[None])).argmax(axis=1)[0].asnumpy()
-    monkeypatch.setattr(tiles, "CORE", 448)  # more cuts than by default
-    monkeypatch.setattr(tiles, "in_one_piece", lambda size: False)
+    monkeypatch.setattr(tiling, "CORE", 448)  # more cuts than by default
+    monkeypatch.setattr(tiling, "in_one_piece", lambda size, net: False)
     shares = []
     for margin in 0, 64, 128, 192, 256:
-        monkeypatch.setattr(tiles, "MARGIN", margin)
-        differ = tiles.labels(net, x, CPU)[0] != whole
+        net.receptive_margin = margin
+        differ = tiling.labels(net, x, CPU)[0] != whole
         shares.append(differ.mean())
         report(
             f"tiles with a margin of {margin}", f"{100 * shares[-1]:.4f} % of labels differ from the whole picture's"
@@ -259,10 +259,10 @@ def test_resnet18_in_tiles_is_the_whole_picture(report):
     net.score_pool3.initialize(mx.init.Xavier(), force_reinit=True)
     x = planes(picture(1600, 1500))
     whole = net(nd.array(x[None])).asnumpy()
-    assert not tiles.in_one_piece(x.shape[1:])
+    assert not tiling.in_one_piece(x.shape[1:])
     errors = [
-        np.abs(tiles.region_scores(net, x, rows, columns, CPU).asnumpy() - whole[:, :, slice(*rows), slice(*columns)])
-        for rows, columns in tiles.cores(x.shape[1:])
+        np.abs(tiling.region_scores(net, x, rows, columns, CPU).asnumpy() - whole[:, :, slice(*rows), slice(*columns)])
+        for rows, columns in tiling.cores(x.shape[1:])
     ]
     error = max(part.max() for part in errors) / np.abs(whole).max()
     report("ResNet18 in tiles against the whole picture, 1,600 × 1,500", f"scores {error:.1e} of the largest apart")

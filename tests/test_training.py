@@ -1,5 +1,5 @@
 import utils
-from utils.voc import image_path, read_pair
+from utils.data.voc import image_path, read_pair
 
 import mxnet as mx
 import numpy as np

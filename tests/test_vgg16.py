@@ -1,7 +1,7 @@
 """The authors' nets: names, sizes, offsets and counts as published (voc-fcn32s, voc-fcn16s, voc-fcn8s)."""
 
 import utils
-from utils import vgg16
+from utils.models import fcn_vgg16
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ STRIDES = pytest.mark.parametrize("stride", [32, 16, 8])
 @pytest.fixture
 def thin(monkeypatch):
     """The same geometry with two channels in place of 64 to 512."""
-    monkeypatch.setattr(vgg16, "BLOCKS", {block: (count, 2) for block, (count, _) in vgg16.BLOCKS.items()})
+    monkeypatch.setattr(fcn_vgg16, "BLOCKS", {block: (count, 2) for block, (count, _) in fcn_vgg16.BLOCKS.items()})
 
 
 def _learned(net):

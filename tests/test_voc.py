@@ -1,5 +1,5 @@
 import utils
-from utils.voc import image_path, label_path, read_pair
+from utils.data.voc import image_path, label_path, read_pair
 
 import io
 
@@ -7,6 +7,7 @@ import gluoncv
 import mxnet as mx
 import numpy as np
 import pytest
+import tiny
 from conftest import write_palette_png
 from mxnet import gluon, nd
 from PIL import Image
@@ -93,6 +94,98 @@ def test_data_root_says_what_is_missing(tmp_path):
         utils.data_root(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="no ImageSets/Segmentation in it"):
         utils.data_root(tmp_path)
+
+
+@pytest.fixture
+def held_out(voc_folder):
+    """`voc_folder` with a third list, of one training and two test pictures."""
+    (voc_folder / "ImageSets/Segmentation/held_out.txt").write_text("z\nb\nx\n")
+    return voc_folder
+
+
+def _bits(dataset):
+    return [tuple(array.asnumpy().tobytes() for array in dataset[1, i]) for i in range(len(dataset))]
+
+
+def test_a_third_list_is_read_everywhere(held_out):
+    """Names, pictures in memory, a data set, the baseline, a net's scores and a training's curve."""
+    assert utils.read_names(held_out, split="held_out") == utils.read_names(held_out, False, "held_out") == list("zbx")
+    assert utils.read_names(held_out, split="val") == utils.read_names(held_out, train=False) == list("xyz")
+    images, _ = utils.read_images(held_out, split="held_out")
+    np.testing.assert_array_equal(images[1].asnumpy(), read_pair(held_out, "b")[0])
+    dataset = utils.VOCSegDataset(split="held_out", crop_size=None, root=held_out)
+    assert dataset.names == list("zbx") and not dataset.train
+    assert repr(dataset).startswith("VOCSegDataset: 3 held_out pairs of") and "whole pictures" in repr(dataset)
+    np.testing.assert_array_equal(dataset[1][1].asnumpy(), read_pair(held_out, "b")[1])
+    labels = np.concatenate([read_pair(held_out, name)[1].ravel() for name in "zbx"])
+    index, scores = utils.baseline(utils.VOCSegDataset(True, (32, 32), held_out), dataset)
+    assert scores["pixel_acc"] == pytest.approx((labels == index).sum() / (labels != 255).sum())
+    given = tiny.setup(held_out)
+    history = tiny.train(given, 1, test=dataset)
+    assert history[-1]["mean_iou"] == utils.evaluate(given["net"], dataset)["mean_iou"]
+
+
+def test_the_list_train_is_trained_on_unless_one_says_otherwise(held_out):
+    given = {"crop_size": (32, 32), "root": held_out}
+    assert _bits(utils.VOCSegDataset(split="train", **given)) == _bits(utils.VOCSegDataset(**given))
+    assert _bits(utils.VOCSegDataset(**given)) == _bits(utils.VOCSegDataset(True, **given))
+    assert _bits(utils.VOCSegDataset(split="val", **given)) == _bits(utils.VOCSegDataset(False, **given))
+    centre, random = (utils.VOCSegDataset(train, split="held_out", **given) for train in (None, True))
+    np.testing.assert_array_equal(centre[1][1].asnumpy(), read_pair(held_out, "b")[1][4:36, 14:46])
+    assert random.train and _bits(random) != _bits(centre) and repr(random) != repr(centre)
+    assert len(utils.data_loader(random, 2)) == 1 and len(utils.data_loader(centre, 2)) == 2  # 3 pictures
+
+
+def test_a_list_that_is_not_there_is_told_those_that_are(held_out):
+    with pytest.raises(
+        FileNotFoundError, match=r"/test\.txt: no such file; .*Lists that are there: held_out, train, val$"
+    ):
+        utils.VOCSegDataset(split="test", root=held_out)
+    for wrong in "", "../val", 3:
+        with pytest.raises(ValueError, match="expected the name of a list"):
+            utils.read_names(held_out, split=wrong)
+    for call in utils.VOCSegDataset, lambda train, _, root: utils.read_names(root, train):
+        with pytest.raises(ValueError, match="train='val': expected True or False; a list is named by split='val'"):
+            call("val", None, held_out)
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_pictures_by_name_are_those_that_a_list_would_give(voc_folder, cache):
+    given = {"crop_size": (32, 50), "root": voc_folder, "cache": cache}
+    named = utils.VOCSegDataset(train=True, names=["e", "b"], **given)
+    assigned = utils.VOCSegDataset(train=True, **given)
+    assigned.names = ["e", "b"]
+    assert _bits(named) == _bits(assigned) and named.names == ["e", "b"]
+    assert repr(named).startswith("VOCSegDataset: 2 named pairs of") and "to train with" in repr(named)
+    tests = utils.VOCSegDataset(names=["e", "b"], root=voc_folder)
+    assert not tests.train and tests[0][0].shape == (3, 40, 60)
+    for wrong in "eb", [], ["e", "e"], ["e.jpg"], [3]:
+        with pytest.raises(ValueError, match="names=.*each once and without .jpg"):
+            utils.VOCSegDataset(names=wrong, root=voc_folder)
+    with pytest.raises(ValueError, match="give one"):
+        utils.VOCSegDataset(names=["e"], split="val", root=voc_folder)
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_gluons_parts_are_data_sets_again(voc_folder, cache):
+    dataset = utils.VOCSegDataset(True, (32, 50), voc_folder, cache=cache)
+    taken, (first, second), every = dataset.take(2), (dataset.shard(2, i) for i in (0, 1)), dataset.sample(Every(2))
+    assert (taken.names, first.names, second.names, every.names) == (list("ab"), list("abc"), list("def"), list("ace"))
+    assert taken[1, 1][0].asnumpy().tobytes() == dataset[1, 1][0].asnumpy().tobytes()
+    assert [x.shape for x, _ in utils.data_loader(second, 3)] == [(3, 3, 32, 50)] and len(dataset) == 6
+
+
+class Every(gluon.data.Sampler):
+    """Every n-th of six."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def __iter__(self):
+        return iter(range(0, 6, self.step))
+
+    def __len__(self):
+        return 3
 
 
 def _coordinates(height, width):

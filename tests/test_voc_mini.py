@@ -1,7 +1,7 @@
 """The shipped drawings: what the chapters and results rely on. Frozen: these numbers do not change."""
 
 import utils
-from utils.voc import image_path, label_path, read_pair
+from utils.data.voc import image_path, label_path, read_pair
 
 import subprocess
 import sys
@@ -74,7 +74,7 @@ def test_void_bands_of_about_three_pixels(pairs):
 
 def test_script_reproduces_the_shipped_pixels(root, tmp_path):
     names = [*utils.read_names(root, True)[::20], *utils.read_names(root, False)[::14]]
-    script = ROOT / "data" / "make_voc_mini.py"
+    script = ROOT / "data" / "drawing" / "make.py"
     command = [sys.executable, str(script), "--output", str(tmp_path / "again"), "--scenes", *names]
     subprocess.run(command, check=True, capture_output=True)
     for name in names:

@@ -1,15 +1,15 @@
 """Weights for `pretrained=True`, made up, from a server on this machine, through the model zoo's own path."""
 
 import utils
-from utils.progress import Log
-from utils.tools import disk, download, weights
-from utils.tools.disk import FetchError
+from utils.core import files
+from utils.core.console import Log
+from utils.core.files import FetchError
+from utils.fetch import download, weights
 
 import csv
 import hashlib
 import io
 import pathlib
-import sys
 import threading
 import zipfile
 
@@ -76,7 +76,7 @@ def test_the_authors_net_asks_for_vgg16(monkeypatch):
     def asked(name):
         raise LookupError(name)
 
-    monkeypatch.setattr(sys.modules["utils.fcn"], "pretrained_net", asked)
+    monkeypatch.setattr("utils.fetch.weights.pretrained_net", asked)
     with pytest.raises(LookupError, match="vgg16"):
         utils.fcn(4, backbone="vgg16", pretrained=True)
 
@@ -133,7 +133,7 @@ def test_who_waited_for_another_process_finds_the_weights(zoo, monkeypatch):
         monkeypatch.setenv("MXNET_GLUON_REPO", server.url(""))
         monkeypatch.setattr(model_store, "apache_repo_url", server.url(""))
         thread = threading.Thread(target=weights.fetch, args=["resnet18_v2"])
-        with disk.locked(zoo / f".{stem}.lock", print):  # an own lock for each open file, in one process too
+        with files.locked(zoo / f".{stem}.lock", print):  # an own lock for each open file, in one process too
             thread.start()
             assert waits.wait(60)
             (zoo / f"{stem}.params").write_bytes(data)
@@ -151,13 +151,15 @@ def test_a_bomb_is_not_read(tmp_path, monkeypatch):
 
 def test_a_net_without_weights_is_told_with_those_that_have_some(zoo):
     with pytest.raises(ValueError, match="'resnet99_v2'; there are some for .*resnet18_v2.*vgg16"):
+        utils.resnet_features("resnet99_v2", pretrained=True)
+    with pytest.raises(ValueError, match="backbone='resnet99_v2': expected resnet18_v2.*vgg16"):
         utils.fcn(4, backbone="resnet99_v2", pretrained=True)
     assert not zoo.exists()
 
 
 def test_what_training_from_nothing_gives_is_the_table_s():
     """The numbers in the message for those without a network."""
-    with open(ROOT / "results/skips.csv", encoding="utf-8") as file:
+    with open(ROOT / "results/skips/table.csv", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["way"] == "at once"]
 
     def column(data, net, name):

@@ -1,7 +1,8 @@
 """Makes the book, build/book/index.html: `make book` of notebooks as they are, `make course` of what it executes first.
 
-book/ holds its order, settings and style. Its pages are the README, chapters, exercises without solutions, docs/, the
-READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link that leads nowhere is an error.
+book/ holds its order, settings and style. The README is its first page. The others are chapters, exercises without
+solutions, docs/, the changelog, the READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link
+that leads nowhere is an error.
 """
 
 import argparse
@@ -19,11 +20,18 @@ import nbformat
 import notebooks
 import yaml
 
-sys.path.insert(0, str(notebooks.ROOT / "utils" / "tools"))  # not `utils`: that imports MXNet
-import words
+sys.path.append(str(notebooks.ROOT / "utils" / "cli"))  # not `utils`: that imports MXNet
+import options
 
-PAGES = ["LICENSE", "docs/*", "data/README.md", "benchmarks/README.md", "benchmarks/*.png", "chapters/[0-9]*.ipynb"]
-BEYOND = "\n## Installing\n"  # where the README's first page ends
+PAGES = [
+    "LICENSE",
+    "CHANGELOG.md",
+    "docs/*",
+    "data/README.md",
+    "benchmarks/README.md",
+    "benchmarks/*.png",
+    "chapters/[0-9]*.ipynb",
+]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -65,8 +73,7 @@ def gather(source, executed, parameters):
         copy(path, source / ("static" if path.suffix in (".css", ".js", ".svg") else "") / path.name)
     mathjax = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
-    first, rest = (notebooks.ROOT / "README.md").read_text(encoding="utf-8").split(BEYOND)
-    write(source / "README.md", f"# Using the course\n{BEYOND}{rest}")
+    first = (notebooks.ROOT / "README.md").read_text(encoding="utf-8")
     modules = write_code(source / "utils")
     toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
     for page in (page for part in toc["parts"] for page in part["chapters"] if page["file"] == "utils/index"):
@@ -106,7 +113,7 @@ def write(path, text):
 
 def relink(text):
     """A text with links as the book needs them: to a name's code, to the front page; a folder has no page."""
-    text = re.sub(r"\[`(\w+)`\]\((?:\.\./)*utils/\w+\.py\)", r"[`\1`](#utils.\1)", text)
+    text = re.sub(r"\[`(\w+)`\]\((?:\.\./)*utils/[\w/]+\.py\)", r"[`\1`](#utils.\1)", text)
     text = text.replace("README.md#the-chapters", "index.md#the-chapters")
     text = text.replace("[exercises](chapters/exercises)", "exercises")
     text = re.sub(r"\[yours\]\(\S+\) \(.*?\), \[solved\]\(", "[](", text)
@@ -126,31 +133,34 @@ def with_entries(text):
     return re.sub(r"(?m)^\| (?!(?:term|name|Chinese) \||-|\[)([^|]+) \|", entries, text)
 
 
-def write_code(folder):
-    """A page for each module of `utils`, with a heading for each public name, and one that lists the modules.
+ROOMS = "core", "fetch", "data", "models", "", "engine", "viz", "datacheck", "cli"  # as docs/changing.md has them
 
-    Returns the modules, in the order in which the course comes to them.
+
+def write_code(folder):
+    """A page for each module of `utils`, with a heading for each public name, and one that lists the modules by room.
+
+    Returns the modules, room by room: each may import only from rooms before its own.
     """
     utils = notebooks.ROOT / "utils"
-    order = re.findall(r"(?m)^from \.(\w+) import", (utils / "__init__.py").read_text(encoding="utf-8"))
-    paths = [path for path in sorted(utils.glob("*.py")) if path.stem not in ("__init__", "__main__")]
+    door = re.findall(r"\b\w+\b", (utils / "__init__.py").read_text(encoding="utf-8"))
+    paths = [path.relative_to(utils) for path in sorted(utils.rglob("*.py")) if not path.stem.startswith("__")]
+    paths.sort(key=lambda path: ROOMS.index(path.parts[0] if len(path.parts) > 1 else ""))
     listed = "| module | what |\n|---|---|\n"
-    paths.sort(key=lambda path: order.index(path.stem) if path.stem in order else len(order))
     for path in paths:
-        text = path.read_text(encoding="utf-8")
+        text = (utils / path).read_text(encoding="utf-8")
         tree, lines = ast.parse(text), text.splitlines()
-        page, start = f"# `utils/{path.name}`\n", 0
+        page, start = f"# `utils/{path}`\n", 0
         for before, node in zip(tree.body, tree.body[1:], strict=False):
             if names := defined(node):
                 page += block(lines[start : before.end_lineno])
-                page += "".join(f"(utils.{name})=\n" for name in names)
+                page += "".join(f"(utils.{name})=\n" for name in names if name in door)
                 page += f"## {', '.join(f'`{name}`' for name in names)}\n"
                 start = before.end_lineno
-        write(folder / f"{path.stem}.md", page + block(lines[start:]))
-        listed += f"| [`{path.name}`]({path.stem}.md) | {ast.get_docstring(tree).splitlines()[0]} |\n"
+        write(folder / path.with_suffix(".md"), page + block(lines[start:]))
+        listed += f"| [`{path}`]({path.with_suffix('.md')}) | {ast.get_docstring(tree).splitlines()[0]} |\n"
     intro = (notebooks.ROOT / "book" / "utils.md").read_text(encoding="utf-8")
     write(folder / "index.md", f"{intro}\n{listed}")
-    return [path.stem for path in paths]
+    return [path.with_suffix("") for path in paths]
 
 
 def defined(node):
@@ -222,9 +232,9 @@ def main():
     parser.add_argument("--execute", action="store_true", help="execute the chapters first; the options below say how")
     parser.add_argument("--chapter", metavar="NN", help="only this one")
     parser.add_argument("--dataset", help="voc_mini, voc2012, camvid or a folder in VOC layout")
-    parser.add_argument("--crop", type=words.size, metavar="HxW", help="training crops, best in multiples of 32")
-    parser.add_argument("--scale", type=words.scale, help="reduce pictures by this first, such as 0.5")
-    parser.add_argument("--epochs", type=words.count, help="epochs of training")
+    parser.add_argument("--crop", type=options.size, metavar="HxW", help="training crops, best in multiples of 32")
+    parser.add_argument("--scale", type=options.scale, help="reduce pictures by this first, such as 0.5")
+    parser.add_argument("--epochs", type=options.count, help="epochs of training")
     args = parser.parse_args()
     if args.execute:
         sys.exit(0 if course(args) else 1)

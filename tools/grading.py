@@ -224,8 +224,8 @@ def content(file):
 
 def save(record, path):
     path.parent.mkdir(exist_ok=True)
-    path.with_suffix(".part").write_text(json.dumps(record), encoding="utf-8")
-    path.with_suffix(".part").replace(path)
+    with notebooks.atomic_write(path) as beside:
+        beside.write_text(json.dumps(record), encoding="utf-8")
 
 
 def grade(submitted, timeout):

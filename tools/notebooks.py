@@ -23,6 +23,9 @@ import numpy as np
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "utils" / "core"))  # not `utils`: that imports MXNet
+from files import atomic_write  # noqa: E402
+
 CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
 RUN = "run.json"  # beside executed chapters: what they were executed with, when and how it went
@@ -95,9 +98,8 @@ def run(number, parameters):
 def note(executed, parameters):
     """Write down what lies in build/chapters/."""
     run = {"parameters": parameters, "chapters": [row._asdict() for row in sorted(executed)]}
-    path = BUILD / "chapters" / RUN
-    path.with_suffix(".new").write_text(json.dumps(run, indent=1), encoding="utf-8")
-    path.with_suffix(".new").replace(path)  # so that there is never half of it
+    with atomic_write(BUILD / "chapters" / RUN) as beside:
+        beside.write_text(json.dumps(run, indent=1), encoding="utf-8")
 
 
 def earlier(parameters):
@@ -113,8 +115,8 @@ def earlier(parameters):
 def bring(dataset):
     """Fetch a data set that has a name, check a folder: what is wrong stops here rather than inside a chapter."""
     import utils
-    from utils.tools.disk import one_message
-    from utils.tools.folder import check
+    from utils.core.files import one_message
+    from utils.datacheck.report import check
 
     with one_message():
         root = utils.data_root(dataset)
@@ -209,7 +211,7 @@ def shrink_pictures(notebook):
 def quantized(picture):
     """In 256 colours: those of VOC's classes, void, and curves exactly as drawn, so that legends tell the truth."""
     exact = [*map(voc_color, range(21)), (224, 224, 192), (255, 255, 255)]
-    style = (ROOT / "utils" / "course.mplstyle").read_text(encoding="utf-8")
+    style = (ROOT / "utils" / "viz" / "course.mplstyle").read_text(encoding="utf-8")
     exact += [tuple(bytes.fromhex(color)) for color in re.findall(r'"([0-9A-F]{6})"', style)]
     rest = 256 - len(exact)
     small = picture.quantize(rest, kmeans=1)

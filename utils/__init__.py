@@ -1,20 +1,26 @@
 """What the chapters share, in the order in which the course meets it."""
 
-from .device import physical_cores, try_all_gpus, try_gpu  # first: it sets MXNet's threads
-from .labelmap import VOC, VOC_CLASSES, VOC_COLORMAP, VOID, VOID_COLOR, LabelMap, image2label, label2image
-from .pictures import read_image, read_label
-from .voc import data_classes, data_root, image_path, label_path, read_images, read_names, normalize, rand_crop
-from .voc import RGB_MEAN, RGB_STD
-from .dataset import VOCSegDataset, data_loader
-from .plotting import LiveCurve, add_legend, overlay, show_images
-from .upsampling import BilinearUpsampling, MatrixUpsampling, bilinear_kernel
+from .core.device import physical_cores, try_all_gpus, try_gpu  # first: it sets MXNet's threads
+from .data.labelmap import VOC, VOC_CLASSES, VOC_COLORMAP, VOID, VOID_COLOR, LabelMap, image2label, label2image
+from .data.image_io import read_image, read_label
+from .data.voc import data_classes, data_root, image_path, label_path, read_images, read_names
+from .data.transforms import RGB_MEAN, RGB_STD, denormalize, normalize, rand_crop
+from .data.transforms import CenterCrop, ColorJitter, Compose, RandomCrop, RandomFlip, RandomScale
+from .data.dataset import VOCSegDataset, data_loader
+from .viz.plotting import LiveCurve, add_legend, overlay, show_images
+from .models.upsampling import BilinearUpsampling, MatrixUpsampling, bilinear_kernel
 from .metrics import SegmentationMetric, baseline, ceiling, confusion_matrix, trimap
-from .classifiers import atrous, convolutionize, receptive_field
+from .models.surgery import atrous, convolutionize, receptive_field
 from .losses import SoftmaxCrossEntropyLoss
-from .vgg16 import VGG16FCN
-from .fcn import FCN8s, FCN16s, FCN32s, fcn, fixed_batch_norm, resnet_features, start_from
-from .evaluating import confusion, evaluate
-from .training import seed, train
-from .keeping import train_or_load
-from .predicting import predict
-from .live import Viewer, compare
+from .models.backbones import backbones, fixed_batch_norm, resnet_features
+from .models.zoo import get_model, register_model
+from .models.fcn_vgg16 import VGG16FCN
+from .models.fcn import FCN8s, FCN16s, FCN32s, fcn, start_from
+from .models.saving import load_model, save_model
+from .models.export import export
+from .engine.evaluate import confusion, evaluate
+from .engine.callbacks import Callback
+from .engine.train import seed, train
+from .engine.cache import train_or_load
+from .engine.predict import predict
+from .viz.widgets import Viewer, compare

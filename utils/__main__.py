@@ -1,17 +1,17 @@
-"""`python -m utils COMMAND`: what can be asked for outside a notebook. Each command lives in a module of tools/."""
+"""`python -m utils COMMAND`: what can be asked for outside a notebook. Each command is a module of cli/."""
 
 import argparse
 import sys
 
-from .tools import command_evaluate, command_export, command_predict, command_train, data
-from .tools.disk import advice
+from .cli import evaluate, export, predict, train, validate
+from .core.files import advice
 
 COMMANDS = {
-    "data": data,
-    "train": command_train,
-    "evaluate": command_evaluate,
-    "predict": command_predict,
-    "export": command_export,
+    "data": validate,
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "export": export,
 }
 
 

@@ -2,7 +2,7 @@
 
 from mxnet import gluon
 
-from .labelmap import VOID
+from .data.labelmap import VOID
 
 
 class SoftmaxCrossEntropyLoss(gluon.HybridBlock):

@@ -4,9 +4,14 @@ import mxnet as mx
 import numpy as np
 from scipy import ndimage
 
-from .labelmap import VOID
-from .tools.best import best_class
-from .voc import label_path, read_label, resize
+from .data.labelmap import VOID
+from .data.transforms import resize
+from .data.voc import label_path, read_label
+
+
+def scores_of(outputs):
+    """The scores among what a net gives: one array, or the first of a tuple."""
+    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
 
 def confusion_matrix(label, prediction, num_classes):
@@ -44,10 +49,13 @@ class SegmentationMetric(mx.metric.EvalMetric):
     as images of one pixel. `get()`: names and values, from one confusion matrix, each from 0 to 1. Means run over
     the classes that occur in truth or prediction (mean accuracy: in truth); nan before the first labelled
     pixel. The paper's section 5 defines all four (Long, Shelhamer and Darrell, CVPR 2015).
+
+    trimap: a width in pixels; only labelled pixels that near to a border count (see `trimap`; its mean IoU is the
+    trimap IoU). None: all of them.
     """
 
-    def __init__(self, num_classes, name="segmentation"):
-        self.num_classes = num_classes
+    def __init__(self, num_classes, name="segmentation", *, trimap=None):
+        self.num_classes, self._width = num_classes, trimap
         super().__init__(name)
 
     def reset(self):
@@ -62,6 +70,8 @@ class SegmentationMetric(mx.metric.EvalMetric):
             if len(pred.shape) == len(label.shape) + 1:
                 pred = best_class(pred)
             label, pred = (a.asnumpy() if isinstance(a, mx.nd.NDArray) else a for a in (label, pred))
+            if self._width is not None:
+                label = np.stack([trimap(one, self._width) for one in label])
             self.confusion += confusion_matrix(label, pred, self.num_classes)
 
     @property
@@ -101,7 +111,7 @@ def trimap(label, width):
     label: (H, W) class indices, 255 = void, `NDArray` or NumPy. Kept are the labelled pixels whose Euclidean
     distance to the nearest pixel of another label, void included, is at most `width` (in pixels, centre to
     centre: next neighbours are 1 apart). A label of one value has no border, and nothing is kept.
-    `metric.update(trimap(label, 4), prediction)` scores the borders alone: the trimap IoU.
+    `SegmentationMetric(num_classes, trimap=4)` scores the borders alone: the trimap IoU.
     """
     label = _as_label(label)
     band = np.full_like(label, VOID)
@@ -154,7 +164,7 @@ def baseline(train_set, test_set):
         counts += np.bincount(resize(label, train_set.scale).ravel(), minlength=VOID + 1)
     index = int(counts[: len(classes)].argmax())
     metric = SegmentationMetric(len(classes))
-    for _, label in test_set:
+    for _, label, *_ in test_set:
         metric.update(label, np.full(label.shape, index))
     return index, metric.scores()
 
@@ -164,3 +174,27 @@ def _as_label(label):
     if label.ndim != 2:
         raise ValueError(f"label of shape {label.shape}: expected (height, width), one picture's")
     return label
+
+
+def best_class(scores):
+    """(N, ...) NumPy indices, uint8 up to 256 classes, of the largest of scores (N, C, ...); the first of equal ones.
+
+    scores: `NDArray` or NumPy. On a CPU several times faster than argmax along axis 1, MXNet's or NumPy's: each map is
+    read once, in order, and compared with the best so far. ValueError where a score is no number.
+    """
+    if getattr(getattr(scores, "context", None), "device_type", "cpu") == "gpu":  # there argmax is fast, the way is not
+        finite, labels = np.isfinite(scores.sum().asscalar()), scores.argmax(axis=1).asnumpy()
+    else:
+        scores = scores if isinstance(scores, np.ndarray) else scores.asnumpy()
+        finite = np.isfinite(scores).all()
+        labels = np.zeros((len(scores), *scores.shape[2:]), np.min_scalar_type(scores.shape[1] - 1))
+        for i in range(len(scores)):  # image by image: its maps stay in the processor's cache
+            best, label = scores[i : i + 1, 0].copy(), labels[i : i + 1]
+            for index in range(1, scores.shape[1]):
+                one = scores[i : i + 1, index]
+                better = one > best
+                np.maximum(best, one, out=best)
+                np.maximum(label, better * labels.dtype.type(index), out=label)  # later classes have higher indices
+    if not finite:
+        raise ValueError("scores are nan or infinite: the net has diverged, take a smaller learning rate")
+    return labels

@@ -278,7 +278,10 @@ def silenced(net):
 answer = "the skip adds detail, and the rest counts on it"
 
 # %% 3 wrong: no sentence | a sentence, please
+utils.seed(1)
 net16 = utils.fcn(stride=16, ctx=ctx)
+adam = gluon.Trainer(net16.collect_params(), "adam", {"learning_rate": 0.001})
+utils.train(utils.data_loader(train_set, 8), None, net16, loss, adam, ctx, num_epochs=2)
 
 
 def silenced(net):

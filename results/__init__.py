@@ -1,0 +1,1 @@
+"""Runs that take longer than a chapter may: one folder each, with its script and its table."""

@@ -1,0 +1,213 @@
+"""What training is made of: one thing changed at a time, three seeds (chapter 10): makes table.csv.
+
+    make results [CAMVID=FOLDER]        or        python -m results.optimisation.run [CAMVID]
+
+Pictures at half size, crops of 80 × 112. On voc_mini the last 40 training pictures are taken out of training and
+scored on; its test pictures have no part in this. On CamVid (see results/skips) nothing is chosen: its val pictures
+score again what `AGAIN` names. Two bases, whose changes `CHANGES` lists:
+
+fcn-8s   Adam at 0.001, batches of 8, poly
+plain    no BatchNorm, so that a batch may be of any size; SGD at 0.05 with momentum 0.9, batches of 20, poly
+
+About 55 minutes on two cores.
+"""
+
+import utils
+from utils.engine.digest import data_digest
+
+import time
+
+import mxnet as mx
+import numpy as np
+from mxnet import gluon, init, nd
+from mxnet.gluon import nn
+
+from results import common
+
+CROP, SCALE, HELD_OUT = (80, 112), 0.5, 40
+PIXELS = CROP[0] * CROP[1]
+BASES = {
+    "fcn-8s": {"epochs": 9, "optimizer": "adam", "rate": 1e-3, "batch": 8, "schedule": "poly"},
+    "plain": {"epochs": 20, "optimizer": "sgd", "rate": 0.05, "momentum": 0.9, "batch": 20, "schedule": "poly"},
+}
+DECAYED = 0.9 ** (1 / 20)  # momentum that forgets in 20 steps of one image what 0.9 forgets in one step of 20
+MATCHED = (1 - DECAYED) / (20 * (1 - 0.9))  # and the rate that gives each image the same weight: 1 / 381
+CHANGES = {
+    "fcn-8s": {
+        "base": {},
+        "weights: median": {"weights": "median"},
+        "weights: inverse": {"weights": "inverse"},
+        "weights: inverse, taken back": {"weights": "inverse", "back": True},
+        "pixels, 1 in 4": {"sample": 1, "keep": 1 / 4},
+        "pixels, 1 in 16": {"sample": 1, "keep": 1 / 16},
+        "patches, 1 in 4": {"sample": 16, "keep": 1 / 4},
+        "patches, 1 in 4, of 4 × the images": {"sample": 16, "keep": 1 / 4, "batch": 32, "epochs": 45},
+        "all, of 4 × the images": {"epochs": 36},
+        "patches, 1 in 16": {"sample": 16, "keep": 1 / 16},
+        "sum": {"reduce": "sum"},
+        "constant": {"schedule": "constant"},
+        "rate / 10": {"rate": 1e-4},
+        "rate / 3": {"rate": 1e-3 / 3},
+        "rate × 3": {"rate": 3e-3},
+        "rate × 10": {"rate": 1e-2},
+    },
+    "plain": {
+        "base": {},
+        "1 image, matched": {"batch": 1, "momentum": DECAYED, "rate": 0.05 * MATCHED},
+        "1 image, rate / 20, momentum 0.9": {"batch": 1, "rate": 0.05 / 20},
+        "1 image, rate / 20": {"batch": 1, "momentum": DECAYED, "rate": 0.05 / 20},
+        "1 image, same rate": {"batch": 1, "momentum": DECAYED},
+        "sum": {"reduce": "sum"},
+        "sum, rate / pixels": {"reduce": "sum", "rate": 0.05 / PIXELS},
+        "decay": {"decay": 5e-4},
+        "decay, biases free and twice as fast": {"decay": 5e-4, "biases": 2},
+    },
+}
+AGAIN = ["base", "weights: median", "weights: inverse", "weights: inverse, taken back"]  # on CamVid, by FCN-8s
+FAILED = dict.fromkeys(["pixel_acc", "mean_acc", "mean_iou", "fw_iou", "trimap_iou"], "nan")
+
+
+def pictures(data, root, seed):
+    """What is trained on, and what is scored."""
+    names = scored = None  # the lists train and val
+    if data == "voc_mini":
+        names = utils.read_names(root)
+        names, scored = names[:-HELD_OUT], names[-HELD_OUT:]
+    train_set = utils.VOCSegDataset(True, CROP, root, SCALE, seed=seed, names=names)
+    return train_set, utils.VOCSegDataset(False, None, root, SCALE, names=scored)
+
+
+class PlainNet(gluon.HybridBlock):
+    """Six convolutions, the last one dilated, and scores at stride 8: a small FCN without BatchNorm."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.features = nn.HybridSequential()
+        for channels, stride, dilation in (32, 2, 1), (64, 2, 1), (64, 1, 1), (128, 2, 1), (128, 1, 1), (128, 1, 2):
+            self.features.add(nn.Conv2D(channels, 3, stride, dilation, dilation, activation="relu"))
+        self.score_fr = nn.Conv2D(num_classes, 1, weight_initializer=init.Zero())
+        self.upscore = utils.BilinearUpsampling(num_classes, 8)
+        self.initialize(init.MSRAPrelu(slope=0), ctx=utils.try_gpu())
+
+    def hybrid_forward(self, F, x):
+        return F.slice_like(self.upscore(self.score_fr(self.features(x))), x, axes=(2, 3))
+
+
+def class_weights(train_set, way):
+    """One weight a class, the average labelled pixel weighing 1; 0 for classes that don't occur.
+
+    inverse: 1 / the class's share of all labelled pixels. median: 1 / its share in the pictures that show it (times the
+    median of these, which the scaling to an average of 1 takes out again).
+    """
+    counts, seen = np.zeros((2, len(train_set.classes)))
+    for name in train_set.names:
+        label = utils.read_label(utils.label_path(train_set.root, name), train_set.classes)
+        here = np.bincount(label[label != utils.VOID], minlength=len(counts))
+        counts += here
+        seen += (here > 0) * here.sum()
+    share = counts / (seen if way == "median" else counts.sum()).clip(1)
+    weights = np.divide(1, share, out=np.zeros_like(share), where=share > 0)
+    return weights * counts.sum() / (weights * counts).sum()
+
+
+class Loss:
+    """Cross-entropy as `utils.SoftmaxCrossEntropyLoss`, with what this script changes about it.
+
+    reduce: "mean" over each image's labelled pixels, or their "sum". weights: one a class. keep: the share of squares
+    of `sample` × `sample` pixels that count, drawn anew for each batch.
+    """
+
+    def __init__(self, reduce="mean", weights=None, sample=1, keep=1):
+        self.reduce, self.sample, self.keep = reduce, sample, keep
+        self.weights = None if weights is None else nd.array(weights, ctx=utils.try_gpu())
+
+    def __call__(self, scores, labels):
+        if self.keep < 1:
+            labels = nd.where(self.drawn(labels), labels, nd.ones_like(labels) * utils.VOID)
+        known = labels != utils.VOID
+        target = labels * known
+        losses = -nd.pick(nd.log_softmax(scores.transpose((0, 2, 3, 1)), axis=-1), target) * known
+        if self.weights is not None:
+            losses = losses * self.weights.take(target)
+        total = losses.sum((1, 2))
+        return total if self.reduce == "sum" else total / nd.maximum(known.sum((1, 2)), 1)
+
+    def drawn(self, labels):
+        count, height, width = labels.shape
+        rows, columns = -(-height // self.sample), -(-width // self.sample)
+        squares = nd.random.uniform(shape=(count, rows, columns), ctx=labels.context) < self.keep
+        return squares.repeat(self.sample, 1).repeat(self.sample, 2)[:, :height, :width]
+
+
+def train(net, train_set, given):
+    """Train with one of the settings above; the mean loss of the last epoch."""
+    data, ctx = utils.data_loader(train_set, given["batch"]), utils.try_gpu()
+    weights = class_weights(train_set, given["weights"]) if "weights" in given else None
+    loss = Loss(given.get("reduce", "mean"), weights, given.get("sample", 1), given.get("keep", 1))
+    options = {"learning_rate": given["rate"], "wd": given.get("decay", 0)}
+    if given["schedule"] == "poly":
+        options["lr_scheduler"] = mx.lr_scheduler.PolyScheduler(given["epochs"] * len(data), given["rate"], pwr=0.9)
+    if "momentum" in given:
+        options["momentum"] = given["momentum"]
+    if "biases" in given:
+        for bias in net.collect_params(".*bias").values():
+            bias.lr_mult, bias.wd_mult = given["biases"], 0
+    trainer = gluon.Trainer(net.collect_params(), given["optimizer"], options)
+    history = utils.train(data, None, net, loss, trainer, ctx, given["epochs"])
+    if history.interrupted:
+        raise KeyboardInterrupt  # no row of half a training
+    return history[-1]["loss"]
+
+
+def answers(net, train_set, given):
+    """What the net says, for `common.scores`; with "back", log(weight) is taken off the scores of each class."""
+    if "back" not in given:
+        return common.by(net)
+    weights = class_weights(train_set, given["weights"])
+    log = nd.array(np.log(np.where(weights > 0, weights, 1)), ctx=utils.try_gpu()).reshape((1, -1, 1, 1))
+    return lambda x, y: nd.broadcast_sub(common.by(net)(x, y), log)
+
+
+def settings(data, base, kind):
+    """What a run is given."""
+    return BASES[base] | ({"epochs": 10} if data == "camvid" else {}) | CHANGES[base][kind]
+
+
+def jobs(data, root):
+    """What each row begins with, and the folder of its pictures."""
+    sets = pictures(data, root, 0)
+    same = common.provenance(__file__, data, root) | {"pictures": " ".join(map(data_digest, sets))}
+    for base, changes in CHANGES.items():
+        for kind in changes:
+            if data == "voc_mini" or (base == "fcn-8s" and kind in AGAIN):
+                given = "; ".join(f"{key} {value}" for key, value in settings(data, base, kind).items())
+                for seed in range(3):
+                    row = {"data": data, "base": base, "kind": kind, "seed": str(seed), "settings": given}
+                    yield row | same, str(root)
+
+
+def one_run(job, root):
+    """Train and score once; one row of the table, with nan where training diverged."""
+    train_set, test_set = pictures(job["data"], root, int(job["seed"]))
+    utils.seed(int(job["seed"]))
+    if job["base"] == "plain":
+        net = PlainNet(len(train_set.classes))
+    else:
+        net = utils.fcn(len(train_set.classes), 8, plain=True, ctx=utils.try_gpu())
+    net.hybridize()
+    given = settings(job["data"], job["base"], job["kind"])
+    clock = time.process_time if utils.try_gpu() == mx.cpu() else time.time
+    start = clock()
+    try:
+        loss = train(net, train_set, given)
+        seconds = clock() - start
+        scores = common.scores(answers(net, train_set, given), test_set)
+    except ValueError as error:
+        if "diverged" not in str(error):
+            raise
+        loss, seconds, scores = float("nan"), clock() - start, FAILED
+    return job | scores | {"loss": f"{loss:.4g}"} | common.circumstances(seconds)
+
+
+if __name__ == "__main__":
+    common.command(__doc__, __file__, jobs, one_run, key=("data", "base", "kind", "seed"))

@@ -1,0 +1,1 @@
+"""`python -m utils COMMAND`: one module a command."""

@@ -1,0 +1,64 @@
+"""`python -m utils evaluate`: the scores of a trained net on the test pictures of a data set."""
+
+import math
+
+from ..core.console import Log
+from ..core.device import try_gpu
+from ..data.dataset import VOCSegDataset
+from ..engine.evaluate import confusion
+from ..models.saving import load_model
+from .options import add_averaging, add_model, describe
+
+HELP = "score a trained net on a data set's test pictures, or on another list"
+DESCRIPTION = """\
+Score a net on all test pictures (val.txt, or the list that --split names) of a data set that has the classes it was
+trained with: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU (chapter 06), and the IoU of each class.
+Pictures are reduced by the scale that the net was trained with, and scored at that size.
+"""
+EPILOG = """\
+examples:
+  python -m utils evaluate --model mini.params --dataset voc_mini
+  python -m utils evaluate --model street.params --dataset my_photos --flip --scales 0.75,1,1.25
+"""
+
+
+def add_arguments(parser):
+    describe(parser, DESCRIPTION, EPILOG)
+    add_model(parser)
+    parser.add_argument("--dataset", required=True, help="voc_mini, voc2012, camvid, or a folder in VOC layout")
+    parser.add_argument("--split", default="val", metavar="NAME", help="list in ImageSets/Segmentation to score (val)")
+    add_averaging(parser)
+
+
+def run(args):
+    net, classes, scale, _ = load_model(args.model, try_gpu())
+    test_set = VOCSegDataset(False, None, args.dataset, scale, split=args.split)
+    if test_set.classes != classes:
+        raise ValueError(
+            f"{args.dataset}: its classes are {', '.join(test_set.classes.names)}, but {args.model} was trained with "
+            f"{', '.join(classes.names)}; names, colours and order must be the same"
+        )
+    log = Log()
+    metric = confusion(net, _Counted(test_set, log), flip=args.flip, scales=args.scales)
+    log.line(f"{test_set!r}")
+    width = max(len(name) for name in [*classes.names, "pixel_acc"])
+    for name, value in metric.scores().items():
+        log.line(f"{name:{width}}  {value:.3f}")
+    log.line("\nIoU of each class")
+    for name, value in zip(classes.names, metric.iou, strict=True):
+        log.line(f"{name:{width}}  {'does not occur' if math.isnan(value) else format(value, '.3f')}")
+    return 0
+
+
+class _Counted:
+    """A data set that says which picture is being looked at."""
+
+    def __init__(self, dataset, log):
+        self.dataset, self.log = dataset, log
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        self.log.status(f"picture {index + 1} of {len(self)}")
+        return self.dataset[index]

@@ -1,0 +1,45 @@
+"""`python -m utils export`: a trained net as files that load without the course."""
+
+import os
+import pathlib
+
+from ..core.files import check_writable
+from ..models.export import export, export_paths
+from ..models.saving import load_model
+from .options import add_model, describe
+
+HELP = "write a trained net as files that load without the course"
+DESCRIPTION = """\
+Write a net as NAME-symbol.json and NAME-0000.params, which MXNet loads (gluon.SymbolBlock.imports), or with --onnx as
+NAME.onnx, which onnxruntime and other programs load. Neither needs the course. Both take normalised pictures of any
+size and give scores; docs/command_line.md has ten lines for each.
+"""
+EPILOG = """\
+examples:
+  python -m utils export --model street.params --output street
+  python -m utils export --model street.params --output street.onnx --onnx
+"""
+
+
+def add_arguments(parser):
+    describe(parser, DESCRIPTION, EPILOG)
+    add_model(parser)
+    parser.add_argument("--output", required=True, metavar="NAME", help="name of the new files, without their endings")
+    parser.add_argument("--onnx", action="store_true", help="write NAME.onnx in place of the two files for MXNet")
+    parser.add_argument("--force", action="store_true", help="replace files that are there already")
+
+
+def run(args):
+    if not pathlib.Path(args.output).name or os.path.isdir(args.output) or args.output.endswith("/"):
+        raise ValueError(f"--output {args.output!r}: expected a name for the new files, such as labels/street")
+    if args.output.endswith(".onnx") and not args.onnx:
+        raise ValueError(f"--output {args.output}: for an ONNX file say --onnx too; for MXNet leave the ending out")
+    for path in export_paths(args.output, args.onnx):
+        check_writable(path)
+        if os.path.lexists(path) and not args.force:
+            raise FileExistsError(f"{path}: is there already; take another name, or --force to replace it")
+    net, *_ = load_model(args.model)
+    written = export(net, args.output, onnx=args.onnx)
+    print(f"Written: {', '.join(map(str, written))}")
+    print(f"Its classes, and the mean and deviation to normalise with: {pathlib.Path(args.model).with_suffix('.json')}")
+    return 0

@@ -1,0 +1,102 @@
+"""What the commands of `python -m utils` have in common: the values that their options take."""
+
+import argparse
+import importlib
+import os
+import re
+import sys
+
+
+def size(text):
+    match = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected HEIGHTxWIDTH, such as 160x224")
+    return tuple(int(n) for n in match.groups())
+
+
+def scale(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, at most 1")
+    return value
+
+
+def share(text):
+    value = scale(text)
+    if value == 1:
+        raise argparse.ArgumentTypeError("1: nothing would be left to train with")
+    return value
+
+
+def count(text):
+    if not re.fullmatch(r"[1-9]\d*", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
+    return int(text)
+
+
+def rate(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, such as 0.0005")
+    return value
+
+
+def scales(text):
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = (0,)
+    if not all(0 < value <= 2 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers above 0, at most 2, such as 0.75,1,1.25")
+    return values
+
+
+def describe(parser, description, epilog):
+    parser.formatter_class, parser.description, parser.epilog = (
+        argparse.RawDescriptionHelpFormatter,
+        description,
+        epilog.replace("python -m utils", f"{python()} -m utils"),
+    )
+
+
+def add_model(parser):
+    parser.add_argument("--model", required=True, metavar="FILE.params", help="a net that `train` wrote")
+    add_import(parser)
+
+
+def add_import(parser):
+    parser.add_argument(
+        "--import",
+        type=_module,
+        action="append",
+        metavar="MODULE",
+        help="Python module, such as my_net for my_net.py here, that registers nets of your own",
+    )
+
+
+def _module(text):
+    try:
+        return importlib.import_module(text)
+    except (ImportError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: {error}; expected a module, such as my_net for my_net.py"
+        ) from None
+
+
+def add_averaging(parser):
+    parser.add_argument("--flip", action="store_true", help="average over the picture and its mirror image: slower")
+    parser.add_argument(
+        "--scales", type=scales, default=(1,), metavar="A,B,...", help="average over these sizes: 0.75,1,1.25 (1)"
+    )
+
+
+def python():
+    """The Python to type in a command."""
+    path = os.path.relpath(sys.executable)
+    return "python" if path.startswith("..") else path

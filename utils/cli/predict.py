@@ -1,0 +1,91 @@
+"""`python -m utils predict`: label PNGs and overlays of pictures."""
+
+import os
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from ..core.console import Log
+from ..core.device import try_gpu
+from ..core.files import atomic_write, check_writable
+from ..data.image_io import palette_picture, read_image
+from ..engine.predict import predict
+from ..models.saving import load_model
+from ..viz.plotting import overlay
+from .options import add_averaging, add_model, describe
+
+HELP = "label pictures with a trained net"
+DESCRIPTION = """\
+Label pictures of any size, JPEG or PNG. For each IMAGE, DIR gets
+
+  NAME.png            the label: a palette PNG in the classes' colours, whose values are the classes' indices
+  NAME_overlay.jpg    the picture with its label painted over it
+
+All pictures are read once before the first is labelled; if one cannot be, nothing is written.
+"""
+EPILOG = """\
+examples:
+  python -m utils predict --model street.params photo.jpg --output labels
+  python -m utils predict --model street.params holiday/*.jpg --output labels --flip
+
+Ends with 0, with 2 if something was wrong, with 130 after Ctrl-C (what was labelled so far stays, whole).
+"""
+
+
+def add_arguments(parser):
+    describe(parser, DESCRIPTION, EPILOG)
+    add_model(parser)
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, JPEG or PNG")
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder of the labels, made if need be")
+    add_averaging(parser)
+    parser.add_argument("--force", action="store_true", help="replace labels and overlays that are in DIR already")
+
+
+def run(args):
+    log, folder = Log(), pathlib.Path(args.output)
+    targets = _targets(args.images, folder, args.force)
+    for i, path in enumerate(args.images, 1):
+        log.status(f"reading {i} of {len(args.images)}: {path}")
+        read_image(path)
+    net, classes, scale, _ = load_model(args.model, try_gpu())
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, (path, (label_file, overlay_file)) in enumerate(zip(args.images, targets, strict=True), 1):
+        image = read_image(path)
+        log.status(f"{i} of {len(args.images)}: {path}, {image.shape[0]} × {image.shape[1]}")
+        label = predict(net, image, scale=scale, flip=args.flip, scales=args.scales).asnumpy().astype(np.uint8)
+        bands = [slice(row, row + 512) for row in range(0, len(image), 512)]  # overlay computes in float64
+        painted = np.concatenate([overlay(image[band], label[band], classes) for band in bands])
+        with atomic_write(label_file) as beside:
+            palette_picture(label, classes).save(beside, "PNG")
+        with atomic_write(overlay_file) as beside:
+            Image.fromarray(painted).save(beside, "JPEG", quality=90)
+        log.line(f"{label_file}: {_shares(label, classes)}")
+    return 0
+
+
+def _targets(images, folder, force):
+    """(label, overlay) paths of each picture, none of them there, none twice, none a picture itself."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise FileExistsError(f"{folder}: a file; expected a folder, which is made if need be")
+    check_writable(folder)
+    targets, sources = [], {}
+    originals = {os.path.realpath(image): image for image in images}
+    for i, image in enumerate(images):
+        stem = pathlib.Path(image).stem
+        targets.append((folder / f"{stem}.png", folder / f"{stem}_overlay.jpg"))
+        for target in targets[-1]:
+            other = sources.setdefault(str(target).lower(), i)  # some systems don't tell a from A
+            if other != i:
+                raise ValueError(f"{images[other]} and {image} would both become {target}: rename one")
+            if os.path.realpath(target) in originals:
+                raise ValueError(f"{target}: would replace the picture itself; take another folder for --output")
+            if os.path.lexists(target) and not force:
+                raise FileExistsError(f"{target}: is there already; take another folder, or --force to replace it")
+    return targets
+
+
+def _shares(label, classes):
+    counts = np.bincount(label.ravel(), minlength=len(classes))
+    order = [i for i in np.argsort(-counts) if counts[i]]
+    return ", ".join(f"{classes.names[i]} {100 * counts[i] / label.size:.1f} %" for i in order)

@@ -1,0 +1,1 @@
+"""From files to batches: label maps, pictures, VOC's layout, transforms, loaders."""

@@ -1,0 +1,1 @@
+"""`python -m utils data`: everything that is wrong with a folder."""

@@ -1,0 +1,99 @@
+"""Problems of a data set's colours and classes, over all labels."""
+
+import collections
+
+import numpy as np
+
+from ..data.labelmap import VOC, VOID_COLOR
+from .items import Problem
+from .lists import SPLITS, list_file
+
+
+def problems(report):
+    """For a `Report` whose lists and pairs are filled in."""
+    if any(pair.unknown or pair.pixels is not None for pair in report.pairs.values()):  # a label could be read
+        return _colors(report) + _rare(report) + _background(report)
+    return []
+
+
+def _colors(report):
+    """Unknown colours of large areas: a class that labelmap.txt lacks, or another palette."""
+    pixels, files = collections.Counter(), collections.defaultdict(list)
+    for pair in report.pairs.values():
+        for color, count in pair.unknown.items():
+            pixels[color] += count
+            files[color].append(pair.name)
+    labelmap = "labelmap.txt" + " (none here: VOC's 21 classes)" * (report.classes is VOC)
+    problems = []
+    for c, count in pixels.most_common():
+        names, color = files[c], ",".join(map(str, c))
+        where = f"{len(names)} labels, such as {names[0]}.png" if len(names) > 1 else f"{names[0]}.png"
+        found = f"colour {color} is not in {labelmap}: {count:,} pixels in {where}"
+        expected = f"a class's colour, or {','.join(map(str, VOID_COLOR))} for void"
+        remedy = f"a class or another palette: write the line NAME:{color}:: if you know what it is, or export anew"
+        near, name = min((max(abs(np.subtract(c, known))), name) for name, known in _known(report))
+        if near <= 16:  # a slip of the brush, or of labelmap.txt
+            remedy = f"{near} away from the colour of {name}: repaint it, or mend the line of {name} in labelmap.txt"
+        problems.append(Problem(True, "unknown colours", "SegmentationClass", found, expected, remedy))
+    return problems
+
+
+def _known(report):
+    return [*zip(report.classes.names, report.classes.colors, strict=True), ("void", VOID_COLOR)]
+
+
+def _rare(report):
+    """Classes that don't occur where they should, and much void."""
+    problems, occurs = [], {}
+    for split in report.lists:
+        pixels, occurs[split] = report.frequencies(split)
+        if pixels.sum() and pixels[-1] > pixels.sum() / 2:
+            found, all_of_it = f"{pixels[-1] / pixels.sum():.0%} of the pixels are void", pixels[-1] == pixels.sum()
+            problems.append(
+                Problem(
+                    bool(all_of_it),
+                    "classes",
+                    list_file(split),
+                    found,
+                    "",
+                    "nothing is learnt from them, or tested on them",
+                )
+            )
+    if any(pair.pixels is None for pair in report.pairs.values()):
+        return problems  # what lies in labels that could not be counted, no one knows
+    names = report.classes.names
+    nowhere = [name for i, name in enumerate(names) if not any(pictures[i] for pictures in occurs.values())]
+    if nowhere:
+        remedy = "leave them out of labelmap.txt if they are never to come"
+        if report.classes is VOC:
+            remedy = "write a labelmap.txt of your own classes if these 21 of VOC are not yours"
+        found = "no pixel of " + ", ".join(nowhere)
+        problems.append(Problem(False, "classes", "labelmap.txt", found, "a class in train and in val", remedy))
+    if set(occurs) >= set(SPLITS):
+        for here, there, why in ("train", "val", "cannot be learnt"), ("val", "train", "cannot be tested"):
+            lacks = [name for i, name in enumerate(names) if not occurs[here][i] and occurs[there][i]]
+            if lacks:
+                found = (
+                    f"no pixel of {', '.join(lacks)}, which {'are' if len(lacks) > 1 else 'is'} in {there}.txt: {why}"
+                )
+                remedy = "move or label pictures so that it is in both"
+                problems.append(
+                    Problem(False, "classes", list_file(here), found, "a class in train and in val", remedy)
+                )
+    return problems
+
+
+def _background(report):
+    """Unmarked pixels in the colour of the first class: what Datumaro does with classes in alphabetical order."""
+    names, colors = report.classes.names, report.classes.colors
+    black = colors.index((0, 0, 0)) if (0, 0, 0) in colors else 0
+    pixels = [pair.pixels for pair in report.pairs.values() if pair.pixels is not None]
+    if not black or not pixels or any(p[black] for p in pixels) or not all(p[0] for p in pixels):
+        return []
+    found = f"{names[black]} (0,0,0) is in no label, {names[0]}, the first class, in all {len(pixels)}"
+    remedy = (
+        "Datumaro, which CVAT exports with, gives unmarked pixels to the class whose name sorts first "
+        "(capitals before small letters): "
+        f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew"
+    )
+    return [Problem(True, "classes", "labelmap.txt", found, "", remedy)]

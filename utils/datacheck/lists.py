@@ -1,0 +1,193 @@
+"""Problems of a data set that no single pair shows: lists, files in no list, doubles."""
+
+import collections
+import os
+
+from ..core.files import read_lines
+from ..data.voc import read_names
+from .items import SUFFIXES, Problem, picture_path, without
+
+TRAIN_LEAST, VAL_LEAST = 8, 1  # one batch of the chapters, one picture to test on
+SOURCES = "default", "trainval"  # lists that a split is made from; where there is none, every label
+SPLITS = "train", "val"
+A_LIST = "one picture's name a line, without .jpg"
+
+
+def read_lists(root):
+    """The names to look at, and the lists' problems.
+
+    {"train": …, "val": …} and every further list but those that a split is made from; or one list if there is no split.
+    """
+    folder = root / "ImageSets" / "Segmentation"
+    if any((folder / f"{split}.txt").is_file() for split in SPLITS):
+        lists, problems = {}, []
+        found = {path.stem for path in folder.glob("*.txt")}
+        for split in [*SPLITS, *sorted(found.difference(SPLITS, SOURCES))]:
+            lists[split], found = _read(root, folder / f"{split}.txt")
+            if not found and len(set(lists[split])) == len(lists[split]):  # names given twice are told further down
+                found += _as_read(root, split)
+            if split not in SPLITS:
+                found = [problem._replace(error=False) for problem in found] or _unlabelled(root, split, lists[split])
+                if found:
+                    del lists[split]
+            problems += found
+        return lists, problems
+    source = next((source for source in SOURCES if (folder / f"{source}.txt").is_file()), None)
+    if source:
+        names, problems = _read(root, folder / f"{source}.txt")
+    else:
+        names, problems = list(_names(root, "SegmentationClass", (".png",))), []
+    where = f"{source}.txt" if source else "the labels that are there"
+    remedy = f"--split makes both from {where} ({len(names)} names)"
+    file, expected = "ImageSets/Segmentation/train.txt and val.txt", A_LIST
+    problem = Problem(True, "lists", file, "no such files", expected, remedy)
+    return {source or "all labels": names}, [problem, *problems]
+
+
+def problems(report):
+    """The problems of the whole, for a `Report` whose lists and pairs are filled in."""
+    return _numbers(report) + _twice(report) + _doubles(report) + _unlisted(report) + _several(report.root)
+
+
+def _unlabelled(root, split, names):
+    """A further list of which no picture has a label, as those of contests: there is nothing else to look at."""
+    if any(os.path.isfile(root / "SegmentationClass" / f"{name}.png") for name in names):
+        return []
+    remedy = "a net can label its pictures, but is not scored on them"
+    return [Problem(False, "lists", list_file(split), "no label for any of its names", "", remedy)]
+
+
+def _read(root, path):
+    """Names of a list as they stand, and what keeps it from being read.
+
+    `read_names` stops at what is to be told here.
+    """
+    file = path.relative_to(root).as_posix()
+    if not path.is_file():
+        other = "val" if path.stem == "train" else "train"
+        remedy = f"write it, or rename {other}.txt to default.txt and add --split to this command"
+        return [], [Problem(True, "lists", file, "no such file", A_LIST, remedy)]
+    try:
+        return [line for _, line in read_lines(path, A_LIST)], []
+    except (OSError, ValueError) as error:
+        return [], [Problem(True, "lists", file, without(path, error))]
+
+
+def _as_read(root, split):
+    """What the course will say of a list, if it will."""
+    path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
+    try:
+        read_names(root, split=split)
+    except (OSError, ValueError) as error:
+        return [Problem(True, "lists", path.relative_to(root).as_posix(), without(path, error))]
+    return []
+
+
+def _names(root, folder, suffixes):
+    """{name: path} of a folder's files and of folders in it, names as a list would give them."""
+    return {name: paths[0] for name, paths in _files(root, folder, suffixes).items()}
+
+
+def _files(root, folder, suffixes):
+    """{name: paths} of the same. What begins with a dot is no one's picture: macOS and notebooks leave such files."""
+    found = collections.defaultdict(list)
+    for path in sorted((root / folder).rglob("*")):
+        inner = path.relative_to(root / folder)
+        if path.suffix.lower() in suffixes and not any(part.startswith(".") for part in inner.parts):
+            found[inner.with_suffix("").as_posix()].append(path)
+    return found
+
+
+def list_file(split):
+    return f"ImageSets/Segmentation/{split}.txt"
+
+
+def _numbers(report):
+    """Too few pictures for a batch or a test."""
+    problems = []
+    for split, least in zip(SPLITS, (TRAIN_LEAST, VAL_LEAST), strict=True):
+        found = len(report.lists.get(split, ()))
+        if 0 < found < least:
+            remedy = "label more pictures, or move some here from the other list"
+            problems.append(Problem(True, "lists", list_file(split), f"{found} names", f"{least} or more", remedy))
+    return problems
+
+
+def _twice(report):
+    """Names twice in a list or in both."""
+    problems = []
+    for split, names in report.lists.items():
+        for name, times in collections.Counter(names).items():
+            if times > 1:
+                problems.append(
+                    Problem(True, "lists", list_file(split), f"{name}, {times} times", "once", "take the others out")
+                )
+    train, val = (dict.fromkeys(report.lists.get(split, ())) for split in SPLITS)
+    for name in val:
+        if name in train:
+            remedy = "take it out of one: a net must not be tested on what it was trained on"
+            problems.append(
+                Problem(True, "in both lists", list_file("val"), f"{name} is in train.txt too", "in one", remedy)
+            )
+    for split in list(report.lists)[len(SPLITS) :]:
+        if shared := [name for name in report.lists[split] if name in train]:
+            found = f"{len(shared)} names are in train.txt too, such as {shared[0]}"
+            remedy = "don't score a net on this list that was trained on the other"
+            problems.append(Problem(False, "in both lists", list_file(split), found, "", remedy))
+    return problems
+
+
+def _doubles(report):
+    """The same pixels under two names: an error where one trains and the other tests."""
+    groups, problems = collections.defaultdict(list), []
+    looked_at = set().union(*list(report.lists.values())[: len(SPLITS)])
+    for pair in report.pairs.values():
+        if pair.digest and pair.name in looked_at:
+            groups[pair.digest].append(pair.name)
+    train, val = (set(report.lists.get(split, ())) for split in SPLITS)
+    for names in groups.values():
+        first = next((name for name in names if name in train), names[0])
+        for other in names:
+            if other == first:
+                continue
+            across = first in train and other in val
+            kind = "the same picture in train and val" if across else "the same picture twice"
+            found = f"the same pixels as {report.pairs[first].file}" + " of train.txt" * across
+            file, remedy = report.pairs[other].file, "take one out of the lists"
+            problems.append(Problem(across, kind, file, found, "", remedy))
+    return problems
+
+
+def _unlisted(report):
+    """Files that the course will never read, as no list names them."""
+    root, kind = report.root, "in no list"
+    files = (root / "ImageSets" / "Segmentation").glob("*.txt")
+    listed = {name for path in files for name in _read(root, path)[0]}.union(*report.lists.values())
+    files, labels = _names(root, "JPEGImages", SUFFIXES), _names(root, "SegmentationClass", (".png",))
+    files, labels = ({name: path for name, path in found.items() if name not in listed} for found in (files, labels))
+    pictures, problems = {name for name in files if picture_path(root, name).is_file()}, []
+    for name in labels:
+        file, remedy = f"SegmentationClass/{name}.png", "write its name into train.txt or val.txt"
+        if name in pictures:
+            problems.append(Problem(False, kind, file, "with its picture, but in no list", "", remedy))
+        else:
+            problems.append(Problem(False, kind, file, "no picture, and in no list"))
+    if alone := pictures - set(labels):  # most of VOC2012's: one line
+        found = f"{len(alone)} without a label and in no list, such as {min(alone)}"
+        problems.append(Problem(False, kind, "JPEGImages", found, "", "they are left out"))
+    for name in set(files) - pictures:
+        found, file = f"ends in {files[name].suffix}, and is in no list", files[name].relative_to(root).as_posix()
+        problems.append(Problem(False, kind, file, found, ".jpg", "save it as JPEG"))
+    return problems
+
+
+def _several(root):
+    """Pictures of one name that differ in their ending: one is read."""
+    problems = []
+    for name, paths in _files(root, "JPEGImages", (".jpg", ".jpeg", ".png")).items():
+        if len(paths) > 1:
+            read = picture_path(root, name)
+            found = f"beside {', '.join(path.name for path in paths if path != read)}"
+            file, remedy = read.relative_to(root).as_posix(), "this one is read: take the other away"
+            problems.append(Problem(False, "several pictures of one name", file, found, "", remedy))
+    return problems

@@ -1,0 +1,105 @@
+"""Looks at a data set in VOC layout and finds every problem at once: `python -m utils data FOLDER`.
+
+`check` returns data; data.py prints it. Problems of one pair are found in pairs.py, those that only all pairs
+together show in of_lists.py (lists, doubles) and classes.py.
+"""
+
+import concurrent.futures
+import os
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from ..core.device import physical_cores
+from ..core.files import names_in, read_lines
+from ..data import sources
+from ..data.labelmap import VOID_COLOR, LabelMap
+from ..data.voc import classes_in, data_root
+from . import items, labels
+from . import lists as of_lists
+from .items import Problem, without
+
+CROP_SIZE = (160, 224)  # what the chapters train with
+
+
+class Report(NamedTuple):
+    """All that was found. lists: {"train": names, "val": names, …}, or one list that is still to be split."""
+
+    root: pathlib.Path
+    classes: LabelMap | None
+    lists: dict
+    pairs: dict
+    problems: list
+
+    @property
+    def errors(self):
+        """The problems that would stop the course or make a score wrong."""
+        return [problem for problem in self.problems if problem.error]
+
+    def frequencies(self, split):
+        """Of each class of a list, void last: number of pixels, and number of pictures it occurs in, int64."""
+        pixels = [self.pairs[name].pixels for name in self.lists[split] if self.pairs[name].pixels is not None]
+        pixels = np.array(pixels, np.int64).reshape(len(pixels), len(self.classes) + 1)
+        return pixels.sum(0), (pixels > 0).sum(0)
+
+
+def find(name):
+    """The folder of a data set; unlike `data_root` also one whose split is still to be made, and nothing is fetched."""
+    if name in sources.SOURCES:
+        if root := sources.find(name):
+            return root
+        raise FileNotFoundError(f"{name} is not on this machine: `make data DATASET={name}` fetches it")
+    path, parts = pathlib.Path(name).expanduser(), ("JPEGImages", "SegmentationClass")
+    for part in parts:
+        names_in(path / part)  # or its error, before each file in it seems to be missing
+    return path if any(os.path.isdir(path / part) for part in parts) else data_root(name)
+
+
+def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
+    """`Report` of a data set: a name or a folder, as `data_root` takes it.
+
+    crop_size, scale: what training will use. progress: called with (pairs looked at, pairs in all). pairs: the ones of
+    an earlier report, not read again. A folder that isn't there or has nothing of VOC layout is a FileNotFoundError.
+    """
+    root = find(name)
+    classes, problems = _classes(root)
+    lists, found = of_lists.read_lists(root)
+    problems += found
+    pairs = dict(pairs)
+    names = [name for name in dict.fromkeys(sum(lists.values(), [])) if name not in pairs]
+    if classes:
+        classes.indices([(0, 0, 0)])  # its table is made at first use: not by two threads at once
+    with concurrent.futures.ThreadPoolExecutor(physical_cores()) as pool:
+        for i, pair in enumerate(pool.map(lambda name: items.look(root, name, classes), names), 1):
+            pairs[pair.name] = pair
+            if progress:
+                progress(i, len(names))
+    report = Report(root, classes, lists, pairs, problems)
+    for name in dict.fromkeys(sum(lists.values(), [])):
+        problems += pairs[name].problems
+    problems += of_lists.problems(report) + labels.problems(report)
+    for name in lists.get("train", []):
+        problems += items.small(pairs[name], crop_size, scale)
+    return report
+
+
+def _classes(root):
+    """Classes and problems."""
+    path = root / "labelmap.txt"
+    try:
+        classes = classes_in(root)
+        lines = [line.split(":") for _, line in read_lines(path, "")] if path.is_file() else []
+    except (OSError, ValueError) as error:
+        remedy = "mend it first: until then no label's colours are looked at"
+        return None, [Problem(True, "classes", path.name, without(path, error), "", remedy)]
+    problems = []
+    if len(classes) < 2:
+        remedy = "give what is not it a class of its own, such as background:0,0,0::"
+        problems = [Problem(True, "classes", path.name, "one class", "two or more", remedy)]
+    void = ",".join(map(str, VOID_COLOR))
+    for name, color, *_ in (line for line in lines if len(line) > 1 and not line[0].startswith("#")):
+        if color.replace(" ", "") == void and name.strip().lower() not in ("void", "ignore", "ignored"):
+            found, remedy = f"{name} has void's colour {void}", "its pixels are void: if it is a class, recolour it"
+            problems.append(Problem(False, "classes", path.name, found, "", remedy))
+    return classes, problems

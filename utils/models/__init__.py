@@ -1,0 +1,1 @@
+"""Nets, their backbones and layers, and their files."""

@@ -1,0 +1,115 @@
+"""A trained net in files that know what net it is: NAME.params, and NAME.json beside it."""
+
+import hashlib
+import json
+import os
+import pathlib
+
+import mxnet as mx
+
+from ..core.files import atomic_write, check_writable, opened, write_parameters
+from ..data.labelmap import LabelMap
+from ..data.transforms import RGB_MEAN, RGB_STD
+from .zoo import get_model
+
+FORMAT = "segmentation-course net, 2"
+FCN_FORMAT = "segmentation-course net, 1"  # of version 0.1: nets of `fcn` alone
+
+
+def check_output(path, force=False):
+    """The paths of the parameters and of the JSON: a FileExistsError if one is there, a ValueError for another name."""
+    path = pathlib.Path(path)
+    if path.suffix != ".params":
+        raise ValueError(f"{path}: expected a name that ends in .params, such as street.params")
+    for target in path, path.with_suffix(".json"):
+        if target.is_dir():
+            raise ValueError(f"{target}: a folder; expected the name of a file")
+        if os.path.lexists(target) and not force:
+            raise FileExistsError(f"{target}: is there already; take another name, or --force to replace it")
+    check_writable(path)
+    return path, path.with_suffix(".json")
+
+
+def save_model(path, net, classes, scale=1.0, *, force=False, **about):
+    """Write NAME.params, a net's weights, and NAME.json, what it takes to make it again and use it.
+
+    net: made by `get_model` or `fcn`, however trained since. classes: its `LabelMap`. scale: by which pictures are
+    reduced before it sees them. force: replace what is there. about: what else is worth knowing, such as its scores;
+    what JSON can hold. ValueError for another net, FileExistsError, OSError where it can't be written.
+    """
+    recipe = getattr(net, "recipe", None)
+    if recipe is None:
+        raise ValueError(
+            f"{type(net).__name__} doesn't know how it was made: make it by utils.get_model or utils.fcn; a class of "
+            "your own by utils.get_model, after utils.register_model"
+        )
+    if len(classes) != recipe["classes"]:
+        raise ValueError(f"{len(classes)} classes, but the net was made for {recipe['classes']}")
+    path, record = check_output(path, force)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(record) as text, atomic_write(path) as beside:
+        write_parameters(net, beside, path)
+        known = {
+            "format": FORMAT,
+            **recipe,
+            "scale": scale,
+            "classes": classes.names,
+            "colors": classes.colors,
+            "void_colors": classes.void_colors,
+            "mean": [round(float(v), 6) for v in RGB_MEAN],
+            "deviation": [round(float(v), 6) for v in RGB_STD],
+            "sha256": hashlib.sha256(beside.read_bytes()).hexdigest(),
+            **about,
+        }
+        lines = ",\n".join(f"  {json.dumps(key)}: {_json(key, value)}" for key, value in known.items())
+        text.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+def _json(key, value):
+    try:
+        return json.dumps(value)
+    except TypeError as error:
+        raise ValueError(f"{key}: {error}; expected numbers, texts, lists and dicts") from None
+
+
+def load_model(path, ctx=None):
+    """(net, classes, scale, what the JSON says) of a net that `save_model` or `python -m utils train` wrote.
+
+    path: NAME.params, with NAME.json beside it. ctx: where the net goes. A net of your own must be registered before
+    (`register_model`). Files that are not such a pair, damaged or of another net are a ValueError.
+    """
+    path = pathlib.Path(path)
+    record = path.with_suffix(".json")
+    expected = "the two files that `python -m utils train` writes, NAME.params and NAME.json"
+    if path.suffix != ".params":
+        raise ValueError(f"{path}: expected a name that ends in .params; a net is {expected}")
+    with opened(record, expected) as file:
+        text = file.read()
+    with opened(path, expected) as file:
+        found = hashlib.sha256(file.read()).hexdigest()
+    try:
+        known = json.loads(text)
+        if known["format"] not in (FORMAT, FCN_FORMAT):
+            raise ValueError(f"format {known['format']!r}")
+        classes = LabelMap(known["classes"], known["colors"], known["void_colors"])
+        if known["format"] == FCN_FORMAT:
+            known |= {"model": f"fcn{known['stride']}s", "options": {"align": known["align"]}}
+        name, backbone, options = known["model"], known["backbone"], dict(known["options"])
+        scale, digest = float(known["scale"]), known["sha256"]
+    except (KeyError, TypeError, ValueError) as error:  # a JSON that cannot be decoded is a ValueError
+        raise ValueError(f"{record}: not the description of a net ({error}); expected {expected}") from None
+    if found != digest:
+        raise ValueError(
+            f"{path}: not the parameters that {record.name} describes, or a damaged copy: copy both files anew"
+        )
+    try:
+        net = get_model(name, classes, backbone, ctx=ctx, **options)
+    except (TypeError, ValueError) as error:  # an option that the net does not take, or not so
+        raise ValueError(f"{record}: {error}") from None
+    try:
+        net.load_parameters(str(path), ctx=ctx or mx.cpu())
+    except (AssertionError, ValueError, mx.MXNetError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: the parameters of another net than {record.name} says ({reason})") from None
+    net.hybridize()
+    return net, classes, scale, known
