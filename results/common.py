@@ -191,6 +191,6 @@ def write(path, rows):
 
 
 def provenance(script, data, root):
-    """Digests of the pictures trained and tested on, and of the code that a script's runs go through, for a job."""
+    """Digests of the pictures trained and tested on, and of the code that `one_run` of a script goes through."""
     pictures = " ".join(map(data_digest, datasets(data, root, 0)))
-    return {"pictures": pictures, "code": code_digest(pathlib.Path(script))}
+    return {"pictures": pictures, "code": code_digest((script, "one_run"))}

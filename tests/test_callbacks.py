@@ -73,6 +73,20 @@ def test_a_callback_changes_the_rate_and_stops(voc_folder, capsys):
     assert "stopped by a callback after 3 of 5 epochs" in capsys.readouterr().out
 
 
+def test_early_stopping_as_the_page_on_changing_the_course_has_it(voc_folder):
+    page = (ROOT / "docs/changing.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "EarlyStopping" in block]
+    names = {"np": np, "utils": utils}
+    exec(code, names)
+
+    class Rows(utils.Callback):  # scores that rise, and then don't
+        def epoch_end(self, training):
+            training.history[-1]["mean_iou"] = [0.1, 0.3, 0.2, 0.3, 0.2, 0.4][training.epoch - 1]
+
+    given = tiny.setup(voc_folder)
+    assert len(tiny.train(given, 6, callbacks=[Rows(), names["EarlyStopping"](patience=2)])) == 4
+
+
 def test_callbacks_change_no_bit_and_know_where_a_resumed_training_is(voc_folder, tmp_path):
     plain = tiny.setup(voc_folder)
     tiny.train(plain, 3, checkpoint=tmp_path / "plain")

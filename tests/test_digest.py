@@ -18,8 +18,13 @@ def fit(net, train_set, loss, trainer):
     return utils.train(batches, None, net, loss, trainer, utils.try_gpu(), 1)
 
 
-def net():
-    return utils.fcn(3, stride=8), utils.SoftmaxCrossEntropyLoss(), utils.VOCSegDataset(True, (32, 32))
+def one_run():
+    train_set = utils.VOCSegDataset(True, (32, 32))
+    return fit(utils.fcn(3, stride=8), train_set, utils.SoftmaxCrossEntropyLoss(), None)
+
+
+def other():
+    return 1
 """
 
 
@@ -39,7 +44,7 @@ def _change(path, old, new):
 
 
 def _digest(course):
-    return code_digest(course / "script.py", root=course)
+    return code_digest((course / "script.py", "one_run"), root=course)
 
 
 RAN_THROUGH = {
@@ -67,6 +72,7 @@ def test_changed_code_that_a_training_runs_through_makes_it_stale(course, what):
 
 
 ELSEWHERE = {
+    "another function of the script": ("../script.py", "return 1", "return 2"),
     "a new backbone": ("models/backbones.py", r'"vgg16": vgg16_features,', '"vgg16": vgg16_features, "mine": zoo_net,'),
     "a docstring": ("losses.py", r'"""Cross-entropy over pixels', '"""Said otherwise'),
     "a docstring of what runs": ("engine/train.py", r'"""One pass over the batches', '"""Said otherwise'),
@@ -115,6 +121,17 @@ def test_a_function_counts_with_those_that_it_calls(monkeypatch):
 
     monkeypatch.setitem(globals(), "beside", other)
     assert code_digest(fit) != before
+
+
+def test_a_net_made_by_its_name_counts(course):
+    def by_name():
+        return utils.get_model("fcn8s", 3)
+
+    before = code_digest(by_name, root=course)
+    _change(course / "utils/models/fcn.py", r"self\.upscore(\w*)\(scores, x\)", r"self.upscore\1(scores * 3, x)")  # 32s
+    assert code_digest(by_name, root=course) == before
+    _change(course / "utils/models/fcn.py", r"self\.upscore8\(scores, x\)", "self.upscore8(scores * 2, x)")
+    assert code_digest(by_name, root=course) != before
 
 
 def test_a_net_counts_by_its_classes(course):

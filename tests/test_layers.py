@@ -9,6 +9,7 @@ import inspect
 import json
 import pathlib
 import pkgutil
+import re
 import subprocess
 import sys
 import types
@@ -54,6 +55,18 @@ def test_utils_never_imports_what_drives_notebooks():
     for path in FILES:
         outer = {module.split(".")[0] for module in _imports(path)}
         assert not outer & NOTEBOOK_TOOLS, path.name
+
+
+def test_files_that_texts_name_are_there():
+    """In comments, docstrings and messages: items.py, cli/validate.py. (my_net.py is a reader's own.)"""
+    here = ["my_net.py"] + [
+        str(path.relative_to(ROOT))
+        for folder in ("utils", "install", "tools", "results", "tests", "data")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    for path in FILES:
+        for name in re.findall(r"(?<![\w*])[\w/]+\.py\b", path.read_text(encoding="utf-8")):
+            assert any(f"/{known}".endswith(f"/{name}") for known in here), f"{path.name} names {name}"
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -5,10 +5,11 @@ from utils.data.transforms import resize
 from utils.data.voc import image_path, label_path, read_pair
 
 import pickle
+import re
 
 import numpy as np
 import pytest
-from conftest import write_palette_png
+from conftest import ROOT, write_palette_png
 from PIL import Image
 from scipy.stats import chisquare
 
@@ -78,6 +79,19 @@ def test_every_pixel_keeps_its_label(chain):
         assert (np.diff(inner[..., 0], axis=0) == 1).all() and (np.diff(inner[..., 1], axis=1) == step).all()
         turned.add(int(step))
     assert turned == ({1} if chain in ("crop", "crop, padded") else {1, -1})
+
+
+def test_the_quarter_turn_of_the_page_on_changing_the_course(coordinates_folder):
+    page = (ROOT / "docs/changing.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "quarter_turn" in block]
+    names = {"np": np, "utils": utils}
+    exec(code, names)
+    shapes = set()
+    for seed in range(8):
+        found = names["quarter_turn"](_coordinates(50, 60), np.random.RandomState(seed))
+        np.testing.assert_array_equal(found["label"], _label(found["image"]))
+        shapes.add(found["label"].shape)
+    assert shapes == {(50, 60), (60, 50)} and names["steps"].size == (160, 224)
 
 
 def test_the_centre_is_the_centre():

@@ -1,4 +1,4 @@
-"""`python -m utils data`: prints what folder.py finds in a data set, and has a split made."""
+"""`python -m utils data`: validates a folder; prints what datacheck/ finds in it, and has a split made."""
 
 import argparse
 import shlex

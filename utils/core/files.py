@@ -1,4 +1,4 @@
-"""Opening the files that people put into a data set: what is wrong with one becomes one error that names it."""
+"""Files: reading people's, with one error that names what is wrong; atomic writes; locks; room on a disk."""
 
 import contextlib
 import errno

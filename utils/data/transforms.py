@@ -1,4 +1,4 @@
-"""From a picture and its targets to what a net trains on: resize, crop, flip, jitter, normalise (chapter 02).
+"""Transforms and data augmentation, of a picture and its targets: resize, crop, flip, jitter, normalise (chapter 02).
 
 A **transform** is called as `transform(sample, rng)` and gives a new sample. A sample is a dict of NumPy arrays of one
 height and width: "image" (H, W, 3) uint8, "label" (H, W) uint8, and what else belongs to the picture, each (H, W) and
@@ -72,7 +72,8 @@ def check_crop(crop_size):
 def rand_crop(image, label, height, width, rng=np.random):
     """The same random rectangle of an image (H, W, …) and of its label (H, W, …) (chapter 02).
 
-    Both `NDArray` or both NumPy. A picture smaller than the rectangle is a ValueError.
+    Both `NDArray` or both NumPy. A picture smaller than the rectangle is a ValueError. This is the form that chapters
+    call; data sets crop by `RandomCrop`, which draws the same places.
     """
     check_crop((height, width))
     h, w = label.shape[:2]

@@ -152,7 +152,7 @@ def _why(path, file, classes, error):
         return size, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     unknown = {tuple(color): int(count) for color, count in zip(colors.tolist(), counts, strict=True)}
     if not _is_smeared(len(unknown), counts.sum(), index.size):
-        return size, None, unknown, []  # classes.py tells of colours, not of files
+        return size, None, unknown, []  # labels.py tells of colours, not of files
     found = f"{len(unknown)} unknown colours on {counts.sum() / index.size:.1%} of the pixels"
     remedy = "blended at edges: resized with interpolation, drawn with smoothing, or once a JPEG; export it anew"
     return size, None, {}, [Problem(True, "labels smeared", file, found, "the classes' colours alone", remedy)]

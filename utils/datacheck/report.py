@@ -1,7 +1,7 @@
 """Looks at a data set in VOC layout and finds every problem at once: `python -m utils data FOLDER`.
 
-`check` returns data; data.py prints it. Problems of one pair are found in pairs.py, those that only all pairs
-together show in of_lists.py (lists, doubles) and classes.py.
+`check` returns data; cli/validate.py prints it. Problems of one pair are found in items.py, those that only all pairs
+together show in lists.py (lists, doubles) and labels.py.
 """
 
 import concurrent.futures

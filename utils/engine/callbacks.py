@@ -6,7 +6,7 @@ class Callback:
 
     Each is given the `Training`. A plain function is a callback too: it is called with the history after each epoch, as
     `LiveCurve` is. Callbacks run in the order of the list. What they change counts: the trainer's learning rate, which
-    parameters learn, `training.stop`.
+    parameters learn, `training.stop` (early stopping: see docs/changing.md).
     """
 
     def train_begin(self, training):

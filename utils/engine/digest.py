@@ -3,8 +3,8 @@
 `train_or_load` and the tables of `results/` keep what was trained under them (chapters 08 to 10). A code digest covers
 the definitions that a training can reach, no more and no less: from where it begins, each name that a definition uses
 is followed to the definition that it means, through the imports at the top of modules. What is imported inside a
-function is not followed: such an import says that most runs don't come there (a download, a notebook's widgets). Of a
-table of functions by name (`backbones`) an entry counts where its name is written in code that is reached. Comments,
+function is not followed: such an import says that most runs don't come there (a download, a notebook's widgets). An
+entry of `backbones`, or a net of `register_model`, counts where its name is written in code that is reached. Comments,
 docstrings, the names and places of files don't count.
 """
 
@@ -26,18 +26,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def code_digest(*begins, root=ROOT):
     """12 hexadecimal digits that stand for what code does: for all definitions that a training can reach.
 
-    begins: where it begins. The path of a script, all of which counts; a function, such as the `fit` of
-    `train_or_load`, with the functions beside it that it calls; a net, a loss or a data set, whose classes count.
+    begins: where it begins. A pair of a script's path and the name of a function in it; a function, such as the `fit`
+    of `train_or_load`, with the functions beside it that it calls; a net, a loss or a data set, whose classes count.
     root: the folder that has `utils` in it.
     """
-    reached, scripts = _Reached(root), [begin for begin in begins if isinstance(begin, pathlib.Path)]
-    for path in scripts:
-        reached.add_all(path.resolve())
+    reached = _Reached(root)
     for begin in begins:
-        if inspect.isfunction(begin):
+        if isinstance(begin, tuple):
+            path, name = begin
+            reached.follow((pathlib.Path(path).resolve(), name))
+        elif inspect.isfunction(begin):
             _add_function(reached, begin)
-        elif begin not in scripts:
+        else:
             _add_classes(reached, begin)
+    reached.add_known_by_name()
     return hashlib.sha256("\n".join(sorted(reached.texts)).encode()).hexdigest()[:12]
 
 
@@ -46,7 +48,10 @@ class _Reached:
 
     def __init__(self, root):
         self.root, self.texts, self.seen = root, set(), set()
-        self._written, self._entries = set(), []  # texts in code, and entries of tables that wait for theirs
+        self._written, self._entries = set(), []  # texts in code; (file, name, code) of what waits for its name
+        for path in sorted(root.joinpath("utils", "models").glob("*.py")):
+            for nodes in _module(path, root).definitions.values():
+                self._entries += [(path, name, node) for node in nodes for name in _registered(node)]
 
     def follow(self, place, rest=()):
         """Add what a dotted name means.
@@ -57,8 +62,9 @@ class _Reached:
         while place is not None:
             path, name = place
             module = _module(path, self.root)
-            if name is None and not rest:
-                self.add_all(path)
+            if name is None and not rest:  # the module as a whole
+                every = [node for nodes in module.definitions.values() for node in nodes]
+                self._add(path, None, [*module.loose, *every])
                 return
             if name is None:
                 place = path, rest.pop(0)
@@ -71,11 +77,6 @@ class _Reached:
                 inner = _file(path.parent / name) if path.name == "__init__.py" else None
                 place = inner and (inner, None)
 
-    def add_all(self, path):
-        """All of a file."""
-        module = _module(path, self.root)
-        self._add(path, None, [*module.loose, *(node for nodes in module.definitions.values() for node in nodes)])
-
     def _add(self, path, name, nodes):
         if (path, name) in self.seen:
             return
@@ -85,15 +86,22 @@ class _Reached:
                 self._entries += [(path, key.value, value) for key, value in table]
             else:
                 self._add_node(path, node)
+
+    def add_known_by_name(self):
+        """At the end: what waits for its name, where that name is written; and what is written there in turn."""
         while found := [entry for entry in self._entries if entry[1] in self._written]:
             self._entries = [entry for entry in self._entries if entry not in found]
-            for path, _, value in found:
-                self._add_node(path, value)
+            for path, _, node in found:
+                self._add_node(path, node)
+
+    def add_text(self, node):
+        """A piece of code, without what its names mean."""
+        self.texts.add(_text(node))
+        self._written |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
 
     def _add_node(self, path, node):
         module = _module(path, self.root)
-        self.texts.add(_text(node))
-        self._written |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+        self.add_text(node)
         for first, *rest in _names(node):
             if first in module.imports or first in module.definitions:
                 self.follow((path, first), rest)
@@ -107,6 +115,14 @@ class _Reached:
         known = module.imports.keys() | module.definitions.keys()
         mean = [any(first in known for first, *_ in _names(part)) for part in value.values]
         return list(zip(value.keys, value.values, strict=True)) if all(mean) else []
+
+
+def _registered(node):
+    """The names under which a definition's decorators register it: register_model("fcn8s")."""
+    for call in getattr(node, "decorator_list", []):
+        registers = isinstance(call, ast.Call) and getattr(call.func, "id", "").startswith("register_")
+        if registers and call.args and isinstance(call.args[0], ast.Constant):
+            yield call.args[0].value
 
 
 class _Module:
@@ -210,7 +226,7 @@ def _add_function(reached, function):
         return
     reached.seen.add(("function", function))
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    reached.texts.add(_text(tree))
+    reached.add_text(tree)
     known = function.__globals__ | inspect.getclosurevars(function).nonlocals
     for first, *rest in _names(tree):
         value = known.get(first)

@@ -1,4 +1,4 @@
-"""Enlarging maps bilinearly (chapter 05)."""
+"""Upsampling: maps enlarged bilinearly (chapter 05)."""
 
 import contextlib
 
