@@ -18,8 +18,9 @@ settings.load_profile("course")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def pytest_collection_finish(session):
-    """What is imported by now is never garbage: Gluon looks through all there is each time it makes a DataLoader."""
+@pytest.fixture(autouse=True, scope="module")
+def _frozen():
+    """What imports and caches keep is no garbage: Gluon looks through all there is each time it makes a DataLoader."""
     gc.collect()
     gc.freeze()
 

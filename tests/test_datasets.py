@@ -344,7 +344,7 @@ def test_a_disk_without_locks_is_told_and_keeps_none(voc, data, monkeypatch, cap
 
     monkeypatch.setattr(files.fcntl, "flock", forbidden)
     assert utils.data_root("voc2012") == data / "voc2012" and _left(data) == ["voc2012"]
-    assert "cannot lock files (No locks available): don't fetch the same twice at once" in capsys.readouterr().out
+    assert "cannot lock files (No locks available): don't run the same twice at once" in capsys.readouterr().out
 
 
 def test_make_data_of_a_name_that_is_not_fetched(monkeypatch, capsys):
