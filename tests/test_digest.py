@@ -25,6 +25,10 @@ def one_run():
 
 def other():
     return 1
+
+
+if __name__ == "__main__":
+    other()
 """
 
 

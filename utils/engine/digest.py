@@ -138,7 +138,7 @@ class _Module:
             elif names := _assigned(node):
                 for name in names:
                     self.definitions.setdefault(name, []).append(node)
-            elif not _is_docstring(node):
+            elif not _is_docstring(node) and not _is_script_part(node):
                 self.loose.append(node)
 
 
@@ -211,6 +211,11 @@ def _text(tree):
     for node, body in docstrings:
         node.body = body
     return text
+
+
+def _is_script_part(node):
+    """if __name__ == "__main__": what a file does when it is run, and not where it is imported."""
+    return isinstance(node, ast.If) and "__name__" in (name for name, *_ in _names(node.test))
 
 
 def _is_docstring(node):  # a text that stands alone
