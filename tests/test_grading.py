@@ -317,6 +317,7 @@ def test_a_folder_of_no_students_is_said(course_of_two, tmp_path, name, message)
 
 @pytest.mark.long
 def test_the_solutions_get_all_points_in_ten_minutes(tmp_path, monkeypatch, report):
+    monkeypatch.setattr(notebooks, "CHAPTERS", ROOT / "chapters")  # `course_of_two` of the tests above may still stand
     monkeypatch.setattr(grading, "GRADING", tmp_path / "grading")
     monkeypatch.setenv("COURSE_GRADING", str(tmp_path / "grading"))
     grading.release()
