@@ -4,6 +4,7 @@ import collections
 
 import numpy as np
 
+from ..data import label_hints
 from ..data.labelmap import VOC, VOID_COLOR
 from .items import Problem
 from .lists import SPLITS, list_file
@@ -33,9 +34,25 @@ def _colors(report):
         remedy = f"a class or another palette: write the line NAME:{color}:: if you know what it is, or export anew"
         near, name = min((max(abs(np.subtract(c, known))), name) for name, known in _known(report))
         if near <= 16:  # a slip of the brush, or of labelmap.txt
-            remedy = f"{near} away from the colour of {name}: repaint it, or mend the line of {name} in labelmap.txt"
+            line = label_hints.line(report.root / "SegmentationClass" / f"{names[0]}.png", "nearest colour")
+            remedy = (
+                f"{near} away from the colour of {name}: repaint it, or mend the line of {name} in labelmap.txt, "
+                f"or have the nearest class's colour taken: {line}"
+            )
+        elif c == label_hints.WHITE:
+            remedy = _of_white(report)
         problems.append(Problem(True, "unknown colours", "SegmentationClass", found, expected, remedy))
     return problems
+
+
+def _of_white(report):
+    """What to do with white, which borders have in many palettes."""
+    if report.classes is VOC:
+        return "write labelmap.txt with your classes; white is void by the line void:255,255,255::, else a class's"
+    return (
+        "if nobody should be judged by it, add the line void:255,255,255:: to labelmap.txt; "
+        "if it is a class, NAME:255,255,255::"
+    )
 
 
 def _known(report):
