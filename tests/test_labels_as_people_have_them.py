@@ -5,12 +5,14 @@ Each advised line is executed on a copy of the folder: the new folder reads as t
 
 import utils
 from utils.__main__ import main
+from utils.data.label_hints import WAYS
 from utils.data.voc import label_path
 from utils.datacheck.report import check
 
 import io
 import re
 import shlex
+import shutil
 import struct
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import zlib
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import Image, ImageFilter
 
 H, W = 200, 260
@@ -282,6 +285,27 @@ def test_mask_without_labelmap_is_told_what_to_write(tmp_path):
     assert execute(command).returncode == 0
     new = tmp_path / "my photos_relabelled"
     np.testing.assert_array_equal(utils.read_label(label_path(new, "p0"), utils.data_classes(new)), drawn(0, 2, False))
+
+
+def test_the_three_lines_of_the_page_on_own_pictures(tmp_path):
+    root = folder(tmp_path, lambda a, p: grey(a * 255, p), TWO, False)
+    (root / "labelmap.txt").unlink()
+    shutil.rmtree(root / "ImageSets")
+    shutil.move(root, tmp_path / "my_photos")
+    page = (ROOT / "docs/own_pictures.md").read_text(encoding="utf-8")
+    lines = re.findall("^    (.*)$", page.partition("## Labels of another kind")[2], re.M)[:3]
+    script = "\n".join(lines).replace(".venv/bin/python", shlex.quote(sys.executable))
+    done = subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "Ready" in done.stdout, done.stdout + done.stderr
+    new = tmp_path / "my_photos_relabelled"
+    for i, name in enumerate(NAMES):
+        label = utils.read_label(label_path(new, name), utils.data_classes(new))
+        np.testing.assert_array_equal(label, drawn(i, 2, False))
+
+
+def test_the_page_on_own_pictures_has_each_way():
+    page = (ROOT / "docs/own_pictures.md").read_text(encoding="utf-8")
+    assert all(f'`"{way}"`' in page for way in WAYS)
 
 
 def test_background_and_void_alone_are_no_mask_beside_other_indices(tmp_path):
