@@ -5,7 +5,7 @@ Each advised line is executed on a copy of the folder: the new folder reads as t
 
 import utils
 from utils.__main__ import main
-from utils.data.label_hints import WAYS
+from utils.data.label_hints import WAYS, hint
 from utils.data.voc import label_path
 from utils.datacheck.report import check
 
@@ -369,3 +369,21 @@ def test_from_the_check_through_the_line_to_a_training(tmp_path, capsys, monkeyp
     assert main([*words, "--output", "net.params"]) == 0
     label = utils.VOCSegDataset(False, None, following[-1])[0][1].asnumpy()
     assert set(np.unique(label)) == {0, 1}
+
+
+@pytest.mark.parametrize("fault", ["cut short", "turned", "moving"])
+def test_broken_labels_get_no_line(tmp_path, fault):
+    """A line would make a good file of half a label, or of one that lies on its side."""
+    root = folder(tmp_path, lambda a, p: Image.fromarray(as_rgb(a)).save(p))
+    path, good = label_path(root, "p1"), Image.fromarray(as_rgb(drawn(1)))
+    if fault == "cut short":
+        path.write_bytes(path.read_bytes()[:-40])
+    elif fault == "turned":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        good.save(path, exif=exif)
+    else:
+        good.save(path, save_all=True, append_images=[Image.fromarray(as_rgb(drawn(2)))])
+    (problem,) = check(root).errors
+    assert "p1.png" in str(problem) and not advised(str(problem)), problem
+    assert hint(path, utils.data_classes(root)) is None

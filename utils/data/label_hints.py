@@ -12,7 +12,7 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from .labelmap import VOID, VOID_COLOR
 
@@ -40,12 +40,17 @@ class Raw(NamedTuple):
 
 
 def raw(path):
-    """`Raw` of a label file, of any kind that Pillow knows and that loses nothing; ValueError for a JPEG."""
+    """`Raw` of a label file of a kind that loses nothing; an error where it is broken, turned by EXIF data, or moves."""
     path = pathlib.Path(path)
     start = path.read_bytes()[:32]
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # gluoncv sets it
+    with Image.open(path) as picture:
+        picture.verify()
     with Image.open(path) as picture:
         if picture.format not in ("PNG", "BMP", "TIFF", "GIF"):
             raise ValueError(f"{path}: a {picture.format}, which changes colours")
+        if picture.getexif().get(0x0112, 1) != 1 or getattr(picture, "n_frames", 1) > 1:
+            raise ValueError(f"{path}: turned by EXIF data, or of several frames")
         picture.load()
         mode, pixels = picture.mode, np.asarray(picture)
         if mode == "I;16B":
@@ -168,14 +173,13 @@ def line(path, way):
     """The command that makes a new folder; for a file that is in no data set, the Python line for that file."""
     path = pathlib.Path(path)
     root = next((parent.parent for parent in path.parents if parent.name == "SegmentationClass"), None)
-    names = {str(old): new for old, new in way.items()} if isinstance(way, dict) else way
-    words = json.dumps(names, ensure_ascii=False)
-    if isinstance(way, dict):
-        words = repr(way).replace("'", '"') if "'" not in "".join(way.values()) else repr(way)
+    words = f'"{way}"'
+    if isinstance(way, dict):  # as Python has it: JSON's keys would be texts
+        words = "{" + ", ".join(f"{grey}: {json.dumps(name, ensure_ascii=False)}" for grey, name in way.items()) + "}"
     use = "from utils.data.relabel import relabel; relabel"
     if root is None:
-        old, new = (json.dumps(str(p), ensure_ascii=False) for p in (path, path.with_name(f"{path.stem}_new.png")))
-        return f"{use}({old}, {new}, {words}, classes)"
+        new = json.dumps(str(path.with_name(f"{path.stem}_new.png")), ensure_ascii=False)
+        return f"{use}(path, {new}, {words}, classes)"
     root = pathlib.Path(os.path.relpath(root)) if root.is_relative_to(pathlib.Path.cwd()) else root
     old, new = (json.dumps(str(p), ensure_ascii=False) for p in (root, _free(root.absolute(), root)))
     return f"{python()} -c {shlex.quote(f'{use}({old}, {new}, {words})')}"
