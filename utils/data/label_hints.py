@@ -40,7 +40,7 @@ class Raw(NamedTuple):
 
 
 def raw(path):
-    """`Raw` of a label file of a kind that loses nothing; an error where it is broken, turned by EXIF data, or moves."""
+    """`Raw` of a label file that lost nothing; an error where it is broken, turned by EXIF data, or moving."""
     path = pathlib.Path(path)
     start = path.read_bytes()[:32]
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # gluoncv sets it
