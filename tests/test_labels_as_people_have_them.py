@@ -387,3 +387,39 @@ def test_broken_labels_get_no_line(tmp_path, fault):
     (problem,) = check(root).errors
     assert "p1.png" in str(problem) and not advised(str(problem)), problem
     assert hint(path, utils.data_classes(root)) is None
+
+
+@pytest.mark.parametrize("gap", [False, True])
+def test_numbered_objects_in_the_place_of_classes(tmp_path, gap):
+    """VOC's SegmentationObject has its palette too: the second object of a picture would be a bicycle."""
+
+    def encode(label, path):
+        objects = np.zeros((H, W), np.uint8)
+        for k in range(int(path.stem[1:]) % 5 + 1):
+            objects[:, 30 * k : 30 * k + 20] = k + 1 + gap
+        palette(objects, path, dict(enumerate(utils.VOC_COLORMAP)))
+
+    root = folder(tmp_path, encode)
+    (root / "labelmap.txt").unlink()
+    texts = [str(problem) for problem in check(root).problems]
+    assert any("may be numbered objects" in text for text in texts) != gap
+
+
+def test_a_label_saved_without_loss_under_another_ending_is_converted(tmp_path):
+    root = folder(tmp_path, lambda a, p: Image.fromarray(as_rgb(a)).save(p))
+    Image.open(label_path(root, "p0")).save(label_path(root, "p0").with_suffix(".bmp"))
+    label_path(root, "p0").unlink()
+    (problem,) = check(root).errors
+    assert "but p0.bmp" in str(problem) and "does not bring" not in str(problem)
+    Image.open(label_path(root, "p0").with_suffix(".bmp")).save(label_path(root, "p0"))  # to the word
+    np.testing.assert_array_equal(utils.read_label(label_path(root, "p0"), utils.data_classes(root)), drawn(0))
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TIFF", "GIF"])
+def test_another_kind_of_file_called_png(tmp_path, kind):
+    """Editors save what they like under the name that was typed."""
+    root = folder(tmp_path, lambda a, p: p.write_bytes(like(as_rgb(a), kind)))
+    (command,) = {command for problem in check(root).errors for command in advised(str(problem))}
+    assert execute(command).returncode == 0
+    new = tmp_path / "my photos_relabelled"
+    np.testing.assert_array_equal(utils.read_label(label_path(new, "p4"), utils.data_classes(new)), drawn(4))

@@ -188,7 +188,10 @@ def _missing(root, path, kind, remedy):
     if other:
         same = other.suffix.lower() in ((".png",) if path.suffix == ".png" else (".jpg", ".jpeg"))
         remedy = f"rename it to {path.name}" if same else f"save or export it anew as {path.name}"
-        if path.suffix == ".png" and not same:
+        lossless = other.suffix.lower() in (".bmp", ".tif", ".tiff", ".gif")
+        if path.suffix == ".png" and lossless:
+            remedy += ", in any editor that keeps each colour"
+        elif path.suffix == ".png" and not same:
             remedy += " by the tool that drew it: converting this file does not bring the classes' colours back"
     if path.stem.lower().endswith(SUFFIXES):
         remedy = f"leave {pathlib.Path(path.stem).suffix} out of the name, in the list or the label's file"

@@ -13,7 +13,7 @@ from .lists import SPLITS, list_file
 def problems(report):
     """For a `Report` whose lists and pairs are filled in."""
     if any(pair.unknown or pair.pixels is not None for pair in report.pairs.values()):  # a label could be read
-        return _colors(report) + _rare(report) + _background(report)
+        return _colors(report) + _rare(report) + _background(report) + _instances(report)
     return []
 
 
@@ -114,3 +114,15 @@ def _background(report):
         f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew"
     )
     return [Problem(True, "classes", "labelmap.txt", found, "", remedy)]
+
+
+def _instances(report):
+    """Each label has the classes 1 to k without a gap: so VOC's SegmentationObject looks, read as classes."""
+    found = [np.flatnonzero(pair.pixels[1:-1]) for pair in report.pairs.values() if pair.pixels is not None]
+    counts = {len(classes) for classes in found}
+    if len(counts) < 3 or max(counts) < 4 or any(len(c) and c[-1] != len(c) - 1 for c in found):
+        return []
+    names = report.classes.names
+    what = f"each label has the first classes without a gap: {names[1]} alone, or with {names[2]}, and so on"
+    remedy = "these may be numbered objects, such as VOC's SegmentationObject: take the labels of classes"
+    return [Problem(False, "classes", "SegmentationClass", what, "", remedy)]
