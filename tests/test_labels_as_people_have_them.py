@@ -371,13 +371,17 @@ def test_from_the_check_through_the_line_to_a_training(tmp_path, capsys, monkeyp
     assert set(np.unique(label)) == {0, 1}
 
 
-@pytest.mark.parametrize("fault", ["cut short", "turned", "moving"])
+@pytest.mark.parametrize("fault", ["cut short", "checksum", "turned", "moving"])
 def test_broken_labels_get_no_line(tmp_path, fault):
     """A line would make a good file of half a label, or of one that lies on its side."""
     root = folder(tmp_path, lambda a, p: Image.fromarray(as_rgb(a)).save(p))
     path, good = label_path(root, "p1"), Image.fromarray(as_rgb(drawn(1)))
     if fault == "cut short":
         path.write_bytes(path.read_bytes()[:-40])
+    elif fault == "checksum":
+        data = bytearray(path.read_bytes())
+        data[-13] ^= 1  # the last byte before the end's own twelve
+        path.write_bytes(data)
     elif fault == "turned":
         exif = Image.Exif()
         exif[0x0112] = 6
