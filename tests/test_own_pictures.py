@@ -240,7 +240,7 @@ ERRORS = {
     "sizes": (lambda r: blank(image_path(r, "d"), (50, 40)), "d.png: 40 × 60 (height × width); expected 40 × 50"),
     "turned, label not": (lambda r: turn(image_path(r, "e")), "e.png: 40 × 60", "EXIF", "expected 60 × 40"),
     "grey label": (lambda r: convert(label_path(r, "f"), "L"), "Class/f.png: greyscale of 0 to", "export with colours"),
-    "transparent label": (lambda r: convert(label_path(r, "f"), "RGBA"), "Class/f.png: a picture of mode RGBA"),
+    "transparent label": (lambda r: convert(label_path(r, "f"), "RGBA"), "Class/f.png: a PNG picture of mode RGBA"),
     "label as JPEG": (
         lambda r: Image.open(label_path(r, "f")).convert("RGB").save(label_path(r, "f"), "JPEG"),
         "f.png: saved as JPEG",

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.image_io import orientation
+from ..data.label_hints import hint, misread
 from ..data.labelmap import VOID
 from ..data.transforms import scaled_size
 from ..data.voc import image_path, label_path, read_image, read_label
@@ -127,6 +128,8 @@ def _look_at_label(root, path, classes):
         problems = [
             Problem(False, "labels all void", file, "void only", "", "it teaches and tests nothing: leave it out")
         ]
+    if wrong := misread(path, classes):
+        problems.append(Problem(True, "labels read otherwise than meant", file, wrong[0], "", wrong[1]))
     return label.shape, pixels, {}, problems
 
 
@@ -138,12 +141,14 @@ def _why(path, file, classes, error):
     except Exception:
         return None, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     size, expected = rgb.shape[:2], "a palette or RGB PNG in the classes' colours"
+    known = hint(path, classes, near=False)
     if mode == "L" and kind == "PNG":
-        what, repair = (
-            f"greyscale of {rgb.min()} to {rgb.max()}",
-            without(path, error).partition("export it as one.")[2],
-        )
-        return size, None, {}, [Problem(True, "labels without colours", file, what, expected, f"{EXPORT}.{repair}")]
+        what = f"greyscale of {rgb.min()} to {rgb.max()}"
+        what, repair = (f"{what}: {known[0]}", f"{known[1]}; or {EXPORT}") if known else (what, EXPORT)
+        return size, None, {}, [Problem(True, "labels without colours", file, what, expected, repair)]
+    if known:
+        what = known[0] if mode in ("P", "RGB") and kind == "PNG" else f"a {kind} picture of mode {mode}: {known[0]}"
+        return size, None, {}, [Problem(True, "labels of another kind", file, what, expected, known[1])]
     if mode not in ("P", "RGB") or kind != "PNG":
         return size, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     index = classes.indices(rgb)
@@ -155,6 +160,8 @@ def _why(path, file, classes, error):
         return size, None, unknown, []  # labels.py tells of colours, not of files
     found = f"{len(unknown)} unknown colours on {counts.sum() / index.size:.1%} of the pixels"
     remedy = "blended at edges: resized with interpolation, drawn with smoothing, or once a JPEG; export it anew"
+    if counts.sum() > 0.95 * index.size:  # edges are never all of a picture
+        remedy = "a photograph, or a label laid over one: export the mask alone"
     return size, None, {}, [Problem(True, "labels smeared", file, found, "the classes' colours alone", remedy)]
 
 
@@ -181,7 +188,10 @@ def _missing(root, path, kind, remedy):
     if other:
         same = other.suffix.lower() in ((".png",) if path.suffix == ".png" else (".jpg", ".jpeg"))
         remedy = f"rename it to {path.name}" if same else f"save or export it anew as {path.name}"
-        if path.suffix == ".png" and not same:
+        lossless = other.suffix.lower() in (".bmp", ".tif", ".tiff", ".gif")
+        if path.suffix == ".png" and lossless:
+            remedy += ", in any editor that keeps each colour"
+        elif path.suffix == ".png" and not same:
             remedy += " by the tool that drew it: converting this file does not bring the classes' colours back"
     if path.stem.lower().endswith(SUFFIXES):
         remedy = f"leave {pathlib.Path(path.stem).suffix} out of the name, in the list or the label's file"

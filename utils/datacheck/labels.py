@@ -4,6 +4,7 @@ import collections
 
 import numpy as np
 
+from ..data import label_hints
 from ..data.labelmap import VOC, VOID_COLOR
 from .items import Problem
 from .lists import SPLITS, list_file
@@ -12,7 +13,7 @@ from .lists import SPLITS, list_file
 def problems(report):
     """For a `Report` whose lists and pairs are filled in."""
     if any(pair.unknown or pair.pixels is not None for pair in report.pairs.values()):  # a label could be read
-        return _colors(report) + _rare(report) + _background(report)
+        return _colors(report) + _rare(report) + _background(report) + _instances(report)
     return []
 
 
@@ -33,9 +34,25 @@ def _colors(report):
         remedy = f"a class or another palette: write the line NAME:{color}:: if you know what it is, or export anew"
         near, name = min((max(abs(np.subtract(c, known))), name) for name, known in _known(report))
         if near <= 16:  # a slip of the brush, or of labelmap.txt
-            remedy = f"{near} away from the colour of {name}: repaint it, or mend the line of {name} in labelmap.txt"
+            line = label_hints.line(report.root / "SegmentationClass" / f"{names[0]}.png", "nearest colour")
+            remedy = (
+                f"{near} away from the colour of {name}: repaint it, or mend the line of {name} in labelmap.txt, "
+                f"or have the nearest class's colour taken: {line}"
+            )
+        elif c == label_hints.WHITE:
+            remedy = _of_white(report)
         problems.append(Problem(True, "unknown colours", "SegmentationClass", found, expected, remedy))
     return problems
+
+
+def _of_white(report):
+    """What to do with white, which borders have in many palettes."""
+    if report.classes is VOC:
+        return "write labelmap.txt with your classes; white is void by the line void:255,255,255::, else a class's"
+    return (
+        "if nobody should be judged by it, add the line void:255,255,255:: to labelmap.txt; "
+        "if it is a class, NAME:255,255,255::"
+    )
 
 
 def _known(report):
@@ -97,3 +114,15 @@ def _background(report):
         f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew"
     )
     return [Problem(True, "classes", "labelmap.txt", found, "", remedy)]
+
+
+def _instances(report):
+    """Each label has the classes 1 to k without a gap: so VOC's SegmentationObject looks, read as classes."""
+    found = [np.flatnonzero(pair.pixels[1:-1]) for pair in report.pairs.values() if pair.pixels is not None]
+    counts = {len(classes) for classes in found}
+    if len(counts) < 3 or max(counts) < 4 or any(len(c) and c[-1] != len(c) - 1 for c in found):
+        return []
+    names = report.classes.names
+    what = f"each label has the first classes without a gap: {names[1]} alone, or with {names[2]}, and so on"
+    remedy = "these may be numbered objects, such as VOC's SegmentationObject: take the labels of classes"
+    return [Problem(False, "classes", "SegmentationClass", what, "", remedy)]
