@@ -7,9 +7,9 @@ import json
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
+import tempfile
 import types
 
 import numpy as np
@@ -126,10 +126,23 @@ def _pictures(dataset):
     return [utils.image_path(dataset.root, name) for name in dataset.names]
 
 
-def test_where_there_is_no_such_folder_nothing_is_said(monkeypatch, voc_folder):
-    monkeypatch.setattr(shared_memory, "FOLDER", "/nowhere")
-    utils.data_loader(utils.VOCSegDataset(True, (32, 32), voc_folder), 2, num_workers=1)
-    assert shared_memory.check_death(signal.SIGBUS) is None
+def test_a_folder_that_may_not_be_written(inside):
+    said = inside("64m,ro", SMALL, "looked at")
+    assert said.startswith("OSError: /dev/shm: missing, or may not be written") and "num_workers=0" in said
+
+
+def test_a_long_path_for_temporary_files(inside, monkeypatch, report):
+    """The longest that is let through works, one byte more is refused."""
+    base = pathlib.Path(tempfile.mkdtemp(dir="/tmp"))
+    for length, said in (75, "all read"), (76, "OSError: "):
+        folder = base / ("x" * (length - 1 - len(str(base))))
+        folder.mkdir()
+        monkeypatch.setenv("TMPDIR", str(folder))
+        found = inside("1g", SMALL, "looked at")
+        report(f"TMPDIR of {length} bytes", found)
+        assert found.startswith(said)
+    assert "a path of 76 bytes" in found and "TMPDIR" in found
+    shutil.rmtree(base)
 
 
 @pytest.mark.parametrize("free, mark", [(64e6, "note"), (8e9, "OK")])

@@ -3,6 +3,8 @@
 import itertools
 import os
 import signal
+import sys
+import tempfile
 import time
 
 from .image_io import picture_size
@@ -39,13 +41,32 @@ def needed(dataset, batch_size, num_workers):
 
 
 def check_room(dataset, batch_size, num_workers):
-    """MemoryError where the workers' batches would not fit: they would die of signal 7, or hang."""
+    """MemoryError where the workers' batches would not fit: they would die of signal 7, or hang.
+
+    OSError where workers can't be had at all: /dev/shm can't be written, or the path for temporary files is too long.
+    """
+    _check_places()
     found, most = room(), needed(dataset, batch_size, num_workers)
     if found and most > found[1]:
         raise MemoryError(
             f"num_workers={num_workers} with batches of {batch_size} fill up to {_mb(most)} of {FOLDER}, of "
             f"which {_mb(found[1])} are free: workers would die of signal 7, or hang. Take num_workers=0 (the same "
             f"batches) or smaller ones, or start the container with --shm-size=1g ({PAGE})"
+        )
+
+
+def _check_places():
+    if sys.platform == "linux" and not os.access(FOLDER, os.W_OK):
+        raise OSError(
+            f"{FOLDER}: missing, or may not be written, and loader workers need it. Take num_workers=0 (the same "
+            f"batches), or have it mounted: a tmpfs of 1 GB that all may write ({PAGE})"
+        )
+    folder, most = tempfile.gettempdir(), 75 if sys.platform == "linux" else 71
+    if len(os.fsencode(folder)) > most:
+        raise OSError(
+            f"{folder}: the folder for temporary files, a path of {len(os.fsencode(folder))} bytes; workers open "
+            f"sockets in it, for which {most} is the most. Set TMPDIR to a shorter one before Python starts, or take "
+            f"num_workers=0 ({PAGE})"
         )
 
 
