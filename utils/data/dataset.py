@@ -222,7 +222,7 @@ def data_loader(dataset, batch_size, num_workers=0):
     of the two, `dataset.train` says, not the list that its pictures are from. Extra targets follow as further arrays
     (N, H, W) float32: batches are then (x, y, edges, ...). The same for any number of worker processes. A batch larger
     than the training data is a ValueError, and so is one of pictures whose size no crop decides. Workers hand over
-    batches through /dev/shm: a MemoryError where these would not fit, as in a container; an OSError where there is none.
+    batches through /dev/shm: a MemoryError where these would not fit, as in a container, an OSError where it is shut.
     """
     for what, value, least in ("batch_size", batch_size, 1), ("num_workers", num_workers, 0):
         if not isinstance(value, numbers.Integral) or value < least:
