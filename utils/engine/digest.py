@@ -139,7 +139,7 @@ class _Module:
             elif names := _assigned(node):
                 for name in names:
                     self.definitions.setdefault(name, []).append(node)
-            elif not _is_docstring(node) and not _is_script_part(node):
+            elif not (_is_docstring(node) or _is_script_part(node) or _only_looks(node)):
                 self.loose.append(node)
 
 
