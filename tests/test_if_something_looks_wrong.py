@@ -32,10 +32,8 @@ def shows(heading):
     return lambda function: function
 
 
-def python(code, **options):
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=100, **options
-    )
+def python(code, folder=ROOT):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, timeout=100)
     return done.stdout + done.stderr
 
 
@@ -150,6 +148,16 @@ def test_numpy_without_bool():
     found = python("import numpy; numpy.__deprecated_attrs__.pop('bool'); import mxnet")
     assert "AttributeError: module 'numpy' has no attribute 'bool'" in found
     assert "Error" not in python("import mxnet")
+
+
+@shows("No module named 'mxnet', or utils has no VOCSegDataset")
+def test_a_utils_of_ones_own_hides_the_courses(tmp_path):
+    said = "import sys; sys.path.insert(0, ''); import utils; print(utils.__file__, utils.VOCSegDataset)"
+    assert str(ROOT / "utils") in python(said, tmp_path)
+    (tmp_path / "utils.py").write_text("")
+    assert "AttributeError: module 'utils' has no attribute 'VOCSegDataset'" in python(said, tmp_path)
+    bare = subprocess.run([sys.executable, "-S", "-c", "import mxnet"], capture_output=True, text=True, cwd=tmp_path)
+    assert "ModuleNotFoundError: No module named 'mxnet'" in bare.stderr
 
 
 @shows("Memory that grows with SyncBatchNorm")

@@ -131,6 +131,13 @@ def test_a_folder_that_may_not_be_written(inside):
     assert said.startswith("OSError: /dev/shm: missing, or may not be written") and "num_workers=0" in said
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a Mac has none and needs none")
+def test_where_there_is_none(monkeypatch, voc_folder):
+    monkeypatch.setattr(shared_memory, "FOLDER", "/nowhere")
+    with pytest.raises(OSError, match="/nowhere: missing.*num_workers=0"):
+        utils.data_loader(utils.VOCSegDataset(True, (32, 32), voc_folder), 2, num_workers=1)
+
+
 def test_a_long_path_for_temporary_files(inside, monkeypatch, report):
     """The longest that is let through works, one byte more is refused."""
     base = pathlib.Path(tempfile.mkdtemp(dir="/tmp"))
