@@ -144,6 +144,7 @@ def show(row):
 def rows(found):
     """Every row of the table. A check that fails itself is a row too, never a traceback."""
     checks = [system.check_platform, system.check_folder, system.check_disk, system.check_memory]
+    checks += [system.check_shared]
     checks += [lambda: system.check_libraries(found), lambda: system.check_threads(found)]
     checks += [lambda: system.check_gpu(found), system.check_data]  # the causes come before what they cause
     checks += [check_python, lambda: check_packages(found), lambda: check_kernel(found)]

@@ -17,6 +17,8 @@ import machine
 
 REPAIR_GPU = "repair NVIDIA's driver, or go without: make setup DEVICE=cpu"
 MEMORY_GB = 4  # what a chapter's training and JupyterLab take at most, with some room
+SHARED = "/dev/shm"
+SHARED_MB = 256  # two workers' batches of 8 at 480 x 640 take 197 MB of it; a container has 64
 
 # What MXNet's wheels leave to the system. The one for ARM names libraries of Arm.
 MXNET_NEEDS = {
@@ -163,6 +165,20 @@ def check_memory():
     if available_gb() >= MEMORY_GB:
         return [ok("memory", found)]
     return [fix("memory", found + f", expected {MEMORY_GB} GB", "close other programs")]
+
+
+def check_shared():
+    """Workers of a loader hand over their batches here, and die of signal 7 or hang where it is full (Linux)."""
+    try:
+        found = os.statvfs(SHARED)
+    except OSError:
+        return []
+    free = found.f_bavail * found.f_frsize / 1e6
+    seen = f"{free:,.0f} MB of {SHARED} free"
+    if free >= SHARED_MB:
+        return [ok("shared memory", seen)]
+    todo = "in a container --shm-size=1g, else clear it; or keep num_workers=0, as the chapters do"
+    return [note("shared memory", seen + f", loader workers may need {SHARED_MB}", todo)]
 
 
 def check_disk():

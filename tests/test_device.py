@@ -49,3 +49,21 @@ def test_with_two_gpus(monkeypatch):
     monkeypatch.setattr(mx.context, "num_gpus", lambda: 2)
     assert utils.try_gpu(1) == mx.gpu(1) and utils.try_gpu(2) == mx.cpu()
     assert utils.try_all_gpus() == [mx.gpu(0), mx.gpu(1)]
+
+
+@pytest.mark.parametrize("value, number", [("all", False), ("4,3,2", False), ("2 ", True), ("", True), ("0", True)])
+def test_a_value_that_mxnet_dies_of_is_refused_and_no_other(value, number, report):
+    alone, ours = (_run(f"import {what}", OMP_NUM_THREADS=value) for what in ("mxnet", "utils"))
+    assert (alone.returncode == 0) == (ours.returncode == 0) == number
+    if not number:
+        assert "Invalid Parameter format" in alone.stderr and alone.returncode < 0
+        last = ours.stderr.strip().splitlines()[-1]
+        report(f"OMP_NUM_THREADS={value}", last)
+        assert last.startswith(f"ImportError: OMP_NUM_THREADS={value!r}: ") and "unset" in last
+
+
+def test_another_numpy_is_named():
+    """NumPy 1.23 keeps the names that 1.24 took away in a table; without it, it answers as 1.24 does."""
+    code = "import numpy; numpy.__deprecated_attrs__.pop('bool'); numpy.__version__ = '1.24.4'; import utils"
+    last = _run(code, OMP_NUM_THREADS=None).stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: NumPy 1.24.4, expected 1.23.5: ") and "make setup" in last

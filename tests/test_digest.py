@@ -98,6 +98,28 @@ def test_other_changes_do_not(course, what):
     assert _digest(course) == before
 
 
+STEP = r"( +)(trainer\.step\(x\.shape\[0\]\))"
+
+
+@pytest.mark.parametrize(
+    "branch, counts",
+    [
+        ("if batch:\n    from .preflight import check_start\n    check_start(data, net)\n", False),
+        ("if batch:\n    from .preflight import check_start\n    check_start(data, net)\n    x = x * 0\n", True),
+        ("if batch:\n    from .preflight import check_start\n    x = check_start(data, net)\n", True),
+        ("if batch:\n    from .preflight import check_start\nelse:\n    x = 0\n", True),
+        ("if batch:\n    from .preflight import changed\n    changed(data, net)\n", True),
+        ("if batch:\n    check_start(data, net)\n", True),
+    ],
+)
+def test_a_branch_that_only_looks_does_not(course, branch, counts):
+    before = _digest(course)
+    path = course / "utils/engine/train.py"
+    space, step = re.search(STEP, path.read_text()).groups()
+    _change(path, STEP, "".join(space + line + "\n" for line in branch.splitlines()) + space + step)
+    assert (_digest(course) != before) == counts
+
+
 def test_a_new_module_and_a_new_name_for_a_file_do_not(course):
     before = _digest(course)
     (course / "utils/models/unet.py").write_text("from .fcn import FCN32s\n\n\nclass UNet(FCN32s):\n    pass\n")

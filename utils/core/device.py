@@ -40,6 +40,10 @@ if "OMP_NUM_THREADS" not in os.environ:
             stacklevel=3,
         )
     os.environ["OMP_NUM_THREADS"] = str(physical_cores())
+if os.environ["OMP_NUM_THREADS"]:
+    from .surroundings import check_threads
+
+    check_threads()
 
 try:
     import mxnet as mx
@@ -47,6 +51,11 @@ except OSError as error:  # a library that it needs is missing or damaged
     from .cuda import explain
 
     raise ImportError(explain(error)) from None
+except AttributeError as error:
+    from .surroundings import check_numpy
+
+    check_numpy(error)
+    raise
 
 
 def try_gpu(i=0):

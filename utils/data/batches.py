@@ -35,6 +35,11 @@ class Batches:
                 f"{root}: the folder of the training pictures is gone. Bring it back (a disk, a network drive?) and "
                 "make the loader anew; a training with checkpoint= then goes on after its last whole epoch"
             ) from None
+        except (ConnectionError, EOFError):  # a dead worker's batch was fetched
+            from .shared_memory import check_workers
+
+            check_workers(self)
+            raise
 
     def _watched(self):
         if self.data._iter is None:
@@ -57,6 +62,10 @@ class Batches:
         for worker in self._workers:
             if getattr(worker, "exitcode", None) is not None:
                 _end(self.pool)
+                if worker.exitcode < 0:
+                    from .shared_memory import check_death
+
+                    check_death(-worker.exitcode)
                 how = f"signal {-worker.exitcode}" if worker.exitcode < 0 else f"exit code {worker.exitcode}"
                 raise RuntimeError(
                     f"a worker of the loader died ({how}), and its batch with it: often memory ran out. Take fewer "

@@ -221,7 +221,8 @@ def data_loader(dataset, batch_size, num_workers=0):
     Train: new order and new crops in each epoch, an incomplete last batch left out. Test: in order, all of it. Which
     of the two, `dataset.train` says, not the list that its pictures are from. Extra targets follow as further arrays
     (N, H, W) float32: batches are then (x, y, edges, ...). The same for any number of worker processes. A batch larger
-    than the training data is a ValueError, and so is one of pictures whose size no crop decides.
+    than the training data is a ValueError, and so is one of pictures whose size no crop decides. Workers hand over
+    batches through /dev/shm: a MemoryError where these would not fit, as in a container, an OSError where it is shut.
     """
     for what, value, least in ("batch_size", batch_size, 1), ("num_workers", num_workers, 0):
         if not isinstance(value, numbers.Integral) or value < least:
@@ -233,6 +234,10 @@ def data_loader(dataset, batch_size, num_workers=0):
             f"batch_size {batch_size}: whole pictures differ in size, take 1 or give a crop_size; a transform ends in "
             "RandomCrop or CenterCrop, or says by its attribute `size` what (height, width) it gives"
         )
+    if num_workers:
+        from .shared_memory import check_room
+
+        check_room(dataset, batch_size, num_workers)
     sampler = EpochSampler(len(dataset), shuffle=dataset.train, seed=dataset.seed)
     return gluon.data.DataLoader(
         dataset,

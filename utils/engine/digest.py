@@ -3,9 +3,10 @@
 `train_or_load` and the tables of `results/` keep what was trained under them (chapters 08 to 10). A code digest covers
 the definitions that a training can reach, no more and no less: from where it begins, each name that a definition uses
 is followed to the definition that it means, through the imports at the top of modules. What is imported inside a
-function is not followed: such an import says that most runs don't come there (a download, a notebook's widgets). An
-entry of `backbones`, or a net of `register_model`, counts where its name is written in code that is reached. Comments,
-docstrings, the names and places of files don't count.
+function is not followed: such an import says that most runs don't come there (a download, a notebook's widgets). Nor
+does a branch count that begins by importing a `check_…` and then only calls and raises: it looks, and computes nothing.
+An entry of `backbones`, or a net of `register_model`, counts where its name is written in code that is reached.
+Comments, docstrings, the names and places of files don't count.
 """
 
 import ast
@@ -138,7 +139,7 @@ class _Module:
             elif names := _assigned(node):
                 for name in names:
                     self.definitions.setdefault(name, []).append(node)
-            elif not _is_docstring(node) and not _is_script_part(node):
+            elif not (_is_docstring(node) or _is_script_part(node) or _only_looks(node)):
                 self.loose.append(node)
 
 
@@ -200,17 +201,27 @@ def _names(tree):
 
 
 def _text(tree):
-    """A syntax tree as text, without its docstrings: lines don't count, so neither do comments."""
-    docstrings = []
+    """A syntax tree as text, without docstrings and branches that only look. Lines don't count, nor do comments."""
+    whole = []
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and any(map(_is_docstring, body)):
-            docstrings.append((node, body))
-            node.body = [line for line in body if not _is_docstring(line)]
+        for part in "body", "orelse", "handlers":
+            lines = getattr(node, part, None)
+            if isinstance(lines, list) and any(_is_docstring(line) or _only_looks(line) for line in lines):
+                whole.append((node, part, lines))
+                setattr(node, part, [line for line in lines if not (_is_docstring(line) or _only_looks(line))])
     text = ast.dump(tree)
-    for node, body in docstrings:
-        node.body = body
+    for node, part, lines in whole:
+        setattr(node, part, lines)
     return text
+
+
+def _only_looks(node):
+    """An `if` without else, or an `except`, that begins by importing a `check_…`, and then only calls and raises."""
+    if not isinstance(node, (ast.If, ast.ExceptHandler)) or getattr(node, "orelse", None):
+        return False
+    first, *rest = node.body
+    checks = isinstance(first, ast.ImportFrom) and all(alias.name.startswith("check_") for alias in first.names)
+    return checks and all(isinstance(line, (ast.Expr, ast.Raise)) for line in rest)
 
 
 def _is_script_part(node):

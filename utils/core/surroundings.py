@@ -1,0 +1,27 @@
+"""What MXNet's import doesn't bear, said in words before or after it: a list of threads, another NumPy."""
+
+import os
+import re
+
+PAGE = "docs/if_something_looks_wrong.md"
+
+
+def check_threads():
+    """ImportError where MXNet would end Python, without an exception, at the value of OMP_NUM_THREADS."""
+    value = os.environ.get("OMP_NUM_THREADS", "")
+    if value.strip() and not re.fullmatch(r"\s*[+-]?\d+\s*", value):
+        raise ImportError(
+            f"OMP_NUM_THREADS={value!r}: MXNet expects one number and ends Python at anything else. Before Python "
+            f"starts: unset OMP_NUM_THREADS, or set it to a number ({PAGE})"
+        )
+
+
+def check_numpy(error):
+    """ImportError where NumPy is too new for MXNet 1.9.1, which asks for names that 1.24 took away."""
+    if "module 'numpy' has no attribute" in str(error):
+        import numpy
+
+        raise ImportError(
+            f"NumPy {numpy.__version__}, expected 1.23.5: MXNet 1.9.1 asks for what NumPy 1.24 took away. "
+            f"make setup puts the locked version back ({PAGE})"
+        ) from None
