@@ -4,6 +4,8 @@ import argparse
 import importlib
 import os
 import re
+import shlex
+import shutil
 import sys
 
 
@@ -97,6 +99,20 @@ def add_averaging(parser):
 
 
 def python():
-    """The Python to type in a command."""
+    """The Python to type in a command, this one: another may have no MXNet."""
     path = os.path.relpath(sys.executable)
-    return "python" if path.startswith("..") else path
+    if not path.startswith(".."):
+        return shlex.quote(path)
+    return "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)
+
+
+def refuse(report, folder):
+    """A ValueError that names the errors of a `Report`: what `data` calls one, no training or score passes over."""
+    if errors := report.errors:
+        more = f"\n  and {len(errors) - 3} more" if len(errors) > 3 else ""
+        raise ValueError(
+            f"{folder}: not ready, {len(errors)} error{'s' * (len(errors) > 1)}:\n  "
+            + "\n  ".join(map(str, errors[:3]))
+            + more
+            + f"\nAll of them: {python()} -m utils data {shlex.quote(str(folder))}"
+        )
