@@ -25,9 +25,9 @@ HELP = "train a net on a folder of pictures and labels"
 DESCRIPTION = """\
 Train a net, as chapter 08 does: the same functions, Adam at a rate that falls to 0, random crops and flips, on the
 pictures of train.txt. After each epoch one line says the loss and the score on those of val.txt; both lists can be
-others (--train-split, --val-split). Before the first epoch all labels are read once: what `data` calls an error stops it,
-and the score of naming one class everywhere is printed, which a net has to beat. The net goes into two files: FILE.params, its weights, and FILE.json, what
-`predict`, `evaluate` and `export` have to know about it.
+others (--train-split, --val-split). Before the first epoch all labels are read once: what `data` calls an error
+stops it, and the score of naming one class everywhere is printed, which a net has to beat. The net goes into two files:
+FILE.params, its weights, and FILE.json, what `predict`, `evaluate` and `export` have to know about it.
 """
 EPILOG = """\
 examples:
@@ -159,7 +159,8 @@ def _as_options(text, args, batches):
     if not args.checkpoint or OTHER_END not in text:
         return text
     was = re.search(r"scheduler's max_update (\d+), now", text)
-    if text.count(";") or not was or int(was[1]) % batches:  # another training altogether
+    others = [part for part in text.split("; ") if "scheduler's max_" not in part]
+    if others or not was or int(was[1]) % batches:  # another training altogether
         return text.replace(OTHER_END, " (--epochs was another number)")
     return (
         f"{args.checkpoint}: its checkpoints are of a training of {int(was[1]) // batches} epochs, --epochs says "

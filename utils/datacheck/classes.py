@@ -1,6 +1,5 @@
 """Problems of classes as people name them: names in a file beside the data, names of no class, one class alone."""
 
-import csv
 import os
 import re
 import shlex
@@ -63,18 +62,15 @@ def _rows(path):
 
 def _row(line):
     """(index or None, name, "r,g,b" or None) of one line in one of the usual ways to write it; None for a header."""
-    line = line.removesuffix("::") if re.search(r"\d::$", line) else line.rstrip(":")
-    parts = [part.strip() for part in next(csv.reader([re.sub(r"[:;\t]", ",", line)])) if part.strip()]
-    if len(parts) == 1:  # "0 road", "128 64 128 road", "road 128 64 128"
-        parts = re.findall(r"(?<!\S)\d+(?!\S)|[^\s\d][^\d]*(?:\d+[^\s\d][^\d]*)*\d*(?=\s+\d+(?:\s|$)|$)", parts[0])
-        parts = [part.strip() for part in parts]
-    words = [part for part in parts if not part.isdecimal()]
-    numbers = [int(part) for part in parts if part.isdecimal()]
-    if len(words) != 1 or re.fullmatch(r"name|class(es)?|pixel value|label", words[0], re.IGNORECASE) and not numbers:
+    parts = re.fullmatch(r"((?:\d+[\s,]+)*)(.*?[^\d\s,].*?)((?:[\s,]+\d+)*)[\s,]*", re.sub("[:;]", ",", line))
+    if not parts or "," in parts[2] or re.fullmatch("name|class(es)?|label", parts[2], re.IGNORECASE):
         return None
-    color = ",".join(map(str, numbers[-3:])) if len(numbers) >= 3 and max(numbers[-3:]) < 256 else None
-    index = numbers[0] if len(numbers) in (1, 4) and parts[0].isdecimal() else None
-    return index, words[0], color
+    before, name, after = re.findall(r"\d+", parts[1]), parts[2].strip(), re.findall(r"\d+", parts[3])
+    if len(after) == 1 and "," not in parts[3]:  # "road 2"
+        name, after = name + parts[3], []
+    color = next((numbers[-3:] for numbers in (after, before) if len(numbers) in (3, 4)), None)
+    index = next((int(numbers[0]) for numbers in (before, after) if len(numbers) in (1, 4)), None)
+    return index, name, color and ",".join(color)
 
 
 def problems(report):

@@ -1,4 +1,4 @@
-"""Why a file seems to be missing, where the folder shows it: its name with something behind it, another folder, .npy."""
+"""Why a file seems to be missing, where the folder shows it: more behind its name, another folder, .npy."""
 
 import collections
 import os
@@ -17,7 +17,7 @@ PICTURES, LABELS = (".jpg", ".jpeg", ".png"), (".png",)
 
 
 def explained(root, problems):
-    """The problems; those of a missing file with its reason and the command that mends it, where the folder shows it."""
+    """The problems; those of a missing file with its reason and the command that mends it, where it can be seen."""
     look = _Looks(root)
     return [_explained(look, problem) if problem.found == "no such file" else problem for problem in problems]
 

@@ -82,7 +82,7 @@ def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
 def glance(root, train=None, val=None, splits=("train", "val"), progress=None):
     """`Report` of what can be seen without decoding a picture: labels, sizes, lists, copies of a file.
 
-    For `train` and `evaluate`, which refuse its errors. train, val: names, or None; splits: what their lists are called.
+    For `train` and `evaluate`, which refuse its errors. train, val: names, or None; splits: their lists' names.
     """
     classes, problems = _classes(root)
     lists = {split: names for split, names in (("train", train), ("val", val)) if names is not None}
