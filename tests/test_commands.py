@@ -378,7 +378,7 @@ def test_train_says_its_classes_once_and_what_is_to_be_beaten(voc_folder, tmp_pa
     index, scores = utils.baseline(train_set, test_set)
     name = utils.VOC.names[index]
     assert f"To beat: {name} everywhere has pixel accuracy {scores['pixel_acc']:.3f}, mean IoU" in text
-    assert f"{name} everywhere: {scores['mean_iou']:.3f}\n" in text and "9 labels looked at in" in text
+    assert f"{name} everywhere: {scores['mean_iou']:.3f}" in text and "9 labels looked at in" in text
     assert f"--model '{tmp_path / 'a b.params'}' photo.jpg" in text
     known = json.loads((tmp_path / "a b.json").read_text())
     assert known["baseline"] == {"class": name} | scores and known["loss"] == "SoftmaxCrossEntropyLoss"
@@ -458,3 +458,9 @@ def test_the_python_of_a_next_line_is_this_one(tmp_path, monkeypatch):
     assert python() == sys.executable
     monkeypatch.setattr(sys, "executable", str(tmp_path / "a b" / "python"))
     assert python() == "'a b/python'"
+
+
+def test_a_batch_larger_than_the_list_is_spoken_of_as_the_option(voc_folder, tmp_path, capsys):
+    words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--batch", 7, "--output", tmp_path / "a.params"]
+    code, text = run(capsys, *words)
+    assert code == 2 and text.startswith("--batch 7, but") and "take at most 6" in text and text.count("\n") == 1

@@ -310,3 +310,55 @@ def test_a_glance_finds_nothing_in_a_good_folder_and_names_other_lists(folder):
         np.testing.assert_array_equal(report.frequencies(split), whole.frequencies(split))
     (error,) = glance(folder, NAMES[:9], NAMES[8:], ("most", "held_out")).errors
     assert str(error).startswith(f"{LISTS}/held_out.txt: p8 is in most.txt too")
+
+
+# ---- Lists of paths, folders of another layout ----
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{}.jpg", "JPEGImages/{}.jpg", "/data/JPEGImages/{}.jpg /data/SegmentationClass/{}.png", "./{}.jpg\t{}.png"],
+)
+def test_a_list_of_paths_is_read_by_names_and_mended_by_the_line_that_is_printed(folder, line):
+    write(folder, train=[line.replace("{}", name) for name in NAMES[:9]], val=NAMES[9:])
+    before = (folder / LISTS / "train.txt").read_bytes()
+    (problem,) = check(folder).errors  # not one more for each picture
+    assert "is a path or file name" in problem.found or "has two columns" in problem.found
+    shell(problem.remedy)
+    assert utils.read_names(folder) == NAMES[:9] and not check(folder).errors
+    assert (folder / LISTS / "train.txt.before").read_bytes() == before
+
+
+def test_a_column_of_numbers_is_no_path(folder):
+    write(folder, train=[f"{name} -1" for name in NAMES[:9]], val=NAMES[9:])
+    assert any("has two columns" in error for error in errors(folder))
+
+
+def test_labels_beside_their_photographs_are_found_and_photographs_are_no_labels(folder):
+    write(folder, train=NAMES[:9], val=NAMES[9:])
+    moved(folder, "JPEGImages")
+    (command,) = {problem.remedy for problem in check(folder).errors}
+    shell(command)
+    assert not check(folder).errors
+    for name in NAMES:
+        label_path(folder, name).unlink()
+        (folder / f"JPEGImages/{name}.jpg").unlink()
+    assert not any("but one in" in error for error in errors(folder))
+
+
+def test_a_folder_of_another_layout_says_what_is_to_be_done(folder, capsys):
+    write(folder, train=NAMES[:9], val=NAMES[9:])
+    outer, output = folder.parent, folder.parent / "a.params"
+    for words in ["data", outer], ["train", "--dataset", outer, "--output", output]:
+        code, text = run(capsys, *words)
+        assert code == 2 and f"{outer}: no SegmentationClass/ in it, but in {folder}" in text
+    (folder / "JPEGImages").rename(folder / "Images")
+    (folder / "SegmentationClass").rename(folder / "masks")
+    code, text = run(capsys, "data", folder)
+    assert code == 2 and "Images/ and masks/; expected JPEGImages/" in text
+    shell(text.partition("the labels: ")[2])
+    assert not check(folder).errors
+    archive = outer / "photos.zip"
+    archive.write_bytes(b"PK")
+    code, text = run(capsys, "data", archive)
+    assert code == 2 and f"photos.zip: a file; expected a folder in VOC layout; unpack it: unzip -n {archive}" in text

@@ -3,10 +3,13 @@
 import argparse
 import importlib
 import os
+import pathlib
 import re
 import shlex
 import shutil
 import sys
+
+from ..datacheck.missing import layout
 
 
 def size(text):
@@ -104,6 +107,13 @@ def python():
     if not path.startswith(".."):
         return shlex.quote(path)
     return "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)
+
+
+def check_layout(folder):
+    """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is."""
+    path = pathlib.Path(folder).expanduser()
+    if not (path / "ImageSets" / "Segmentation").is_dir() and (told := layout(path)):
+        raise FileNotFoundError(told)
 
 
 def refuse(report, folder):

@@ -19,7 +19,7 @@ from ..losses import SoftmaxCrossEntropyLoss, WeightedCrossEntropyLoss
 from ..metrics import SegmentationMetric
 from ..models.saving import check_output, save_model
 from ..models.zoo import find_builder, get_model
-from .options import add_import, count, describe, python, rate, refuse, scale, size
+from .options import add_import, check_layout, count, describe, python, rate, refuse, scale, size
 
 HELP = "train a net on a folder of pictures and labels"
 DESCRIPTION = """\
@@ -68,11 +68,15 @@ def add_arguments(parser):
 def run(args):
     name = _model(args)
     check_output(args.output, args.force)
+    check_layout(args.dataset)
     contexts = try_all_gpus()
     train_set = VOCSegDataset(True, args.crop, args.dataset, args.scale, seed=args.seed, split=args.train_split)
     test_set = VOCSegDataset(False, None, args.dataset, args.scale, split=args.val_split)
+    try:
+        batches = data_loader(train_set, args.batch)
+    except ValueError as error:
+        raise ValueError(str(error).replace("batch_size", "--batch")) from None
     pixels, nothing = _look(args, train_set, test_set)
-    batches = data_loader(train_set, args.batch)
     seed(args.seed)
     net = get_model(name, train_set.classes, args.backbone, args.pretrained, contexts)
     net.hybridize()
@@ -92,7 +96,9 @@ def run(args):
     about = {"dataset": args.dataset, "train_split": args.train_split, "crop": args.crop, "epochs": args.epochs}
     about |= {"loss": getattr(loss, "__qualname__", type(loss).__name__), "scores": history[-1], "baseline": nothing}
     save_model(args.output, net, train_set.classes, args.scale, force=args.force, **about)
-    print(f"Mean IoU {history[-1]['mean_iou']:.3f}; {nothing['class']} everywhere: {nothing['mean_iou']:.3f}")
+    score, beat = history[-1]["mean_iou"], nothing["mean_iou"]
+    more = "" if score > beat else ": it has learned nothing yet, give it more --epochs"
+    print(f"Mean IoU {score:.3f}; {nothing['class']} everywhere: {beat:.3f}{more}")
     print(f"Written: {args.output} and its .json")
     print(f"Next: {python()} -m utils predict --model {shlex.quote(args.output)} photo.jpg --output labels")
     return 0

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import re
 import shlex
 
 from ..core.files import read_lines
@@ -134,9 +135,25 @@ def _read(root, path):
             remedy = f"write it: {', '.join(p.name for p in others.values())} is there already"
         return [], [Problem(True, "lists", file, "no such file", A_LIST, remedy)]
     try:
-        return [line for _, line in read_lines(path, A_LIST)], []
+        lines = [line for _, line in read_lines(path, A_LIST)]
+        return _bare(root, lines) or lines, []
     except (OSError, ValueError) as error:
         return [], [Problem(True, "lists", file, without(path, error))]
+
+
+def _bare(root, lines):
+    """The names, where each line is a picture's path or file name, perhaps with its label's behind it; else []."""
+    names = [re.sub(r"\.[A-Za-z]+$", "", re.sub(r"\s.*", "", line).rpartition("/")[2]) for line in lines]
+    if (
+        names == lines
+        or len(set(names)) < len(set(lines))
+        or any(re.search(r"\s", line) and "." not in line.split()[-1] for line in lines)
+    ):
+        return []  # a column of numbers is no path
+    odd = [(name, line) for name, line in zip(names, lines, strict=True) if name != line]
+    if any(picture_path(root, line).is_file() for _, line in odd):
+        return []
+    return names if all(picture_path(root, name).is_file() for name, _ in odd) else []
 
 
 def _as_read(root, split):
@@ -145,7 +162,12 @@ def _as_read(root, split):
     try:
         read_names(root, split=split)
     except (OSError, ValueError) as error:
-        return [Problem(True, "lists", path.relative_to(root).as_posix(), without(path, error))]
+        remedy = ""
+        if "is a path" in str(error) and _bare(root, [line for _, line in read_lines(path, A_LIST)]):
+            here, kept = shlex.quote(str(path)), shlex.quote(f"{path}.before")
+            only_names = shlex.quote(r"s#[[:space:]].*##; s#.*/##; s#\.[A-Za-z]+$##")
+            remedy = f"mv -n {here} {kept} && sed -E {only_names} {kept} > {here}"
+        return [Problem(True, "lists", path.relative_to(root).as_posix(), without(path, error), "", remedy)]
     return []
 
 

@@ -11,8 +11,9 @@ ENDINGS = (
 )  # fmt: skip
 FOLDERS = (
     "SegmentationClassPNG", "SegmentationClassRaw", "SegmentationClassAug", "masks", "mask", "labels", "label",
-    "annotations", "annots", "gt", "images", "imgs", "img", "pictures", "photos",
+    "annotations", "annots", "gt", "images", "imgs", "img", "pictures", "photos", "JPEGImages",
 )  # fmt: skip
+IMAGES = "images", "imgs", "img", "pictures", "photos", "jpegimages"
 PICTURES, LABELS = (".jpg", ".jpeg", ".png"), (".png",)
 
 
@@ -43,6 +44,28 @@ class _Looks:
         return [names[0] for name, names in self.names("").items() if name in wanted]
 
 
+def layout(path):
+    """What to do with something that is no folder in VOC's layout but could become one, or ""."""
+    quoted = shlex.quote(str(path))
+    if os.path.isfile(path):
+        unpack = f"; unpack it: unzip -n {quoted} -d {shlex.quote(str(path.with_suffix('')))}"
+        return f"{path}: a file; expected a folder in VOC layout{unpack * (path.suffix.lower() == '.zip')}"
+    if not os.path.isdir(path):
+        return ""
+    for inner in sorted([*path.glob("*/"), *path.glob("*/*/")]):
+        if os.path.isdir(inner / "SegmentationClass"):
+            return f"{path}: no SegmentationClass/ in it, but in {inner}: name that folder"
+    there = {name.lower(): name for name in os.listdir(path) if os.path.isdir(path / name)}
+    pictures = next((there[name] for name in IMAGES if name in there), None)
+    labels = next((there[name.lower()] for name in FOLDERS if name.lower() in there and name not in IMAGES), None)
+    if not pictures or not labels:
+        return ""
+    moves = [(pictures, "JPEGImages"), (labels, "SegmentationClass")]
+    line = " && ".join(f"mv -n {shlex.quote(str(path / old))} {shlex.quote(str(path / new))}" for old, new in moves)
+    expected = "JPEGImages/ with the pictures and SegmentationClass/ with the labels"
+    return f"{path}: {pictures}/ and {labels}/; expected {expected}: {line}"
+
+
 def _explained(look, problem):
     if not problem.kind.endswith(" missing"):
         return problem
@@ -62,12 +85,17 @@ def _explained(look, problem):
     for ending in ENDINGS:
         if label and f"{stem}{ending}.png".lower() in look.names(folder):
             return _but(problem, f"one with {ending} behind the name", _rename(quoted, f"{ending}.png", ".png"))
-        if not label and stem.endswith(ending):  # the list was made of labels' names
+        if not label and stem.endswith(ending) and f"{stem}.png".lower() in look.names("SegmentationClass"):
             bare = stem.removesuffix(ending)
             if any(f"{bare}{suffix}".lower() in look.names(folder) for suffix in suffixes):
                 labels = shlex.quote(str(look.root / "SegmentationClass"))
                 return _but(problem, f"one without {ending}", _rename(labels, f"{ending}.png", ".png"))
     for other in look.folders():
+        photographs = other.lower() in IMAGES
+        if not label and not photographs:
+            continue  # a label is no picture
+        if label and photographs and f"{stem}.jpg".lower() not in look.names(other):
+            continue  # nor a picture a label: beside a photograph of its name it is one
         for suffix in suffixes:
             found = [
                 name for end in ("", *ENDINGS) for name in look.names(other).get(f"{stem}{end}{suffix}".lower(), ())

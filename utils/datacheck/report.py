@@ -22,7 +22,7 @@ from . import classes as of_classes
 from . import items, labels
 from . import lists as of_lists
 from .items import Problem, picture_path, without
-from .missing import explained
+from .missing import explained, layout
 
 CROP_SIZE = (160, 224)  # what the chapters train with
 
@@ -55,9 +55,15 @@ def find(name):
             return root
         raise FileNotFoundError(f"{name} is not on this machine: `make data DATASET={name}` fetches it")
     path, parts = pathlib.Path(name).expanduser(), ("JPEGImages", "SegmentationClass")
+    if os.path.isfile(path):
+        raise FileNotFoundError(layout(path))
     for part in parts:
         names_in(path / part)  # or its error, before each file in it seems to be missing
-    return path if any(os.path.isdir(path / part) for part in parts) else data_root(name)
+    if any(os.path.isdir(path / part) for part in parts):
+        return path
+    if told := layout(path):
+        raise FileNotFoundError(told)
+    return data_root(name)
 
 
 def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
