@@ -2,6 +2,7 @@
 
 import utils
 from utils.__main__ import main
+from utils.cli.options import python
 from utils.data.voc import label_path
 from utils.datacheck.classes import _rows
 from utils.datacheck.report import check, glance
@@ -327,6 +328,9 @@ def test_a_list_of_paths_is_read_by_names_and_mended_by_the_line_that_is_printed
     shell(problem.remedy)
     assert utils.read_names(folder) == NAMES[:9] and not check(folder).errors
     assert (folder / LISTS / "train.txt.before").read_bytes() == before
+    subprocess.run(["bash", "-c", problem.remedy], check=False)  # once more: nothing is lost
+    assert utils.read_names(folder) == NAMES[:9]
+    assert (folder / LISTS / "train.txt.before").read_bytes() == before
 
 
 def test_a_column_of_numbers_is_no_path(folder):
@@ -352,6 +356,10 @@ def test_a_folder_of_another_layout_says_what_is_to_be_done(folder, capsys):
     for words in ["data", outer], ["train", "--dataset", outer, "--output", output]:
         code, text = run(capsys, *words)
         assert code == 2 and f"{outer}: no SegmentationClass/ in it, but in {folder}" in text
+    (folder / "ImageSets").rename(outer / "kept")
+    code, text = run(capsys, "train", "--dataset", folder, "--output", output)
+    assert code == 2 and f"to have them made: {python()} -m utils data '{folder}' --split" in text
+    (outer / "kept").rename(folder / "ImageSets")
     (folder / "JPEGImages").rename(folder / "Images")
     (folder / "SegmentationClass").rename(folder / "masks")
     code, text = run(capsys, "data", folder)

@@ -112,7 +112,14 @@ def python():
 def check_layout(folder):
     """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is."""
     path = pathlib.Path(folder).expanduser()
-    if not (path / "ImageSets" / "Segmentation").is_dir() and (told := layout(path)):
+    if (path / "ImageSets" / "Segmentation").is_dir():
+        return
+    if (path / "SegmentationClass").is_dir():
+        make = f"{python()} -m utils data {shlex.quote(str(folder))} --split"
+        raise FileNotFoundError(
+            f"{path}: no ImageSets/Segmentation/ in it, where the lists are; to have them made: {make}"
+        )
+    if told := layout(path):
         raise FileNotFoundError(told)
 
 

@@ -122,6 +122,7 @@ def _background(report):
     remedy = (
         "Datumaro, which CVAT exports with, gives unmarked pixels to the class whose name sorts first "
         "(capitals before small letters): "
-        f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew"
+        f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew; "
+        f"if all is marked, take {names[black]} out of labelmap.txt"
     )
     return [Problem(True, "classes", "labelmap.txt", found, "", remedy)]

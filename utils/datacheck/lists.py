@@ -166,7 +166,7 @@ def _as_read(root, split):
         if "is a path" in str(error) and _bare(root, [line for _, line in read_lines(path, A_LIST)]):
             here, kept = shlex.quote(str(path)), shlex.quote(f"{path}.before")
             only_names = shlex.quote(r"s#[[:space:]].*##; s#.*/##; s#\.[A-Za-z]+$##")
-            remedy = f"mv -n {here} {kept} && sed -E {only_names} {kept} > {here}"
+            remedy = f"mv -n {here} {kept} && [ ! -e {here} ] && sed -E {only_names} {kept} > {here}"
         return [Problem(True, "lists", path.relative_to(root).as_posix(), without(path, error), "", remedy)]
     return []
 

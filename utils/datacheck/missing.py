@@ -61,7 +61,8 @@ def layout(path):
     if not pictures or not labels:
         return ""
     moves = [(pictures, "JPEGImages"), (labels, "SegmentationClass")]
-    line = " && ".join(f"mv -n {shlex.quote(str(path / old))} {shlex.quote(str(path / new))}" for old, new in moves)
+    moves = [[shlex.quote(str(path / name)) for name in names] for names in moves if len(set(names)) > 1]
+    line = " && ".join(f"mv -n {old} {new}" for old, new in moves)
     expected = "JPEGImages/ with the pictures and SegmentationClass/ with the labels"
     return f"{path}: {pictures}/ and {labels}/; expected {expected}: {line}"
 
