@@ -66,13 +66,14 @@ def test_train_evaluate_predict(voc_folder, tmp_path, capsys):
     assert scores["pixel_acc"] == known["scores"]["test_acc"]
 
     code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder)
-    assert code == 0 and re.search(rf"mean_iou +{scores['mean_iou']:.3f}\n", text) and "aeroplane" in text, text
+    assert code == 0 and re.search(rf"mean_iou +{scores['mean_iou']:.3f}  ", text) and "aeroplane" in text, text
     flipped = utils.evaluate(net, test_set, flip=True, scales=(0.5, 1))
     code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--flip", "--scales", "0.5,1")
     assert code == 0 and f"{flipped['pixel_acc']:.3f}" in text
     code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--split", "train")
     scores = utils.evaluate(net, utils.VOCSegDataset(split="train", train=False, root=voc_folder))
-    assert code == 0 and re.search(rf"mean_iou +{scores['mean_iou']:.3f}\n", text) and "6 train pairs" in text, text
+    assert code == 0 and re.search(rf"mean_iou +{scores['mean_iou']:.3f}  ", text) and "6 train pairs" in text, text
+    assert "train is the list that the net was trained on" in text
     code, text = run(capsys, "evaluate", "--model", output, "--dataset", voc_folder, "--split", "test")
     assert code == 2 and "test.txt: no such file" in text and "Lists that are there: train, val" in text
 
@@ -361,3 +362,105 @@ def test_a_disk_that_fills_up_is_named_by_the_file_that_was_wanted(street, tmp_p
     words = ["export", "--model", street / "street.params", "--output", tmp_path / "street"]
     code, text = run(capsys, *words)
     assert code == 2 and "street-symbol.json: could not be written (incomplete). Make room" in text
+
+
+# ---- What train and evaluate say ----
+
+
+def words_for(folder, output, *more):
+    return ["train", "--dataset", folder, "--crop", "32x32", "--batch", 3, "--output", output, *more]
+
+
+def test_train_says_its_classes_once_and_what_is_to_be_beaten(voc_folder, tmp_path, capsys):
+    code, text = run(capsys, *words_for(voc_folder, tmp_path / "a b.params", "--epochs", 1))
+    assert code == 0 and text.count("21 classes (VOC's, as there is no labelmap.txt): background, aeroplane") == 1
+    train_set, test_set = utils.VOCSegDataset(True, (32, 32), voc_folder), utils.VOCSegDataset(False, None, voc_folder)
+    index, scores = utils.baseline(train_set, test_set)
+    name = utils.VOC.names[index]
+    assert f"To beat: {name} everywhere has pixel accuracy {scores['pixel_acc']:.3f}, mean IoU" in text
+    assert f"{name} everywhere: {scores['mean_iou']:.3f}" in text and "9 labels looked at in" in text
+    assert f"--model '{tmp_path / 'a b.params'}' photo.jpg" in text
+    known = json.loads((tmp_path / "a b.json").read_text())
+    assert known["baseline"] == {"class": name} | scores and known["loss"] == "SoftmaxCrossEntropyLoss"
+    code, text = run(capsys, "evaluate", "--model", tmp_path / "a b.params", "--dataset", voc_folder)
+    assert code == 0 and re.search(rf"mean_iou +0\.\d+  {scores['mean_iou']:.3f}\n", text), text
+    assert f"{name} everywhere" in text
+
+
+@pytest.mark.parametrize("way", ["median", "inverse"])
+def test_weights_are_chapter_10_s(voc_folder, tmp_path, capsys, monkeypatch, way):
+    """Against the formulas of the experiment that the chapter shows, which count the files themselves."""
+    from results.optimisation.run import Loss, class_weights
+
+    seen = []
+    monkeypatch.setattr(train_command, "train", lambda *args, **kw: seen.append(args) or utils.train(*args, **kw))
+    code, text = run(capsys, *words_for(voc_folder, tmp_path / "a.params", "--epochs", 1, "--weights", way))
+    assert code == 0, text
+    assert json.loads((tmp_path / "a.json").read_text())["loss"] == f"WeightedCrossEntropyLoss, {way} frequency"
+    batches, _, _, loss, *_ = seen[0]
+    label = nd.array(np.random.RandomState(0).choice([0, 1, 7, 20, 255], (2, 9, 8)))
+    label[1] = 255
+    scores = nd.random.normal(shape=(2, 21, 9, 8))
+    expected = Loss(weights=class_weights(batches._dataset, way))(scores, label).asnumpy()
+    np.testing.assert_allclose(loss(scores, label).asnumpy(), expected, rtol=1e-5)
+    assert expected[0] > 0 and loss(scores, label)[1].asscalar() == 0
+
+
+def test_other_weights_are_another_training(voc_folder, tmp_path, capsys):
+    kept = ["--epochs", 1, "--checkpoint", tmp_path / "kept"]
+    assert run(capsys, *words_for(voc_folder, tmp_path / "a.params", *kept, "--weights", "median"))[0] == 0
+    code, text = run(capsys, *words_for(voc_folder, tmp_path / "b.params", *kept, "--weights", "inverse"))
+    assert code == 2 and "of another training: loss WeightedCrossEntropyLoss, median" in text
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_other_epochs_on_a_checkpoint_are_spoken_of_as_the_option(voc_folder, tmp_path, capsys, epochs):
+    kept = tmp_path / "kept"
+    assert run(capsys, *words_for(voc_folder, tmp_path / "a.params", "--epochs", 2, "--checkpoint", kept))[0] == 0
+    code, text = run(capsys, *words_for(voc_folder, tmp_path / "b.params", "--epochs", epochs, "--checkpoint", kept))
+    assert code == 2 and f"a training of 2 epochs, --epochs says {epochs}" in text and "Say --epochs 2" in text
+    assert "max_update" not in text and "num_epochs" not in text
+
+
+def test_evaluate_refuses_what_data_calls_an_error(voc_folder, tmp_path, capsys):
+    saved(tmp_path / "a.params", utils.VOC, 1)
+    words = ["evaluate", "--model", tmp_path / "a.params", "--dataset", voc_folder]
+    lists = voc_folder / "ImageSets/Segmentation"
+    (lists / "val.txt").write_text("x\na\n")
+    code, text = run(capsys, *words)
+    assert code == 2 and "val.txt: a is in train.txt too" in text
+    assert run(capsys, *words, "--split", "train")[0] == 0
+    (lists / "val.txt").write_text("x\n")
+    for value, told in (0, "val.txt: background is the only class"), (255, "val.txt: 100% of the pixels are void"):
+        color = utils.VOC_COLORMAP[0] if value == 0 else utils.VOID_COLOR
+        Image.new("RGB", (60, 40), color).save(voc_folder / "SegmentationClass/x.png")
+        code, text = run(capsys, *words)
+        assert code == 2 and told in text and "mean_iou" not in text, text
+
+
+def test_a_folder_given_to_predict_names_its_pictures(street, tmp_path, capsys):
+    folder = tmp_path / "my holiday"
+    folder.mkdir()
+    words = ["predict", "--model", street / "street.params", folder, "--output", tmp_path / "labels"]
+    code, text = run(capsys, *words)
+    assert code == 2 and "there is none in it" in text
+    for name in "a.jpg", "b.jpg", "c.JPG", "note.txt", ".d.jpg":
+        shutil.copy(street / "photo.jpg", folder / name)
+    code, text = run(capsys, *words)
+    assert code == 2 and f"name its 3 pictures, '{folder}'/*.jpg '{folder}'/*.JPG" in text and text.count("\n") == 1
+
+
+def test_the_python_of_a_next_line_is_this_one(tmp_path, monkeypatch):
+    """Elsewhere `python` may be another, without MXNet."""
+    from utils.cli.options import python
+
+    monkeypatch.chdir(tmp_path)
+    assert python() == sys.executable
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "a b" / "python"))
+    assert python() == "'a b/python'"
+
+
+def test_a_batch_larger_than_the_list_is_spoken_of_as_the_option(voc_folder, tmp_path, capsys):
+    words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--batch", 7, "--output", tmp_path / "a.params"]
+    code, text = run(capsys, *words)
+    assert code == 2 and text.startswith("--batch 7, but") and "take at most 6" in text and text.count("\n") == 1

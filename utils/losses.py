@@ -1,6 +1,6 @@
 """Cross-entropy over pixels, void left out (chapter 08)."""
 
-from mxnet import gluon
+from mxnet import gluon, nd
 
 from .data.labelmap import VOID
 
@@ -29,3 +29,22 @@ class SoftmaxCrossEntropyLoss(gluon.HybridBlock):
         loss = F.where(known, loss, F.zeros_like(loss))
         count = F.sum(known, axis=0, exclude=True)
         return F.sum(loss, axis=0, exclude=True) / F.maximum(count, F.ones_like(count))
+
+
+class WeightedCrossEntropyLoss(gluon.Block):
+    """`SoftmaxCrossEntropyLoss` with each pixel's loss times the weight of its class (chapter 10): (N,) losses.
+
+    weights: one a class. The mean is over labelled pixels, not over weights: all 1 is the plain loss.
+    """
+
+    def __init__(self, weights, **kwargs):
+        super().__init__(**kwargs)
+        self._weights = [float(weight) for weight in weights]
+
+    def forward(self, scores, label):
+        known = label != VOID
+        target = nd.where(known, label, nd.zeros_like(label))
+        weights = nd.array(self._weights, ctx=scores.context).take(target)
+        losses = -nd.pick(nd.log_softmax(scores.transpose((0, 2, 3, 1)), axis=-1), target, axis=-1) * weights
+        losses = nd.where(known, losses, nd.zeros_like(losses))
+        return losses.sum(axis=(1, 2)) / nd.maximum(known.sum(axis=(1, 2)), 1)

@@ -5,15 +5,19 @@ import math
 from ..core.console import Log
 from ..core.device import try_gpu
 from ..data.dataset import VOCSegDataset
+from ..data.voc import read_names
+from ..datacheck.report import glance
 from ..engine.evaluate import confusion
+from ..metrics import SegmentationMetric
 from ..models.saving import load_model
-from .options import add_averaging, add_model, describe
+from .options import add_averaging, add_model, check_layout, describe, refuse
 
 HELP = "score a trained net on a data set's test pictures, or on another list"
 DESCRIPTION = """\
 Score a net on all test pictures (val.txt, or the list that --split names) of a data set that has the classes it was
 trained with: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU (chapter 06), and the IoU of each class.
-Pictures are reduced by the scale that the net was trained with, and scored at that size.
+Pictures are reduced by the scale that the net was trained with, and scored at that size. Beside each score stands that
+of naming one class everywhere, the commonest of the training labels: a net that scores no more has learned nothing.
 """
 EPILOG = """\
 examples:
@@ -31,23 +35,43 @@ def add_arguments(parser):
 
 
 def run(args):
-    net, classes, scale, _ = load_model(args.model, try_gpu())
+    check_layout(args.dataset)
+    net, classes, scale, known = load_model(args.model, try_gpu())
     test_set = VOCSegDataset(False, None, args.dataset, scale, split=args.split)
     if test_set.classes != classes:
         raise ValueError(
             f"{args.dataset}: its classes are {', '.join(test_set.classes.names)}, but {args.model} was trained with "
             f"{', '.join(classes.names)}; names, colours and order must be the same"
         )
-    log = Log()
+    log, trained_on = Log(), known.get("train_split", "train")
+    if args.split == trained_on:
+        log.line(f"{args.split} is the list that the net was trained on: these scores say nothing of new pictures")
+    train = None
+    if (test_set.root / f"ImageSets/Segmentation/{trained_on}.txt").is_file() and args.split != trained_on:
+        train = read_names(test_set.root, split=trained_on)
+    refuse(glance(test_set.root, train, test_set.names, (trained_on, args.split)), args.dataset)
     metric = confusion(net, _Counted(test_set, log), flip=args.flip, scales=args.scales)
     log.line(f"{test_set!r}")
     width = max(len(name) for name in [*classes.names, "pixel_acc"])
+    common, nothing = _baseline(metric.confusion.sum(1), known.get("baseline", {}).get("class"), classes)
+    log.line(f"{'':{width}}  {'net':5}  {common} everywhere")
     for name, value in metric.scores().items():
-        log.line(f"{name:{width}}  {value:.3f}")
+        log.line(f"{name:{width}}  {value:.3f}  {nothing[name]:.3f}")
     log.line("\nIoU of each class")
     for name, value in zip(classes.names, metric.iou, strict=True):
         log.line(f"{name:{width}}  {'does not occur' if math.isnan(value) else format(value, '.3f')}")
     return 0
+
+
+def _baseline(pixels, name, classes):
+    """(name, scores) of naming one class at each pixel: the commonest of the training labels, which the JSON has.
+
+    A net of before has none there: then the commonest of these labels, `pixels` of each class.
+    """
+    index = classes.names.index(name) if name in classes.names else int(pixels.argmax())
+    metric = SegmentationMetric(len(classes))
+    metric.confusion[:, index] = pixels
+    return classes.names[index], metric.scores()
 
 
 class _Counted:

@@ -3,8 +3,13 @@
 import argparse
 import importlib
 import os
+import pathlib
 import re
+import shlex
+import shutil
 import sys
+
+from ..datacheck.missing import layout
 
 
 def size(text):
@@ -97,6 +102,34 @@ def add_averaging(parser):
 
 
 def python():
-    """The Python to type in a command."""
+    """The Python to type in a command, this one: another may have no MXNet."""
     path = os.path.relpath(sys.executable)
-    return "python" if path.startswith("..") else path
+    if not path.startswith(".."):
+        return shlex.quote(path)
+    return "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)
+
+
+def check_layout(folder):
+    """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is."""
+    path = pathlib.Path(folder).expanduser()
+    if (path / "ImageSets" / "Segmentation").is_dir():
+        return
+    if (path / "SegmentationClass").is_dir():
+        make = f"{python()} -m utils data {shlex.quote(str(folder))} --split"
+        raise FileNotFoundError(
+            f"{path}: no ImageSets/Segmentation/ in it, where the lists are; to have them made: {make}"
+        )
+    if told := layout(path):
+        raise FileNotFoundError(told)
+
+
+def refuse(report, folder):
+    """A ValueError that names the errors of a `Report`: what `data` calls one, no training or score passes over."""
+    if errors := report.errors:
+        more = f"\n  and {len(errors) - 3} more" if len(errors) > 3 else ""
+        raise ValueError(
+            f"{folder}: not ready, {len(errors)} error{'s' * (len(errors) > 1)}:\n  "
+            + "\n  ".join(map(str, errors[:3]))
+            + more
+            + f"\nAll of them: {python()} -m utils data {shlex.quote(str(folder))}"
+        )

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shlex
 
 import numpy as np
 from PIL import Image
@@ -44,6 +45,9 @@ def add_arguments(parser):
 
 def run(args):
     log, folder = Log(), pathlib.Path(args.output)
+    for path in args.images:
+        if os.path.isdir(path):
+            raise ValueError(_pictures_in(path))
     targets = _targets(args.images, folder, args.force)
     for i, path in enumerate(args.images, 1):
         log.status(f"reading {i} of {len(args.images)}: {path}")
@@ -62,6 +66,17 @@ def run(args):
             Image.fromarray(painted).save(beside, "JPEG", quality=90)
         log.line(f"{label_file}: {_shares(label, classes)}")
     return 0
+
+
+def _pictures_in(folder):
+    """What to type in place of a folder: its pictures, or that there is none."""
+    endings = ".jpg", ".jpeg", ".png"
+    found = sorted(name for name in os.listdir(folder) if name.lower().endswith(endings) and not name.startswith("."))
+    if not found:
+        return f"{folder}: a folder; expected a JPEG or PNG, and there is none in it"
+    kinds = dict.fromkeys(pathlib.Path(name).suffix for name in found)
+    words = " ".join(f"{shlex.quote(str(pathlib.Path(folder)))}/*{kind}" for kind in kinds)
+    return f"{folder}: a folder; expected a JPEG or PNG: name its {len(found)} pictures, {words}"
 
 
 def _targets(images, folder, force):

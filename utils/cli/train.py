@@ -1,22 +1,33 @@
 """`python -m utils train`: a net from a folder of pictures and labels."""
 
+import re
+import shlex
+import time
+
 import mxnet as mx
+import numpy as np
 from mxnet import gluon
 
+from ..core.console import Log
 from ..core.device import try_all_gpus
 from ..data.dataset import VOCSegDataset, data_loader
+from ..data.labelmap import VOC
+from ..datacheck.report import glance
+from ..engine.checkpoint.identity import OTHER_END
 from ..engine.train import seed, train
-from ..losses import SoftmaxCrossEntropyLoss
+from ..losses import SoftmaxCrossEntropyLoss, WeightedCrossEntropyLoss
+from ..metrics import SegmentationMetric
 from ..models.saving import check_output, save_model
 from ..models.zoo import find_builder, get_model
-from .options import add_import, count, describe, python, rate, scale, size
+from .options import add_import, check_layout, count, describe, python, rate, refuse, scale, size
 
 HELP = "train a net on a folder of pictures and labels"
 DESCRIPTION = """\
 Train a net, as chapter 08 does: the same functions, Adam at a rate that falls to 0, random crops and flips, on the
 pictures of train.txt. After each epoch one line says the loss and the score on those of val.txt; both lists can be
-others (--train-split, --val-split). The net goes into two files: FILE.params, its weights, and FILE.json, what
-`predict`, `evaluate` and `export` have to know about it.
+others (--train-split, --val-split). Before the first epoch all labels are read once: what `data` calls an error
+stops it, and the score of naming one class everywhere is printed, which a net has to beat. The net goes into two files:
+FILE.params, its weights, and FILE.json, what `predict`, `evaluate` and `export` have to know about it.
 """
 EPILOG = """\
 examples:
@@ -41,6 +52,9 @@ def add_arguments(parser):
     parser.add_argument("--epochs", type=count, default=30, help="how often it sees each picture (30)")
     parser.add_argument("--batch", type=count, default=8, help="pictures a step (8)")
     parser.add_argument("--rate", type=rate, default=5e-4, help="Adam's learning rate at the start (0.0005)")
+    parser.add_argument(
+        "--weights", choices=("median", "inverse"), help="rare classes weigh more, by this frequency (chapter 10; none)"
+    )
     parser.add_argument("--model", metavar="NAME", help="the net: fcn32s, fcn16s, fcn8s, or one of your own (fcn32s)")
     parser.add_argument("--stride", type=int, choices=(32, 16, 8), help="8 is short for --model fcn8s")
     parser.add_argument("--backbone", metavar="NAME", help="resnet18_v2, 34, 50, 101, 152 or vgg16 (the net's own)")
@@ -54,28 +68,111 @@ def add_arguments(parser):
 def run(args):
     name = _model(args)
     check_output(args.output, args.force)
+    check_layout(args.dataset)
     contexts = try_all_gpus()
     train_set = VOCSegDataset(True, args.crop, args.dataset, args.scale, seed=args.seed, split=args.train_split)
     test_set = VOCSegDataset(False, None, args.dataset, args.scale, split=args.val_split)
-    batches = data_loader(train_set, args.batch)
+    try:
+        batches = data_loader(train_set, args.batch)
+    except ValueError as error:
+        raise ValueError(str(error).replace("batch_size", "--batch")) from None
+    pixels, nothing = _look(args, train_set, test_set)
     seed(args.seed)
     net = get_model(name, train_set.classes, args.backbone, args.pretrained, contexts)
     net.hybridize()
     schedule = mx.lr_scheduler.PolyScheduler(args.epochs * len(batches), args.rate, pwr=0.9)
     trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": args.rate, "lr_scheduler": schedule})
     options = {"checkpoint": args.checkpoint} if args.checkpoint else {}
-    loss = getattr(net, "training_loss", SoftmaxCrossEntropyLoss)()
-    history = train(batches, test_set, net, loss, trainer, contexts, args.epochs, **options)
+    loss = _loss(args, net, pixels)
+    try:
+        history = train(batches, test_set, net, loss, trainer, contexts, args.epochs, **options)
+    except ValueError as error:
+        raise ValueError(_as_options(str(error), args, len(batches))) from None
     if len(history) < args.epochs:
         kept = f"they are kept in {args.checkpoint}, the same command goes on" if history else "none is kept"
         kept = kept if args.checkpoint else "with --checkpoint FOLDER each would be kept"
         print(f"Stopped after {len(history)} of {args.epochs} epochs, {args.output} not written: {kept}")
         return 130
-    about = {"dataset": args.dataset, "crop": args.crop, "epochs": args.epochs, "scores": history[-1]}
+    about = {"dataset": args.dataset, "train_split": args.train_split, "crop": args.crop, "epochs": args.epochs}
+    about |= {"loss": getattr(loss, "__qualname__", type(loss).__name__), "scores": history[-1], "baseline": nothing}
     save_model(args.output, net, train_set.classes, args.scale, force=args.force, **about)
+    score, beat = history[-1]["mean_iou"], nothing["mean_iou"]
+    more = "" if score > beat else ": it has learned nothing yet, give it more --epochs"
+    print(f"Mean IoU {score:.3f}; {nothing['class']} everywhere: {beat:.3f}{more}")
     print(f"Written: {args.output} and its .json")
-    print(f"Next: {python()} -m utils predict --model {args.output} photo.jpg --output labels")
+    print(f"Next: {python()} -m utils predict --model {shlex.quote(args.output)} photo.jpg --output labels")
     return 0
+
+
+def _look(args, train_set, test_set):
+    """Refuse what `data` calls an error; print classes and baseline.
+
+    Returns the training labels' pixels, (pictures, classes), and the baseline: its class and scores. Labels are read
+    whole, pictures' headers only: a full check reads those too.
+    """
+    log, start, classes = Log(), time.time(), train_set.classes
+    where = "VOC's, as there is no labelmap.txt" if classes == VOC else "labelmap.txt"
+    log.line(f"{len(classes)} classes ({where}): {', '.join(classes.names)}")
+    same = args.train_split == args.val_split  # asked for by name: whether a net can learn at all
+    report = glance(
+        train_set.root,
+        train_set.names,
+        [] if same else test_set.names,
+        (args.train_split, args.val_split),
+        lambda i, n: log.status(f"{i} of {n} labels looked at"),
+    )
+    refuse(report, args.dataset)
+    if same:
+        log.line(f"Scored on {args.val_split}, the pictures it is trained on: that says nothing of new ones")
+    log.line(f"{len(report.pairs)} labels looked at in {time.time() - start:.1f} s")
+    pixels = np.array([report.pairs[name].pixels[:-1] for name in train_set.names])
+    index = int(pixels.sum(0).argmax())
+    metric = SegmentationMetric(len(classes))
+    metric.confusion[:, index] = sum(report.pairs[name].pixels[:-1] for name in test_set.names)
+    nothing = {"class": classes.names[index]} | metric.scores()
+    text = "pixel accuracy {pixel_acc:.3f}, mean IoU {mean_iou:.3f}".format(**nothing)
+    log.line(f"To beat: {classes.names[index]} everywhere has {text}")
+    return pixels, nothing
+
+
+def _loss(args, net, pixels):
+    """The net's own, or cross-entropy, weighted if asked."""
+    own = getattr(net, "training_loss", None)
+    if not args.weights:
+        return (own or SoftmaxCrossEntropyLoss)()
+    if own:
+        raise ValueError(f"--weights {args.weights}: {type(net).__name__} has a loss of its own, {own.__name__}")
+    loss = WeightedCrossEntropyLoss(class_weights(pixels, args.weights))
+    loss.__qualname__ = f"WeightedCrossEntropyLoss, {args.weights} frequency"  # a checkpoint is asked about it
+    return loss
+
+
+def class_weights(pixels, way):
+    """(C,) weights by frequency as in chapter 10: the average labelled pixel weighs 1, a class that never occurs 0.
+
+    pixels: (pictures, C) labelled pixels of each class. way: "inverse", 1 / its share of all; "median", 1 / its share
+    in the pictures that show it (the median itself is a factor common to all, which the average takes out).
+    """
+    counts, labelled = pixels.sum(0), pixels.sum(1, keepdims=True)
+    of = ((pixels > 0) * labelled).sum(0).clip(1) if way == "median" else max(1, counts.sum())
+    share = counts / of
+    weights = np.divide(1, share, out=np.zeros(len(counts)), where=counts > 0)
+    return weights * counts.sum() / (weights * counts).sum()
+
+
+def _as_options(text, args, batches):
+    """What the engine says of a number of epochs, as this command asks for it."""
+    if not args.checkpoint or OTHER_END not in text:
+        return text
+    was = re.search(r"scheduler's max_update (\d+), now", text)
+    others = [part for part in text.split("; ") if "scheduler's max_" not in part]
+    if others or not was or int(was[1]) % batches:  # another training altogether
+        return text.replace(OTHER_END, " (--epochs was another number)")
+    return (
+        f"{args.checkpoint}: its checkpoints are of a training of {int(was[1]) // batches} epochs, --epochs says "
+        f"{args.epochs}: the rate falls to 0 at the last one, so the number is fixed from the start. Say --epochs "
+        f"{int(was[1]) // batches}, or name another folder to begin anew"
+    )
 
 
 def _model(args):

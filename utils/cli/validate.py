@@ -1,6 +1,8 @@
 """`python -m utils data`: validates a folder; prints what datacheck/ finds in it, and has a split made."""
 
 import argparse
+import os
+import pathlib
 import shlex
 import sys
 
@@ -11,6 +13,7 @@ from ..datacheck.split import refusal, refuse_existing, write_split
 from .options import python, scale, share, size
 
 FEW = 5  # lines of each kind
+COURSE = pathlib.Path(__file__).resolve().parents[2]  # where its Makefile is
 
 HELP = "check a folder of pictures and labels, and make a split"
 DESCRIPTION = """\
@@ -90,10 +93,21 @@ def lines(report, few=FEW):
         for kind in dict.fromkeys(problem.kind for problem in problems):
             found = [problem for problem in problems if problem.kind == kind]
             yield f"  {kind} ({len(found)})"
-            yield from (f"    {problem}" for problem in found[:few])
-            if len(found[:few]) < len(found):
-                yield f"    and {len(found) - few} more (--all shows them)"
+            told = list(_merged(found)) if few else [str(problem) for problem in found]
+            yield from (f"    {text}" for text in told[:few])
+            if len(told[:few]) < len(told):
+                yield f"    and {len(told) - few} more (--all shows them)"
     yield ""
+
+
+def _merged(problems):
+    """The problems as lines, those that differ in the file only as one, with their number."""
+    groups = {}
+    for problem in problems:
+        groups.setdefault(problem._replace(file=""), []).append(problem)
+    for same in groups.values():
+        more = f" and {len(same) - 1} more (--all shows them)" if len(same) > 1 else ""
+        yield str(same[0]._replace(file=same[0].file + more))
 
 
 def _table(report):
@@ -123,7 +137,10 @@ def _next(report, args):
         crop = "" if args.crop == CROP_SIZE else " CROP={}x{}".format(*args.crop)
         scale = "" if args.scale == 1 else f" SCALE={args.scale}"
         epochs = " EPOCHS=30" if len(report.lists["train"]) < 40 else ""  # few steps make an epoch
-        return f"Next: make course DATASET={folder} CHAPTER=08{crop}{scale}{epochs}"
+        where = "" if os.path.isfile("Makefile") and os.path.isdir("chapters") else f" -C {shlex.quote(str(COURSE))}"
+        if where and os.path.exists(args.folder):
+            folder = shlex.quote(os.path.abspath(args.folder))
+        return f"Next: make{where} course DATASET={folder} CHAPTER=08{crop}{scale}{epochs}"
     if not set(report.lists) & set(SPLITS) and not refusal(report):
         return f"Next: {again} --split"
     return f"Next: mend what stands under ERRORS, then {again}"

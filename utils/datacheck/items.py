@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..data.image_io import orientation
+from ..data.image_io import orientation, picture_size
 from ..data.label_hints import hint, misread
 from ..data.labelmap import VOID
 from ..data.transforms import scaled_size
@@ -52,10 +52,13 @@ class Pair(NamedTuple):
     problems: list
 
 
-def look(root, name, classes):
-    """The `Pair` of one name; classes: a `LabelMap`, or None where labels are only to be opened."""
+def look(root, name, classes, whole=True):
+    """The `Pair` of one name; classes: a `LabelMap`, or None where labels are only to be opened.
+
+    whole=False reads the size of the picture only, not its pixels: there is no digest.
+    """
     picture, label = picture_path(root, name), label_path(root, name)
-    size, digest, problems = _look_at_picture(root, picture)
+    size, digest, problems = _look_at_picture(root, picture, whole)
     label_size, pixels, unknown, found = _look_at_label(root, label, classes)
     problems += found
     if size and label_size and size != label_size:
@@ -89,13 +92,15 @@ def picture_path(root, name):
         return root / "JPEGImages" / f"{name}.jpg"
 
 
-def _look_at_picture(root, path):
+def _look_at_picture(root, path, whole=True):
     """Size, digest and problems of a picture."""
     file = _short(root, path)
     if not os.path.isfile(path):
         remedy = "copy the photograph there (CVAT: tick 'Save images'), or take its name out of the list"
         return None, None, [_missing(root, path, "pictures missing", remedy)]
     try:
+        if not whole:
+            return picture_size(path), None, []
         image = read_image(path)
         held = orientation(path)
     except Exception as error:  # whatever a broken file makes Pillow raise: the other files are looked at all the same

@@ -13,7 +13,7 @@ from .lists import SPLITS, list_file
 def problems(report):
     """For a `Report` whose lists and pairs are filled in."""
     if any(pair.unknown or pair.pixels is not None for pair in report.pairs.values()):  # a label could be read
-        return _colors(report) + _rare(report) + _background(report) + _instances(report)
+        return _colors(report) + _rare(report) + _instances(report)
     return []
 
 
@@ -98,22 +98,6 @@ def _rare(report):
                     Problem(False, "classes", list_file(here), found, "a class in train and in val", remedy)
                 )
     return problems
-
-
-def _background(report):
-    """Unmarked pixels in the colour of the first class: what Datumaro does with classes in alphabetical order."""
-    names, colors = report.classes.names, report.classes.colors
-    black = colors.index((0, 0, 0)) if (0, 0, 0) in colors else 0
-    pixels = [pair.pixels for pair in report.pairs.values() if pair.pixels is not None]
-    if not black or not pixels or any(p[black] for p in pixels) or not all(p[0] for p in pixels):
-        return []
-    found = f"{names[black]} (0,0,0) is in no label, {names[0]}, the first class, in all {len(pixels)}"
-    remedy = (
-        "Datumaro, which CVAT exports with, gives unmarked pixels to the class whose name sorts first "
-        "(capitals before small letters): "
-        f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew"
-    )
-    return [Problem(True, "classes", "labelmap.txt", found, "", remedy)]
 
 
 def _instances(report):

@@ -2,6 +2,8 @@
 
 import collections
 import os
+import re
+import shlex
 
 from ..core.files import read_lines
 from ..data.voc import read_names
@@ -11,6 +13,9 @@ TRAIN_LEAST, VAL_LEAST = 8, 1  # one batch of the chapters, one picture to test 
 SOURCES = "default", "trainval"  # lists that a split is made from; where there is none, every label
 SPLITS = "train", "val"
 A_LIST = "one picture's name a line, without .jpg"
+SYNONYMS = {"train": ("train", "training", "trn"), "val": ("val", "valid", "validation", "eval", "dev")}
+TEST = "test", "testing"  # stands for val only where nothing else does
+PLACES = "ImageSets/Segmentation", "ImageSets", ""
 
 
 def read_lists(root):
@@ -19,6 +24,15 @@ def read_lists(root):
     {"train": …, "val": …} and every further list but those that a split is made from; or one list if there is no split.
     """
     folder = root / "ImageSets" / "Segmentation"
+    if other := other_lists(root):
+        lists, problems = {}, []
+        for split in SPLITS:
+            path = other.get(split, folder / f"{split}.txt")
+            lists[split], found = _read(root, path)
+            problems += found
+            if split in other:
+                problems.append(_renamed(root, split, path))
+        return lists, problems
     if any((folder / f"{split}.txt").is_file() for split in SPLITS):
         lists, problems = {}, []
         found = {path.stem for path in folder.glob("*.txt")}
@@ -32,11 +46,17 @@ def read_lists(root):
                     del lists[split]
             problems += found
         return lists, problems
-    source = next((source for source in SOURCES if (folder / f"{source}.txt").is_file()), None)
-    if source:
-        names, problems = _read(root, folder / f"{source}.txt")
-    else:
-        names, problems = list(_names(root, "SegmentationClass", (".png",))), []
+    source, problems = None, []
+    for name in SOURCES:
+        if source is None and (folder / f"{name}.txt").is_file():
+            names, found = _read(root, folder / f"{name}.txt")
+            source = name if names or found else None
+            if source is None:
+                remedy = "delete it, or write the names into it; until then it is passed over"
+                problems.append(Problem(False, "lists", list_file(name), "empty", A_LIST, remedy))
+            problems += found
+    if source is None:
+        names = list(_names(root, "SegmentationClass", (".png",)))
     where = f"{source}.txt" if source else "the labels that are there"
     remedy = f"--split makes both from {where} ({len(names)} names)"
     file, expected = "ImageSets/Segmentation/train.txt and val.txt", A_LIST
@@ -46,7 +66,52 @@ def read_lists(root):
 
 def problems(report):
     """The problems of the whole, for a `Report` whose lists and pairs are filled in."""
-    return _numbers(report) + _twice(report) + _doubles(report) + _unlisted(report) + _several(report.root)
+    return _numbers(report) + overlaps(report) + _unlisted(report) + _several(report.root)
+
+
+def overlaps(report):
+    """Names or pictures that stand in a list twice, or in two."""
+    return _twice(report) + _doubles(report)
+
+
+def other_lists(root):
+    """{"train": path, "val": path} of lists under another name or in another folder, where the course's own is missing.
+
+    Annotation tools write Train.txt, Validation.txt or test.txt; a list of test pictures stands for val where there is
+    no other. A split made beside them would put pictures to train with that somebody kept for testing.
+    """
+    own = {split for split in SPLITS if (root / PLACES[0] / f"{split}.txt").is_file()}
+    found = {}
+    for split, words in [*SYNONYMS.items(), ("val", TEST)]:
+        if split in own or split in found:
+            continue
+        for place in PLACES:
+            names = sorted(os.listdir(root / place)) if (root / place).is_dir() else []
+            for word in words:
+                match = next((name for name in names if name.lower() == f"{word}.txt"), None)
+                if (
+                    match
+                    and split not in found
+                    and (words != TEST or not _unlabelled(root, "", _read(root, root / place / match)[0]))
+                ):
+                    found[split] = root / place / match
+    return found
+
+
+def rename_command(root, split, path):
+    """The line that gives a list its name; -n: it replaces none."""
+    return f"mv -n {shlex.quote(str(path))} {shlex.quote(str(root / list_file(split)))}"
+
+
+def _renamed(root, split, path):
+    """A list that the course won't read under its name."""
+    file, found = path.relative_to(root).as_posix(), f"a list of {SPLIT_IS[split]}, and is not read"
+    folder = root / PLACES[0]
+    make = "" if folder.is_dir() else f"mkdir -p {shlex.quote(str(folder))} && "
+    return Problem(True, "lists", file, found, list_file(split), make + rename_command(root, split, path))
+
+
+SPLIT_IS = {"train": "pictures to train with", "val": "pictures to test with"}
 
 
 def _unlabelled(root, split, names):
@@ -66,11 +131,29 @@ def _read(root, path):
     if not path.is_file():
         other = "val" if path.stem == "train" else "train"
         remedy = f"write it, or rename {other}.txt to default.txt and add --split to this command"
+        if others := other_lists(root):
+            remedy = f"write it: {', '.join(p.name for p in others.values())} is there already"
         return [], [Problem(True, "lists", file, "no such file", A_LIST, remedy)]
     try:
-        return [line for _, line in read_lines(path, A_LIST)], []
+        lines = [line for _, line in read_lines(path, A_LIST)]
+        return _bare(root, lines) or lines, []
     except (OSError, ValueError) as error:
         return [], [Problem(True, "lists", file, without(path, error))]
+
+
+def _bare(root, lines):
+    """The names, where each line is a picture's path or file name, perhaps with its label's behind it; else []."""
+    names = [re.sub(r"\.[A-Za-z]+$", "", re.sub(r"\s.*", "", line).rpartition("/")[2]) for line in lines]
+    if (
+        names == lines
+        or len(set(names)) < len(set(lines))
+        or any(re.search(r"\s", line) and "." not in line.split()[-1] for line in lines)
+    ):
+        return []  # a column of numbers is no path
+    odd = [(name, line) for name, line in zip(names, lines, strict=True) if name != line]
+    if any(picture_path(root, line).is_file() for _, line in odd):
+        return []
+    return names if all(picture_path(root, name).is_file() for name, _ in odd) else []
 
 
 def _as_read(root, split):
@@ -79,7 +162,12 @@ def _as_read(root, split):
     try:
         read_names(root, split=split)
     except (OSError, ValueError) as error:
-        return [Problem(True, "lists", path.relative_to(root).as_posix(), without(path, error))]
+        remedy = ""
+        if "is a path" in str(error) and _bare(root, [line for _, line in read_lines(path, A_LIST)]):
+            here, kept = shlex.quote(str(path)), shlex.quote(f"{path}.before")
+            only_names = shlex.quote(r"s#[[:space:]].*##; s#.*/##; s#\.[A-Za-z]+$##")
+            remedy = f"mv -n {here} {kept} && [ ! -e {here} ] && sed -E {only_names} {kept} > {here}"
+        return [Problem(True, "lists", path.relative_to(root).as_posix(), without(path, error), "", remedy)]
     return []
 
 

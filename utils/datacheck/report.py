@@ -1,10 +1,12 @@
 """Looks at a data set in VOC layout and finds every problem at once: `python -m utils data FOLDER`.
 
 `check` returns data; cli/validate.py prints it. Problems of one pair are found in items.py, those that only all pairs
-together show in lists.py (lists, doubles) and labels.py.
+together show in lists.py (lists, doubles), labels.py (colours) and classes.py (names).
 """
 
+import collections
 import concurrent.futures
+import hashlib
 import os
 import pathlib
 from typing import NamedTuple
@@ -16,9 +18,11 @@ from ..core.files import names_in, read_lines
 from ..data import sources
 from ..data.labelmap import VOID_COLOR, LabelMap
 from ..data.voc import classes_in, data_root
+from . import classes as of_classes
 from . import items, labels
 from . import lists as of_lists
-from .items import Problem, without
+from .items import Problem, picture_path, without
+from .missing import explained, layout
 
 CROP_SIZE = (160, 224)  # what the chapters train with
 
@@ -51,9 +55,15 @@ def find(name):
             return root
         raise FileNotFoundError(f"{name} is not on this machine: `make data DATASET={name}` fetches it")
     path, parts = pathlib.Path(name).expanduser(), ("JPEGImages", "SegmentationClass")
+    if os.path.isfile(path):
+        raise FileNotFoundError(layout(path))
     for part in parts:
         names_in(path / part)  # or its error, before each file in it seems to be missing
-    return path if any(os.path.isdir(path / part) for part in parts) else data_root(name)
+    if any(os.path.isdir(path / part) for part in parts):
+        return path
+    if told := layout(path):
+        raise FileNotFoundError(told)
+    return data_root(name)
 
 
 def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
@@ -66,22 +76,60 @@ def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
     classes, problems = _classes(root)
     lists, found = of_lists.read_lists(root)
     problems += found
-    pairs = dict(pairs)
-    names = [name for name in dict.fromkeys(sum(lists.values(), [])) if name not in pairs]
-    if classes:
-        classes.indices([(0, 0, 0)])  # its table is made at first use: not by two threads at once
+    report = Report(root, classes, lists, dict(pairs), problems)
+    _look(report, progress)
+    problems += of_lists.problems(report) + labels.problems(report) + of_classes.problems(report)
+    for name in lists.get("train", []):
+        problems += items.small(report.pairs[name], crop_size, scale)
+    problems[:] = explained(root, problems)
+    return report
+
+
+def glance(root, train=None, val=None, splits=("train", "val"), progress=None):
+    """`Report` of what can be seen without decoding a picture: labels, sizes, lists, copies of a file.
+
+    For `train` and `evaluate`, which refuse its errors. train, val: names, or None; splits: their lists' names.
+    """
+    classes, problems = _classes(root)
+    lists = {split: names for split, names in (("train", train), ("val", val)) if names is not None}
+    report = Report(root, classes, lists, {}, problems)
+    _look(report, progress, whole=False)
+    problems += of_lists.overlaps(report) + labels.problems(report) + of_classes.problems(report)
+    for old, new in zip(("train", "val"), splits, strict=True):
+        if new != old:
+            old, new = f"{old}.txt", f"{new}.txt"
+            problems[:] = [Problem(p.error, *(part.replace(old, new) for part in p[1:])) for p in problems]
+    problems[:] = explained(root, problems)
+    return report
+
+
+def _look(report, progress, whole=True):
+    """Fill in the pairs that are in the lists, and their problems."""
+    wanted = list(dict.fromkeys(sum(report.lists.values(), [])))
+    names = [name for name in wanted if name not in report.pairs]
+    if report.classes:
+        report.classes.indices([(0, 0, 0)])  # its table is made at first use: not by two threads at once
     with concurrent.futures.ThreadPoolExecutor(physical_cores()) as pool:
-        for i, pair in enumerate(pool.map(lambda name: items.look(root, name, classes), names), 1):
-            pairs[pair.name] = pair
+        for i, pair in enumerate(pool.map(lambda name: items.look(report.root, name, report.classes, whole), names), 1):
+            report.pairs[pair.name] = pair
             if progress:
                 progress(i, len(names))
-    report = Report(root, classes, lists, pairs, problems)
-    for name in dict.fromkeys(sum(lists.values(), [])):
-        problems += pairs[name].problems
-    problems += of_lists.problems(report) + labels.problems(report)
-    for name in lists.get("train", []):
-        problems += items.small(pairs[name], crop_size, scale)
-    return report
+    if not whole:
+        _digest_copies(report)
+    for name in wanted:
+        report.problems.extend(report.pairs[name].problems)
+
+
+def _digest_copies(report):
+    """A digest for pictures whose files are of one length, so that copies of one are found; few are read for it."""
+    lengths = collections.defaultdict(list)
+    for name, pair in report.pairs.items():
+        if pair.size:
+            path = picture_path(report.root, name)
+            lengths[os.path.getsize(path)].append((name, path))
+    for name, path in (one for group in lengths.values() if len(group) > 1 for one in group):
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
+        report.pairs[name] = report.pairs[name]._replace(digest=digest)
 
 
 def _classes(root):
@@ -93,7 +141,7 @@ def _classes(root):
     except (OSError, ValueError) as error:
         remedy = "mend it first: until then no label's colours are looked at"
         return None, [Problem(True, "classes", path.name, without(path, error), "", remedy)]
-    problems = []
+    problems = [] if os.path.lexists(path) else of_classes.beside(root)
     if len(classes) < 2:
         remedy = "give what is not it a class of its own, such as background:0,0,0::"
         problems = [Problem(True, "classes", path.name, "one class", "two or more", remedy)]

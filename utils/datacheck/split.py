@@ -6,15 +6,20 @@ import numpy as np
 
 from ..core.files import atomic_write
 from ..data.voc import name_fault
-from .lists import SPLITS, TRAIN_LEAST, VAL_LEAST
+from .lists import SPLITS, TRAIN_LEAST, VAL_LEAST, other_lists, rename_command
 
 
 def refuse_existing(root):
-    """Raise FileExistsError if there is a split, which is never overwritten."""
+    """Raise FileExistsError if there is a split, under whatever name: it is never overwritten, nor passed over."""
     for split in SPLITS:
         path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
         if path.exists():
             raise FileExistsError(f"{path}: is there already and stays; move it away to have a new split made")
+    for split, path in other_lists(root).items():
+        raise FileExistsError(
+            f"{path}: seems to be a list for {split} already; expected none where a split is to be made; "
+            f"{rename_command(root, split, path)}   or move it away"
+        )
 
 
 def _names(report):
