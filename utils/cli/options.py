@@ -9,8 +9,6 @@ import shlex
 import shutil
 import sys
 
-from ..datacheck.missing import layout
-
 
 def size(text):
     match = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", text)
@@ -111,6 +109,8 @@ def python():
 
 def check_layout(folder):
     """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is."""
+    from ..datacheck.missing import layout  # here: tools/ takes this module alone
+
     path = pathlib.Path(folder).expanduser()
     if (path / "ImageSets" / "Segmentation").is_dir():
         return
