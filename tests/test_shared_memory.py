@@ -30,7 +30,7 @@ if how != "looked at":
 loader = utils.data_loader(utils.VOCSegDataset(True, (320, 480)), 8, 2)
 for x, y in Batches(loader) if how == "watched" else loader:
     x.wait_to_read()
-    time.sleep(0.1)
+    time.sleep(0.1 if how == "looked at" else 3)  # the workers fill the room meanwhile, on a busy machine too
 print("all read")
 """
 
