@@ -74,6 +74,7 @@ def inside():
     return run
 
 
+@pytest.mark.long  # hangs on how fast workers fill the room
 def test_without_a_look_a_worker_dies(inside):
     """What the check is for: what MXNet says by itself."""
     assert re.match("ConnectionRefusedError|ConnectionResetError|EOFError", inside("64m", SMALL, "as it was"))
@@ -86,6 +87,7 @@ def test_the_loader_looks_before_the_first_batch(inside, report):
     assert said.startswith(words) and "num_workers=0" in said and "--shm-size" in said
 
 
+@pytest.mark.long  # hangs on how fast workers fill the room
 def test_a_worker_that_found_no_room_is_explained(inside, report):
     said = inside("64m", SMALL, "watched")
     report("64 MB of /dev/shm, not looked at before", said)
@@ -96,6 +98,7 @@ def test_enough_room_is_enough(inside):
     assert inside("100m", SMALL, "looked at") == "all read"
 
 
+@pytest.mark.long  # as above
 @pytest.mark.parametrize("batch, workers, extra", [(2, 1, 0), (4, 2, 0), (4, 2, 1)])
 def test_what_is_needed_is_what_is_used(inside, batch, workers, extra):
     most, needed = map(int, inside("1g", MEASURED, batch, workers, extra).split())
