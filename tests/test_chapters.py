@@ -64,7 +64,7 @@ def test_no_path_no_warning_no_stray_output(path):
 @BOTH
 def test_small(path):
     assert path.stat().st_size < 500_000
-    assert max(len(cell.source.splitlines()) for cell in _code(nbformat.read(path, 4))) <= 32
+    assert max(len(cell.source.splitlines()) for cell in _code(nbformat.read(path, 4))) <= 30
 
 
 @BOTH
