@@ -8,18 +8,15 @@ import os
 import pathlib
 import re
 import shutil
-import sys
 
+import book as maker
 import nbformat
+import notebooks
 import numpy as np
 import pytest
 from conftest import ROOT, write_palette_png
 from nbgrader.preprocessors import CheckCellMetadata
 from PIL import Image
-
-sys.path.insert(0, str(ROOT / "tools"))
-import book as maker
-import notebooks
 
 CHAPTERS = notebooks.find()
 EXERCISES = notebooks.find(folder=notebooks.CHAPTERS / "exercises")

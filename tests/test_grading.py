@@ -8,14 +8,12 @@ import sys
 import time
 import zipfile
 
-import nbformat
-import pytest
-from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
 import grading
 import marks
+import nbformat
 import notebooks
+import pytest
+from conftest import ROOT
 
 pytestmark = pytest.mark.filterwarnings("default")  # nbgrader's own
 DOUBLE = """### BEGIN SOLUTION

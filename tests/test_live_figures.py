@@ -5,19 +5,15 @@ from utils.viz.widgets import draw_labels, read_upload
 
 import base64
 import io
-import sys
 
 import matplotlib.pyplot as plt
 import nbformat
+import notebooks
 import numpy as np
 import pytest
 import tiny
-from conftest import ROOT
 from mxnet import init
 from PIL import Image
-
-sys.path.insert(0, str(ROOT / "tools"))
-import notebooks
 
 
 @pytest.fixture(autouse=True)
