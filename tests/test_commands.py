@@ -454,7 +454,7 @@ def test_a_folder_given_to_predict_names_its_pictures(street, tmp_path, capsys):
 
 def test_the_python_of_a_next_line_is_this_one(tmp_path, monkeypatch):
     """Elsewhere `python` may be another, without MXNet."""
-    from utils.cli.options import python
+    from utils.core.surroundings import python
 
     monkeypatch.chdir(tmp_path)
     assert python() == sys.executable

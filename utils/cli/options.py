@@ -2,12 +2,9 @@
 
 import argparse
 import importlib
-import os
 import pathlib
 import re
 import shlex
-import shutil
-import sys
 
 
 def size(text):
@@ -61,6 +58,8 @@ def scales(text):
 
 
 def describe(parser, description, epilog):
+    from ..core.surroundings import python  # here, and below: tools/ takes this module alone, without MXNet
+
     parser.formatter_class, parser.description, parser.epilog = (
         argparse.RawDescriptionHelpFormatter,
         description,
@@ -99,17 +98,10 @@ def add_averaging(parser):
     )
 
 
-def python():
-    """The Python to type in a command, this one: another may have no MXNet."""
-    path = os.path.relpath(sys.executable)
-    if not path.startswith(".."):
-        return shlex.quote(path)
-    return "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)
-
-
 def check_layout(folder):
     """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is."""
-    from ..datacheck.missing import layout  # here: tools/ takes this module alone
+    from ..core.surroundings import python
+    from ..datacheck.missing import layout
 
     path = pathlib.Path(folder).expanduser()
     if (path / "ImageSets" / "Segmentation").is_dir():
@@ -125,6 +117,8 @@ def check_layout(folder):
 
 def refuse(report, folder):
     """A ValueError that names the errors of a `Report`: what `data` calls one, no training or score passes over."""
+    from ..core.surroundings import python
+
     if errors := report.errors:
         more = f"\n  and {len(errors) - 3} more" if len(errors) > 3 else ""
         raise ValueError(

@@ -10,6 +10,7 @@ from mxnet import gluon
 
 from ..core.console import Log
 from ..core.device import try_all_gpus
+from ..core.surroundings import python
 from ..data.dataset import VOCSegDataset, data_loader
 from ..data.labelmap import VOC
 from ..datacheck.report import glance
@@ -19,7 +20,7 @@ from ..losses import SoftmaxCrossEntropyLoss, WeightedCrossEntropyLoss
 from ..metrics import SegmentationMetric
 from ..models.saving import check_output, save_model
 from ..models.zoo import find_builder, get_model
-from .options import add_import, check_layout, count, describe, python, rate, refuse, scale, size
+from .options import add_import, check_layout, count, describe, rate, refuse, scale, size
 
 HELP = "train a net on a folder of pictures and labels"
 DESCRIPTION = """\

@@ -7,10 +7,11 @@ import shlex
 import sys
 
 from ..core.console import Log
+from ..core.surroundings import python
 from ..datacheck.lists import SPLITS
 from ..datacheck.report import CROP_SIZE, check, find
 from ..datacheck.split import refusal, refuse_existing, write_split
-from .options import python, scale, share, size
+from .options import scale, share, size
 
 FEW = 5  # lines of each kind
 COURSE = pathlib.Path(__file__).resolve().parents[2]  # where its Makefile is

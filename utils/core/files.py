@@ -10,6 +10,9 @@ import shutil
 import stat
 import sys
 
+MAX_PIXELS = 250_000_000
+"""Pixels of the largest picture that is read: the 200 million of the largest telephones pass, and take 2 GB."""
+
 
 @contextlib.contextmanager
 def opened(path, expected):
@@ -27,6 +30,15 @@ def opened(path, expected):
         raise PermissionError(f"{path}: you may not read it; change its owner or its permissions") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); expected {expected}") from None
+
+
+def check_pixels(path, height, width):
+    """A ValueError for a picture of more than `MAX_PIXELS`."""
+    if height * width > MAX_PIXELS:
+        raise ValueError(
+            f"{path}: {height} × {width} (height × width), {height * width:,} pixels, "
+            f"but at most {MAX_PIXELS:,} are read; reduce or cut it"
+        )
 
 
 def read_lines(path, expected):

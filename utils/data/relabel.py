@@ -11,8 +11,9 @@ import shlex
 import shutil
 
 from ..core.files import atomic_write
+from ..core.surroundings import python
 from .image_io import palette_picture, read_label
-from .label_hints import UNKNOWN, WAYS, as_label, misread, python, raw
+from .label_hints import UNKNOWN, WAYS, as_label, misread, raw
 from .voc import classes_in
 
 

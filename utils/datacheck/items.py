@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.image_io import orientation, picture_size
-from ..data.label_hints import hint, misread
+from ..data.label_hints import EXPECTED, hint, misread
 from ..data.labelmap import VOID
 from ..data.transforms import scaled_size
 from ..data.voc import image_path, label_path, read_image, read_label
@@ -142,19 +142,16 @@ def _why(path, file, classes, error):
     """What `_look_at_label` returns of a label that `read_label` refused."""
     try:
         with Image.open(path) as picture:
-            kind, mode, rgb = picture.format, picture.mode, np.asarray(picture.convert("RGB"))
+            grey, png, rgb = picture.mode == "L", picture.format == "PNG", np.asarray(picture.convert("RGB"))
     except Exception:
         return None, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
-    size, expected = rgb.shape[:2], "a palette or RGB PNG in the classes' colours"
-    known = hint(path, classes, near=False)
-    if mode == "L" and kind == "PNG":
-        what = f"greyscale of {rgb.min()} to {rgb.max()}"
-        what, repair = (f"{what}: {known[0]}", f"{known[1]}; or {EXPORT}") if known else (what, EXPORT)
-        return size, None, {}, [Problem(True, "labels without colours", file, what, expected, repair)]
+    size, known = rgb.shape[:2], hint(path, classes, near=False)
+    if known and grey and png:
+        remedy = f"{known[1]}; or {EXPORT}"
+        return size, None, {}, [Problem(True, "labels without colours", file, known[0], EXPECTED, remedy)]
     if known:
-        what = known[0] if mode in ("P", "RGB") and kind == "PNG" else f"a {kind} picture of mode {mode}: {known[0]}"
-        return size, None, {}, [Problem(True, "labels of another kind", file, what, expected, known[1])]
-    if mode not in ("P", "RGB") or kind != "PNG":
+        return size, None, {}, [Problem(True, "labels of another kind", file, known[0], EXPECTED, known[1])]
+    if grey or not png:
         return size, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     index = classes.indices(rgb)
     colors, counts = np.unique(rgb[(index >= len(classes)) & (index != VOID)], axis=0, return_counts=True)
