@@ -420,8 +420,8 @@ def test_other_epochs_on_a_checkpoint_are_spoken_of_as_the_option(voc_folder, tm
     kept = tmp_path / "kept"
     assert run(capsys, *words_for(voc_folder, tmp_path / "a.params", "--epochs", 2, "--checkpoint", kept))[0] == 0
     code, text = run(capsys, *words_for(voc_folder, tmp_path / "b.params", "--epochs", epochs, "--checkpoint", kept))
-    assert code == 2 and f"a training of 2 epochs, --epochs says {epochs}" in text and "Say --epochs 2" in text
-    assert "max_update" not in text and "num_epochs" not in text
+    assert code == 2 and f"falls over 2 epochs, now over {epochs}; " in text
+    assert "take 2 again (num_epochs, on the command line --epochs)" in text and "max_" not in text
 
 
 def test_evaluate_refuses_what_data_calls_an_error(voc_folder, tmp_path, capsys):

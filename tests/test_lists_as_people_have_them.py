@@ -370,3 +370,67 @@ def test_a_folder_of_another_layout_says_what_is_to_be_done(folder, capsys):
     archive.write_bytes(b"PK")
     code, text = run(capsys, "data", archive)
     assert code == 2 and f"photos.zip: a file; expected a folder in VOC layout; unpack it: unzip -n {archive}" in text
+
+
+@pytest.mark.parametrize("line", ["photos/{0}.JPG\tlabels/{0}.png", "{0} {0}_label", "{1}\timg/{0}x.jpg\tgt/{0}x.png"])
+def test_lines_that_are_no_names_are_one_error(folder, capsys, line):
+    """And not two more for each, of a picture and a label that nobody looks for."""
+    write(folder, train=[line.format(f"{name}_", i) for i, name in enumerate(NAMES[:9])], val=NAMES[9:])
+    code, text = run(capsys, "data", folder)
+    if "\t" in line:
+        (problem,) = check(folder).errors
+        assert problem.file == f"{LISTS}/train.txt" and "(9 such lines)" in problem.found
+    assert code == 1 and text.count("such lines") == ("\t" in line)
+
+
+def test_mxnet_s_lists_with_an_index_are_mended_by_the_line_that_is_printed(folder):
+    lines = [f"{i}\tJPEGImages/{name}.jpg\tSegmentationClass/{name}.png" for i, name in enumerate(NAMES[:9])]
+    write(folder, train=lines, val=NAMES[9:])
+    (problem,) = check(folder).errors
+    shell(problem.remedy)
+    assert utils.read_names(folder) == NAMES[:9] and not check(folder).problems
+
+
+def test_one_command_for_all_labels_stands_once(folder, capsys, tmp_path):
+    """Though the bare values differ from label to label; in what `train` refuses too."""
+    write(folder, train=NAMES[:9], val=NAMES[9:])
+    for i, name in enumerate(NAMES):
+        label = drawn(i)
+        label[: 10 * (i % 3)] = utils.VOID  # in two of three
+        Image.fromarray(label).save(label_path(folder, name))
+    for words in ["data", folder], ["train", "--dataset", folder, "--output", tmp_path / "a.params"]:
+        code, text = run(capsys, *words)
+        assert code and text.count("relabel(") == 1 and "p0.png and 11 more (--all shows them)" in text, text
+    assert run(capsys, "data", folder, "--all")[1].count("relabel(") == 12
+
+
+def test_the_score_to_beat_is_of_the_pictures_as_they_are_scored(folder, capsys, tmp_path):
+    """Small squares that a scale of a half makes more or fewer."""
+    write(folder, train=NAMES[:9], val=NAMES[9:])
+    for i, name in enumerate(NAMES):
+        label = drawn(i)
+        label[:100:2, ::2] = 1  # with stripes in the rows that a half keeps, or drops
+        paint(folder, name, label)
+    test_set = utils.VOCSegDataset(False, None, folder, 0.5)
+    index, scores = utils.baseline(utils.VOCSegDataset(True, (32, 32), folder, 0.5), test_set)
+    whole = utils.baseline(utils.VOCSegDataset(True, (32, 32), folder), utils.VOCSegDataset(False, None, folder))[1]
+    assert abs(scores["pixel_acc"] - whole["pixel_acc"]) > 0.01
+    words = ["--dataset", folder, "--crop", "32x32", "--scale", 0.5, "--epochs", 1, "--output", tmp_path / "a.params"]
+    code, text = run(capsys, "train", *words)
+    name = utils.data_classes(folder).names[index]
+    beat = f"{name} everywhere has pixel accuracy {scores['pixel_acc']:.3f}, mean IoU {scores['mean_iou']:.3f}"
+    assert code == 0 and beat in text, text
+
+
+def test_a_swallowed_background_is_an_error_to_the_check_and_a_warning_to_a_training(folder, capsys, tmp_path):
+    """Only who made the labels knows whether all is marked."""
+    (folder / "labelmap.txt").write_text("arch:128,0,0::\nbackground:0,0,0::\nroad:0,128,0::\n")
+    write(folder, train=NAMES[:9], val=NAMES[9:])
+    for i, name in enumerate(NAMES):
+        paint(folder, name, np.where(drawn(i) == 0, 1, 2))
+    assert any("rename arch" in error for error in errors(folder))
+    words = ["--dataset", folder, "--crop", "32x32", "--epochs", 1]
+    code, text = run(capsys, "train", *words, "--output", tmp_path / "a.params")
+    assert code == 0 and text.index("Warning: labelmap.txt: background (0,0,0) is in no label") < text.index("epoch 1")
+    code, text = run(capsys, "evaluate", "--model", tmp_path / "a.params", "--dataset", folder)
+    assert code == 0 and "Warning: labelmap.txt" in text

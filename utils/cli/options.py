@@ -118,12 +118,14 @@ def check_layout(folder):
 def refuse(report, folder):
     """A ValueError that names the errors of a `Report`: what `data` calls one, no training or score passes over."""
     from ..core.surroundings import python
+    from ..datacheck.items import merged
 
     if errors := report.errors:
-        more = f"\n  and {len(errors) - 3} more" if len(errors) > 3 else ""
+        told = list(merged(errors))
+        more = f"\n  and {len(told) - 3} more" if len(told) > 3 else ""
         raise ValueError(
             f"{folder}: not ready, {len(errors)} error{'s' * (len(errors) > 1)}:\n  "
-            + "\n  ".join(map(str, errors[:3]))
+            + "\n  ".join(told[:3])
             + more
             + f"\nAll of them: {python()} -m utils data {shlex.quote(str(folder))}"
         )

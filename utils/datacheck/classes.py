@@ -17,6 +17,7 @@ NO_CLASS = re.compile(
     r"([-_ ]*(region|area|class|label|pixels?))?[-_ ]*|255",
     re.IGNORECASE,
 )
+SWALLOWED = "background swallowed"  # a kind of problem
 
 
 def beside(root):
@@ -125,4 +126,4 @@ def _background(report):
         f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew; "
         f"if all is marked, take {names[black]} out of labelmap.txt"
     )
-    return [Problem(True, "classes", "labelmap.txt", found, "", remedy)]
+    return [Problem(True, SWALLOWED, "labelmap.txt", found, "", remedy)]
