@@ -84,7 +84,7 @@ grade: ## grade SUBMITTED=FOLDER, which has a folder of notebooks for each stude
 
 feedback: ## write a page for each graded notebook to grading/feedback/
 	$(READY)
-	@$(GRADING) feedback
+	@.venv/bin/python tools/feedback.py
 
 data: ## fetch DATASET=voc2012 (2 GB) or camvid, where it is not there yet; ARCHIVE=FILE takes a file you bring
 	$(READY)

@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
+import feedback
 import grading
 import marks
 import notebooks
@@ -263,7 +264,7 @@ def test_what_comes_later_is_graded_and_the_rest_stays(graded, course_of_two, tm
 
 
 def test_pages_for_students_load_nothing_from_a_network(graded):
-    grading.feedback()
+    feedback.feedback()
     pages = {path.parts[-3]: path.read_text() for path in (grading.GRADING / "feedback").rglob("01_small.html")}
     assert {"right", "blank", "deleted"} <= set(pages)
     assert "q1</a>: blank, 0 of 1. </li>" in pages["blank"] and "Test cell" not in pages["blank"]
@@ -275,7 +276,7 @@ def test_pages_for_students_load_nothing_from_a_network(graded):
 def test_a_page_begins_with_the_questions_and_what_failed():
     page = '<li><a href="#q2-check">Test cell</a> (Score: 0.0 / 1.0)</li> <li><a href="#comment-q2">Comment</a></li>'
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("## 2. The way to a net, `NCHW`\n\nOf")])
-    head = marks.with_head(page, notebook, {"q2": [0, "wrong", "q2-check: AssertionError: expected a < b"]})
+    head = feedback.with_head(page, notebook, {"q2": [0, "wrong", "q2-check: AssertionError: expected a < b"]})
     expected = "The way to a net, NCHW</a>: wrong, 0 of 1. expected a &lt; b</li> "
     assert head == f'<li><a href="#q2-check">{expected}'
 
@@ -295,7 +296,6 @@ def test_students_see_none_of_nbgrader_s_menus():
         ([], ["grade"], "None: no such folder"),
         ([], ["grade", "--submitted", "sub"], "sub: no such folder; expected one that has a folder for each student"),
         (["sub"], ["grade", "--submitted", "sub"], "release: nothing was released; `make release` comes first"),
-        ([], ["feedback"], "grading: nothing is graded; `make grade SUBMITTED=FOLDER` comes first"),
     ],
 )
 def test_what_is_missing_is_said(tmp_path, monkeypatch, make, words, message):
@@ -313,6 +313,12 @@ def test_a_folder_of_no_students_is_said(course_of_two, tmp_path, name, message)
     (tmp_path / name).mkdir(exist_ok=True)
     with pytest.raises(SystemExit, match=message):
         grading.grade(tmp_path, timeout=5)
+
+
+def test_feedback_before_grading_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(grading, "GRADING", tmp_path / "grading")
+    with pytest.raises(SystemExit, match="grading: nothing is graded; `make grade SUBMITTED=FOLDER` comes first"):
+        feedback.feedback()
 
 
 @pytest.mark.long

@@ -1,11 +1,10 @@
-"""Writes what `make grade` found: grading/grades.csv, grading/report.txt, and the heads of feedback pages.
+"""Writes what `make grade` found: grading/grades.csv and grading/report.txt.
 
 A student's record has for each exercise handed in its `answers`, question → [points, state, message], and `notes`.
 """
 
 import collections
 import csv
-import html
 import re
 
 STATES = ["right", "wrong", "blank", "crashed", "stopped", "not graded", "not handed in"]
@@ -96,17 +95,3 @@ def students(records, worth):
                     lines.append(f"    {message or f'{question}: blank'}")
         lines += [f"  {note}" for note in record["other files"]["notes"]]
     return lines
-
-
-def with_head(page, notebook, answers):
-    """A feedback page whose head has the questions and what failed in them, in the place of nbgrader's "Test cell"."""
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    titles = {f"q{number}": title.replace("`", "") for number, title in re.findall(r"(?m)^## (\d+)\. (.*)", text)}
-
-    def entry(found):
-        points, state, message = answers.get(found[1], [0, "not graded", ""])
-        line = f'<li><a href="#{found[1]}-check">{html.escape(titles.get(found[1], found[1]))}</a>: {state}'
-        return f"{line}, {points:g} of {float(found[2]):g}. {html.escape(short(message))}</li>"
-
-    page = re.sub(r'<li><a href="#comment-.*?</li>', "", page)
-    return re.sub(r'<li><a href="#([^"]+)-check">Test cell</a> \(Score: .*? / (.*?)\)</li>', entry, page)
