@@ -273,14 +273,6 @@ def test_pages_for_students_load_nothing_from_a_network(graded):
         assert not any(f'{attribute}="http' in page for attribute in ("src", "href"))
 
 
-def test_a_page_begins_with_the_questions_and_what_failed():
-    page = '<li><a href="#q2-check">Test cell</a> (Score: 0.0 / 1.0)</li> <li><a href="#comment-q2">Comment</a></li>'
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("## 2. The way to a net, `NCHW`\n\nOf")])
-    head = feedback.with_head(page, notebook, {"q2": [0, "wrong", "q2-check: AssertionError: expected a < b"]})
-    expected = "The way to a net, NCHW</a>: wrong, 0 of 1. expected a &lt; b</li> "
-    assert head == f'<li><a href="#q2-check">{expected}'
-
-
 def test_students_see_none_of_nbgrader_s_menus():
     ours = json.loads((ROOT / "tools/jupyter/jupyter_server_config.d/nbgrader.json").read_text())
     theirs = json.loads(pathlib.Path(sys.prefix, "etc/jupyter/jupyter_server_config.d/nbgrader.json").read_text())
@@ -313,12 +305,6 @@ def test_a_folder_of_no_students_is_said(course_of_two, tmp_path, name, message)
     (tmp_path / name).mkdir(exist_ok=True)
     with pytest.raises(SystemExit, match=message):
         grading.grade(tmp_path, timeout=5)
-
-
-def test_feedback_before_grading_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(grading, "GRADING", tmp_path / "grading")
-    with pytest.raises(SystemExit, match="grading: nothing is graded; `make grade SUBMITTED=FOLDER` comes first"):
-        feedback.feedback()
 
 
 @pytest.mark.long
