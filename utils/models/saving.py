@@ -81,8 +81,8 @@ def load_model(path, ctx=None):
 
     path: NAME.params, with NAME.json beside it. ctx: where the net goes. A net of your own must be registered before
     (`register_model`). Files that are not such a pair, damaged or of another net are a ValueError. Take models from
-    people you trust: what the files hold is checked before anything is made of it, but what a net then says of a
-    picture nobody has checked.
+    people you trust: both files are checked before MXNet reads them, and nothing in them is run, but what a stranger's
+    net has learned nobody has checked.
     """
     path = pathlib.Path(path)
     record = path.with_suffix(".json")
