@@ -203,9 +203,10 @@ def read_stamp():
     """What write_stamp wrote, or None."""
     try:
         with open(stamp_path()) as file:
-            return json.load(file)
+            stamp = json.load(file)
     except (OSError, ValueError):
         return None
+    return stamp if isinstance(stamp, dict) else None
 
 
 def venv_device():

@@ -178,7 +178,7 @@ def test_a_net_that_does_not_fit_is_refused(street, voc_folder, tmp_path, capsys
         with pytest.raises(ValueError, match=error):
             utils.load_model(copy)
     record.write_text("[")
-    with pytest.raises(ValueError, match=r"a\.json: not the description of a net"):
+    with pytest.raises(ValueError, match=r"a\.json: damaged \(Expecting value"):
         utils.load_model(copy)
     record.unlink()
     with pytest.raises(FileNotFoundError, match=r"a\.json: no such file; expected the two files"):

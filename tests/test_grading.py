@@ -8,6 +8,7 @@ import sys
 import time
 import zipfile
 
+import feedback
 import grading
 import marks
 import nbformat
@@ -261,21 +262,13 @@ def test_what_comes_later_is_graded_and_the_rest_stays(graded, course_of_two, tm
 
 
 def test_pages_for_students_load_nothing_from_a_network(graded):
-    grading.feedback()
+    feedback.feedback()
     pages = {path.parts[-3]: path.read_text() for path in (grading.GRADING / "feedback").rglob("01_small.html")}
     assert {"right", "blank", "deleted"} <= set(pages)
     assert "q1</a>: blank, 0 of 1. </li>" in pages["blank"] and "Test cell" not in pages["blank"]
     assert "NotImplementedError" in pages["blank"] and "NotImplementedError" not in pages["right"]
     for page in pages.values():
         assert not any(f'{attribute}="http' in page for attribute in ("src", "href"))
-
-
-def test_a_page_begins_with_the_questions_and_what_failed():
-    page = '<li><a href="#q2-check">Test cell</a> (Score: 0.0 / 1.0)</li> <li><a href="#comment-q2">Comment</a></li>'
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("## 2. The way to a net, `NCHW`\n\nOf")])
-    head = marks.with_head(page, notebook, {"q2": [0, "wrong", "q2-check: AssertionError: expected a < b"]})
-    expected = "The way to a net, NCHW</a>: wrong, 0 of 1. expected a &lt; b</li> "
-    assert head == f'<li><a href="#q2-check">{expected}'
 
 
 def test_students_see_none_of_nbgrader_s_menus():
@@ -293,7 +286,6 @@ def test_students_see_none_of_nbgrader_s_menus():
         ([], ["grade"], "None: no such folder"),
         ([], ["grade", "--submitted", "sub"], "sub: no such folder; expected one that has a folder for each student"),
         (["sub"], ["grade", "--submitted", "sub"], "release: nothing was released; `make release` comes first"),
-        ([], ["feedback"], "grading: nothing is graded; `make grade SUBMITTED=FOLDER` comes first"),
     ],
 )
 def test_what_is_missing_is_said(tmp_path, monkeypatch, make, words, message):

@@ -1,9 +1,8 @@
-"""Releases and grades the exercises with nbgrader: `make release`, `make grade`, `make feedback` call this.
+"""Releases and grades the exercises with nbgrader: `make release` and `make grade` call this.
 
 release   what students get: the exercises without solutions and hidden tests, in grading/release/exercises, and the
           course with these in the place of the solved ones, grading/release/course.zip
 grade     FOLDER/STUDENT/NN_….ipynb by what was released: grading/grades.csv and grading/report.txt
-feedback  a page for each graded notebook, grading/feedback/STUDENT/exercises/NN_….html
 
 Each notebook is executed in a process of its own, with limits of time and output. That keeps accidents apart; it is
 no wall against malice (docs/teaching.md).
@@ -16,7 +15,6 @@ import json
 import logging
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -253,27 +251,13 @@ def records():
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
-def feedback():
-    """Write the pages that students get back; they show the hidden tests."""
-    if not (GRADING / "autograded").exists():
-        sys.exit(f"{show(GRADING)}: nothing is graded; `make grade SUBMITTED=FOLDER` comes first")
-    tool("GenerateFeedback").start()
-    found, releases = records(), released()
-    for path in (GRADING / "feedback").rglob("*.html"):
-        page = re.sub(r'<script src="http[^>]*>\s*</script>', "", path.read_text("utf-8"))  # nothing from a network
-        if record := found.get(path.parts[-3], {}).get(path.stem):
-            page = marks.with_head(page, releases[path.stem], record["answers"])
-        path.write_text(page, "utf-8")
-    print(f"A folder of pages for each student: {show(GRADING / 'feedback')}")
-
-
 def show(path):
     return path.relative_to(GRADING.parent)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["release", "grade", "feedback", "autograde"])
+    parser.add_argument("command", choices=["release", "grade", "autograde"])
     parser.add_argument("--submitted", type=pathlib.Path, metavar="FOLDER", help="has a folder for each student")
     parser.add_argument("--timeout", type=int, default=300, help="seconds a cell may take, 300")
     parser.add_argument("--student", help=argparse.SUPPRESS)
@@ -281,8 +265,6 @@ def main():
     args = parser.parse_args()
     if args.command == "release":
         release()
-    elif args.command == "feedback":
-        feedback()
     elif args.command == "autograde":  # of one notebook: grade calls this
         tool("Autograde", args.student, args.notebook, args.timeout).start()
     elif args.submitted is None or not args.submitted.is_dir():

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import pathlib
 import re
@@ -12,6 +13,7 @@ import sys
 
 MAX_PIXELS = 250_000_000
 """Pixels of the largest picture that is read: the 200 million of the largest telephones pass, and take 2 GB."""
+MOST_JSON = 2**24  # bytes: what describes a net or a training is a thousandth of it
 
 
 @contextlib.contextmanager
@@ -54,6 +56,23 @@ def read_lines(path, expected):
         if re.search(r"[\0-\x08\x0b-\x1f\x7f]", line):
             raise ValueError(f"{path}, line {number}: control characters in {short(line)}; save it as UTF-8 text")
     return [(number, line) for number, line in lines if line]
+
+
+def read_json(path, expected):
+    """A dict from a JSON file; whatever else is in it, too deep, too large or damaged is a ValueError."""
+    with opened(path, expected) as file:
+        data = file.read(MOST_JSON + 1)
+    try:
+        if len(data) > MOST_JSON:
+            raise ValueError(f"more than {MOST_JSON:,} bytes")
+        found = json.loads(data)
+        if not isinstance(found, dict):
+            raise ValueError(f"a {type(found).__name__}, not a dict")
+    except RecursionError:
+        raise ValueError(f"{path}: lists in lists without end; expected {expected}") from None
+    except ValueError as error:  # of JSON, UTF-8 and digits too
+        raise ValueError(f"{path}: damaged ({error}); expected {expected}") from None
+    return found
 
 
 def short(text):
