@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import grading
 import marks
 import notebooks
+import wall
 
 pytestmark = pytest.mark.filterwarnings("default")  # nbgrader's own
 DOUBLE = """### BEGIN SOLUTION
@@ -103,7 +104,7 @@ def split_in_two(notebook):
 
 def grade(folder, timeout=30):
     """{student: (points of 01_small, the report's text)} of all that were graded so far."""
-    grading.grade(folder, timeout)
+    grading.grade(folder, timeout, trusted=wall.probe() is not None)
     points, report = {}, {}
     with (grading.GRADING / "grades.csv").open() as file:
         for row in csv.DictReader(file):
