@@ -14,6 +14,7 @@ import marks
 import nbformat
 import notebooks
 import pytest
+import wall
 from conftest import ROOT
 
 pytestmark = pytest.mark.filterwarnings("default")  # nbgrader's own
@@ -102,7 +103,7 @@ def split_in_two(notebook):
 
 def grade(folder, timeout=30):
     """{student: (points of 01_small, the report's text)} of all that were graded so far."""
-    grading.grade(folder, timeout)
+    grading.grade(folder, timeout, trusted=wall.probe() is not None)
     points, report = {}, {}
     with (grading.GRADING / "grades.csv").open() as file:
         for row in csv.DictReader(file):

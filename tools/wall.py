@@ -1,0 +1,218 @@
+"""The wall around students' code in `make grade`: bubblewrap, around the kernel alone.
+
+Behind it the kernel sees the system's programs, the environment, `utils` and `data`, all read-only, and a scratch
+folder in memory: no file of yours, no network, no process but its own. nbgrader, gradebook and hand-ins stay outside
+and talk to it through sockets that it inherits, so that it shares not even a folder with them.
+
+Run as a program (`main`), this file is the kernel that starts behind the wall.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+
+import psutil
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+GB = 1 << 30
+SCRATCH = GB  # /tmp and home
+LOADERS = GB // 2  # /dev/shm, where loader workers put their batches
+MEMORY = 6 * GB  # of a notebook's processes, and of each; what lies in /tmp and /dev/shm counts too
+FREE = GB // 2  # memory of the machine that is left
+PROCESSES = 64  # of a notebook
+THREADS = 2000  # of it, where the system can count them for it alone
+FILES = 1024  # open ones
+MESSAGE = 8 << 20  # bytes of one message from the kernel; a larger one is dropped before it is read
+NOBODY = "65534"
+INSTALL = "install bubblewrap 0.8 or newer (Debian 12 and newer: sudo apt-get install bubblewrap)"
+
+
+def probe():
+    """Why no wall can be had here, and what to do; None where it stands."""
+    if sys.platform != "linux":
+        return f"it needs Linux, found {sys.platform}"
+    if not shutil.which("bwrap"):
+        return f"bwrap was not found: {INSTALL}"
+    hidden = [str(path) for path in (ROOT / "Makefile", ROOT / "chapters", pathlib.Path.home() / ".") if path.exists()]
+    look = "import os, sys, ipykernel; print(*[path for path in sys.argv[1:] if os.path.exists(path)])"
+    try:
+        words = command([sys.executable, "-c", look, *hidden[:2]])
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bwrap does not start: {error}"
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        if "nknown option" in said:
+            return f"this bwrap is too old ({said}): {INSTALL}"
+        return f"bwrap says: {said}. Does the system forbid user namespaces?"
+    if seen := done.stdout.strip():
+        return f"behind it {seen} can be seen: move the course out of the system's folders"
+    return None
+
+
+def command(words):
+    """The words that run a command behind the wall."""
+    wall = ["bwrap", "--unshare-user", "--disable-userns", "--uid", NOBODY, "--gid", NOBODY, "--cap-drop", "ALL"]
+    wall += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    wall += ["--hostname", "wall", "--die-with-parent", "--new-session", "--clearenv"]
+    environment = {"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "COURSE_KEPT": "/tmp/kept"}
+    environment["PATH"] = f"{os.path.dirname(sys.executable)}:/usr/bin:/bin"
+    environment |= {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}
+    for name, value in environment.items():
+        wall += ["--setenv", name, value]
+    wall += ["--size", str(SCRATCH), "--tmpfs", "/tmp", "--proc", "/proc"]
+    wall += ["--dev", "/dev", "--size", str(LOADERS), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    wall += [*seen(), "--remount-ro", "/", "--chdir", "/tmp", "--", *map(str, words)]
+    if os.getuid():
+        return wall
+    # Linux lets root change its settings, such as /proc/sys, and the modes of /dev, from behind any wall. So root only
+    # shows nobody, who might not come to the environment, what there is to see, and nobody builds the wall.
+    before = ["bwrap", "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--die-with-parent"]
+    before += [
+        "--tmpfs",
+        "/tmp",
+        "--bind",
+        "/proc",
+        "/proc",
+        "--dev-bind",
+        "/dev",
+        "/dev",
+        *seen(),
+        "--remount-ro",
+        "/",
+    ]
+    return [*before, "--", "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--", *wall]
+
+
+def seen():
+    """bwrap's words for what can be read behind the wall."""
+    words = []
+    for name in "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64":
+        if os.path.islink(name):
+            words += ["--symlink", os.readlink(name), name]
+        elif os.path.isdir(name):
+            words += ["--ro-bind", name, name]
+    places = ["/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu", "/sys/fs/cgroup/cpu.max"]
+    places += [sys.prefix, sys.base_prefix, ROOT / "utils", ROOT / "data", __file__]
+    for place in dict.fromkeys(form for path in places for form in (os.path.abspath(path), os.path.realpath(path))):
+        if not pathlib.Path(place).is_relative_to("/usr") and os.path.exists(place):
+            for parent in [*pathlib.Path(place).parents][-2::-1]:
+                words += ["--perms", "0755", "--dir", str(parent)]
+            words += ["--ro-bind", place, place]
+    return words
+
+
+def manager(folder):
+    """nbclient's kernel manager, whose kernel is behind the wall; its sockets and key are in `folder`."""
+    import zmq
+    from jupyter_client.manager import AsyncKernelManager
+
+    class Walled(AsyncKernelManager):
+        def __init__(self, **settings):
+            super().__init__(**settings)
+            self.transport, self.connection_file = "ipc", f"{folder}/kernel.json"
+            self.kernel_spec.interrupt_mode = "message"  # a signal would reach bwrap, and end it
+
+        async def _async_launch_kernel(self, kernel_cmd, **settings):
+            addresses = [f"{self.ip}-{port}" for port in self.ports]
+            with contextlib.ExitStack() as stack:
+                sockets = [stack.enter_context(listening(address)) for address in addresses]
+                connection = pathlib.Path(self.connection_file).read_text(encoding="utf-8")
+                numbers = [str(one.fileno()) for one in sockets]
+                words = [sys.executable, os.path.abspath(__file__), connection, ",".join(numbers)]
+                settings |= dict(cwd="/", pass_fds=list(map(int, numbers)))
+                settings |= dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                await super()._async_launch_kernel(command(words), **settings)
+
+        def client(self, **settings):
+            found = super().client(**settings)
+            found.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE)
+            found.context.setsockopt(zmq.RCVHWM, 50)
+            return found
+
+    return Walled
+
+
+def shared_memory():
+    """Bytes of the machine's memory in shared segments and in folders of memory, /tmp behind the wall among them."""
+    return getattr(psutil.virtual_memory(), "shared", 0)
+
+
+def too_much(process, before):
+    """Which limit a notebook's process and its children are over, in words; None where all hold.
+
+    before: `shared_memory()` when it began.
+    """
+    children = process.children(recursive=True)
+    if len(children) > PROCESSES:
+        return f"more than {PROCESSES} processes"
+    used = 0
+    for child in children:
+        with contextlib.suppress(psutil.Error):
+            memory = child.memory_info()
+            used += memory.rss - getattr(memory, "shared", 0)
+    used += max(0, shared_memory() - before)
+    if used > MEMORY:
+        return f"more than {MEMORY // GB} GB of memory"
+    free = psutil.virtual_memory().available
+    return f"only {free >> 20} MB of the machine's memory were left" if free < FREE else None
+
+
+def end_children(process):
+    """Kill the children of a process, bwrap first: what is behind the wall ends with it, however much it is."""
+    for recursive in False, True:
+        for child in process.children(recursive=recursive):
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+
+
+def listening(address):
+    one = socket.socket(socket.AF_UNIX)
+    one.bind(address)
+    one.listen(100)
+    return one
+
+
+def main():
+    """Be a kernel: limits first, then IPython's own, on the sockets that were inherited."""
+    connection, numbers = sys.argv[1:]
+    sys.path.pop(0)  # the folder of this file
+    limits = {"DATA": MEMORY, "FSIZE": SCRATCH, "NOFILE": FILES, "CORE": 0, "MSGQUEUE": 0}
+    if tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (5, 14):  # before, all processes of yours count
+        limits["NPROC"] = THREADS
+    for name, most in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+    pathlib.Path("/proc/self/oom_score_adj").write_text("1000")  # where memory ends, the system ends this first
+    os.nice(5)  # what watches it goes first
+    import zmq
+    from ipykernel import kernelapp
+
+    path, found = pathlib.Path("/tmp/kernel.json"), json.loads(connection)
+    path.write_text(connection, encoding="utf-8")
+    ports = [found[f"{name}_port"] for name in ("shell", "stdin", "iopub", "hb", "control")]
+    inherited = {
+        f"ipc://{found['ip']}-{port}": int(number) for port, number in zip(ports, numbers.split(","), strict=True)
+    }
+    bind = zmq.Socket.bind
+
+    def bind_inherited(self, address):
+        if address in inherited:
+            self.setsockopt(zmq.USE_FD, inherited[address])
+        return bind(self, address)
+
+    zmq.Socket.bind = bind_inherited
+    kernelapp.launch_new_instance(argv=["-f", str(path), "--HistoryManager.hist_file=:memory:"])
+
+
+if __name__ == "__main__":
+    main()
