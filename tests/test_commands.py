@@ -420,7 +420,7 @@ def test_other_epochs_on_a_checkpoint_are_spoken_of_as_the_option(voc_folder, tm
     kept = tmp_path / "kept"
     assert run(capsys, *words_for(voc_folder, tmp_path / "a.params", "--epochs", 2, "--checkpoint", kept))[0] == 0
     code, text = run(capsys, *words_for(voc_folder, tmp_path / "b.params", "--epochs", epochs, "--checkpoint", kept))
-    assert code == 2 and f"falls over 2 epochs, now over {epochs}; " in text
+    assert code == 2 and f"epochs over which its rate falls 2, now {epochs}; " in text
     assert "take 2 again (num_epochs, on the command line --epochs)" in text and "max_" not in text
 
 

@@ -302,12 +302,12 @@ def test_white_is_void_by_a_line_of_labelmap_txt(tmp_path):
 
 
 def test_mask_without_labelmap_is_told_what_to_write(tmp_path):
-    """Followed to the word: three lines, then the line for white."""
+    """Followed to the word: two lines, then the line for white."""
     root = folder(tmp_path, lambda a, p: grey(a * 255, p), MASK, False)
     (root / "labelmap.txt").unlink()
-    text = str(check(root).errors[0])
-    lines = re.search(r"the lines (\S+) and (\S+)", text)
-    (root / "labelmap.txt").write_text(f"{lines[1]}\n{lines[2]}\n")
+    (remedy,) = {problem.remedy for problem in check(root).errors}
+    subprocess.run(["sh", "-c", "printf" + remedy.partition(": printf")[2]], check=True)
+    assert (root / "labelmap.txt").read_text() == "background:0,0,0::\nobject:255,255,255::\n"
     (command,) = {command for problem in check(root).errors for command in advised(str(problem))}
     assert execute(command).returncode == 0
     new = tmp_path / "my photos_relabelled"

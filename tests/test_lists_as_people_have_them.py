@@ -92,6 +92,20 @@ def test_lists_of_other_names_are_found_kept_and_mended_by_the_line_that_is_prin
     assert not check(folder).errors
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_train_and_evaluate_say_the_line_for_lists_of_other_names(folder, capsys, tmp_path, command):
+    write(folder, train=NAMES[:9], Validation=NAMES[9:])
+    words = {"train": ["--output", tmp_path / "a.params"], "evaluate": ["--model", tmp_path / "a.params"]}[command]
+    code, text = run(capsys, command, "--dataset", folder, *words)
+    assert code == 2 and f"Validation.txt: expected {LISTS}/val.txt; mv -n " in text
+    shell(text.partition("; ")[2])
+    assert utils.read_names(folder, train=False) == NAMES[9:]
+    for path in (folder / LISTS).iterdir():
+        path.unlink()
+    code, text = run(capsys, command, "--dataset", folder, *words)
+    assert code == 2 and f"no lists in its ImageSets/Segmentation/; to have them made: {python()} -m utils data" in text
+
+
 def test_a_test_list_stands_for_val_only_where_there_is_none(folder):
     write(folder, train=NAMES[:9], val=NAMES[9:11], test=NAMES[11:])
     report = check(folder)
@@ -157,7 +171,7 @@ def test_class_names_beside_the_data_become_a_labelmap_by_the_line_that_is_print
     words = ["train", "--dataset", folder, "--output", folder / "a.params"]
     code, text = run(capsys, *words)
     assert code == 2 and f"{name}: names 3 classes" in text
-    shell(problem.remedy.removeprefix("write it: ").partition("   (")[0])
+    shell("printf" + problem.remedy.partition(": printf")[2])
     assert utils.data_classes(folder) == utils.LabelMap(["background", "road", "sky"], utils.VOC_COLORMAP[:3])
     assert not check(folder).errors
 

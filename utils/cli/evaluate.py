@@ -35,7 +35,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    check_layout(args.dataset)
+    check_layout(args.dataset, args.split)
     net, classes, scale, known = load_model(args.model, try_gpu())
     test_set = VOCSegDataset(False, None, args.dataset, scale, split=args.split)
     if test_set.classes != classes:

@@ -98,19 +98,24 @@ def add_averaging(parser):
     )
 
 
-def check_layout(folder):
-    """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is."""
+def check_layout(folder, *splits):
+    """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is.
+
+    splits: the lists that are wanted, which may be there under another name.
+    """
     from ..core.surroundings import python
+    from ..datacheck.lists import list_file, other_lists, rename_command
     from ..datacheck.missing import layout
 
     path = pathlib.Path(folder).expanduser()
-    if (path / "ImageSets" / "Segmentation").is_dir():
+    for split, found in other_lists(path).items():
+        if split in splits:
+            raise FileNotFoundError(f"{found}: expected {list_file(split)}; {rename_command(path, split, found)}")
+    if any((path / "ImageSets" / "Segmentation").glob("*.txt")):
         return
     if (path / "SegmentationClass").is_dir():
         make = f"{python()} -m utils data {shlex.quote(str(folder))} --split"
-        raise FileNotFoundError(
-            f"{path}: no ImageSets/Segmentation/ in it, where the lists are; to have them made: {make}"
-        )
+        raise FileNotFoundError(f"{path}: no lists in its ImageSets/Segmentation/; to have them made: {make}")
     if told := layout(path):
         raise FileNotFoundError(told)
 

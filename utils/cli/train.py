@@ -67,7 +67,7 @@ def add_arguments(parser):
 def run(args):
     name = _model(args)
     check_output(args.output, args.force)
-    check_layout(args.dataset)
+    check_layout(args.dataset, args.train_split, args.val_split)
     contexts = try_all_gpus()
     train_set = VOCSegDataset(True, args.crop, args.dataset, args.scale, seed=args.seed, split=args.train_split)
     test_set = VOCSegDataset(False, None, args.dataset, args.scale, split=args.val_split)

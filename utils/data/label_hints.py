@@ -181,7 +181,7 @@ def fits(found, classes, way):
 def line(path, way):
     """The command that makes a new folder; for a file that is in no data set, the Python line for that file."""
     path = pathlib.Path(path)
-    root = next((parent.parent for parent in path.parents if parent.name == "SegmentationClass"), None)
+    root = _root(path)
     words = f'"{way}"'
     if isinstance(way, dict):  # as Python has it: JSON's keys would be texts
         words = "{" + ", ".join(f"{grey}: {json.dumps(name, ensure_ascii=False)}" for grey, name in way.items()) + "}"
@@ -192,6 +192,11 @@ def line(path, way):
     root = pathlib.Path(os.path.relpath(root)) if root.is_relative_to(pathlib.Path.cwd()) else root
     old, new = (json.dumps(str(p), ensure_ascii=False) for p in (root, _free(root.absolute(), root)))
     return f"{python()} -c {shlex.quote(f'{use}({old}, {new}, {words})')}"
+
+
+def _root(path):
+    """The data set's folder that a label lies in, or None."""
+    return next((parent.parent for parent in pathlib.Path(path).parents if parent.name == "SegmentationClass"), None)
 
 
 def _free(absolute, root):
@@ -243,7 +248,8 @@ def _seen(path, found, classes, near):
             return f"{what}; its bare values ({_few(found.values)}) could be class indices", line(path, "indices")
         return what, "export it anew"
     if fits(found, classes, "colours"):
-        return "it has the classes' colours, in a kind of file that is not read", line(path, "colours")
+        how = "as greys, which could be indices too" if found.mode == "L" else "in a kind of file that is not read"
+        return f"it has the classes' colours, {how}", line(path, "colours")
     if fits(found, classes, "red and blue swapped"):
         return "its red and blue are swapped, as OpenCV's order is BGR", line(path, "red and blue swapped")
     if found.grey or found.values is not None and found.palette is None:
@@ -326,10 +332,11 @@ def _of_mask(path, classes):
     if len(classes) == 2:
         way = {0: classes.names[0], 255: classes.names[1]}
         return "a mask of 0 and 255", f"if 255 is {classes.names[1]}, {line(path, way)}"
-    lines = "background:0,0,0:: and object:255,255,255:: (your names)"
-    return "a mask of 0 and 255, and white is no class", (
-        f"write labelmap.txt with the lines {lines}, then look again; 255 is no class index here"
-    )
+    lines, root = ("background:0,0,0::", "object:255,255,255::"), _root(path)
+    remedy = f"write labelmap.txt with the lines {' and '.join(lines)} (your names), then look again"
+    if root and not os.path.lexists(root / "labelmap.txt"):
+        remedy += f": printf '%s\\n' {' '.join(lines)} > {shlex.quote(str(root / 'labelmap.txt'))}"
+    return "a mask of 0 and 255, and white is no class; 255 is no class index here", remedy
 
 
 def _others(path):

@@ -170,7 +170,7 @@ def _why(path, file, classes, error):
         return None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     size, known = rgb.shape[:2], hint(path, classes, near=False)
     if known and grey and png:
-        remedy = f"{known[1]}; or {EXPORT}"
+        remedy = f"{EXPORT}; or {known[1]}"  # a command comes last, to be copied
         return size, {}, [Problem(True, "labels without colours", file, known[0], EXPECTED, remedy)]
     if known:
         return size, {}, [Problem(True, "labels of another kind", file, known[0], EXPECTED, known[1])]

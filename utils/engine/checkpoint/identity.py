@@ -91,7 +91,7 @@ def _of_epochs(before, now):
         return ""
     old, new = (end // batches for end in ends)
     return (
-        f"its rate falls over {old} epochs, now over {new}; their number is fixed from the start, so take {old} again "
+        f"epochs over which its rate falls {old}, now {new}; the number is fixed from the start, so take {old} again "
         "(num_epochs, on the command line --epochs)"
     )
 
