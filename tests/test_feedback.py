@@ -6,22 +6,18 @@ import http.server
 import io
 import json
 import re
-import sys
 import threading
 import time
 
 import bs4
-import nbformat
-import pytest
-from browser import chromium
-from conftest import ROOT
-from matplotlib import pyplot
-from PIL import Image
-
-sys.path.insert(0, str(ROOT / "tools"))
 import feedback
 import grading
 import marks
+import nbformat
+import pytest
+from browser import chromium
+from matplotlib import pyplot
+from PIL import Image
 
 SCRIPT = "<script>document.title = 'taken'</script>"
 EVIL = [
