@@ -206,7 +206,8 @@ def read_stamp():
             stamp = json.load(file)
     except (OSError, ValueError):
         return None
-    return stamp if isinstance(stamp, dict) else None
+    whole = isinstance(stamp, dict) and {"root", "python", "fingerprint", "packages"} <= set(stamp)
+    return stamp if whole else None
 
 
 def venv_device():

@@ -47,13 +47,13 @@ def street(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_hanging():
-    """What waits for ever, as on a pipe that nobody writes to, is an error after ten seconds."""
+    """What waits for ever, as on a pipe that nobody writes to, is an error after two minutes."""
 
     def give_up(*_):
         raise AssertionError("hangs")
 
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(10)
+    signal.alarm(120)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
@@ -234,7 +234,7 @@ CHANGES = {
     "format": [None, [], {}, 7],
     "classes": [None, 3, "ab", [1, 2], ["a", "a"], ["a\x1b[2J", "b"], ["a\nb", "c"], {"a": 1}, [], ["x"] * 300],
     "colors": [None, 7, [1, 2], [["1", "2"], []], [[1e400, 0, 0], [1, 1, 1]], [[-1, 0, 0], [1, 1, 1]], "ab"],
-    "void_colors": [None, [[1e400, 0, 0]], [["a", "b", "c"]], 3, [[[]] * 3]],
+    "void_colors": [None, [[1e400, 0, 0]], [["a", "b", "c"]], 3, [[[]] * 3], [[0, 0, 0]] * 200_000],
     "model": [None, 5, [], {}, "nosuch\x1b[2J"],
     "backbone": [[], {}, "x", 5, "../../x"],
     "options": [None, 3, "ab", [1], {"pretrained": True}, {"ctx": 1}, {"nosuch": 1}, {"classes": 3}, {"width": "a"}],

@@ -10,8 +10,12 @@ import functools
 import hashlib
 import html
 import io
+import logging
+import math
 import re
 import sys
+import time
+import warnings
 
 import bleach
 import grading
@@ -27,7 +31,8 @@ from pygments.lexers import PythonLexer
 
 TAGS = bleach.ALLOWED_TAGS - {"a"} | {"br", "del", "div", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre", "span"}
 TAGS |= {"table", "tbody", "td", "th", "thead", "tr"}
-TEXT, FORMULA, PIXELS = 20_000, 300, 50_000_000  # characters of a cell and of a formula, pixels of a picture
+TEXT, FORMULA, PIXELS = 5_000, 200, 50_000_000  # characters of a cell and of a formula, pixels of a picture
+SECONDS = 30  # of a page; what is left then is shown as it was typed
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
 pre { font-size: 14px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; padding: .5em }
@@ -65,6 +70,7 @@ def feedback():
         for name in sorted(record.keys() & releases.keys()):
             graded = grading.GRADING / "autograded" / student / grading.EXERCISES / f"{name}.ipynb"
             target = grading.GRADING / "feedback" / student / grading.EXERCISES / f"{name}.html"
+            target.unlink(missing_ok=True)  # one of before, should this one fail
             try:
                 if graded.is_file():
                     text = page(student, name, nbformat.read(graded, 4), releases[name], record[name])
@@ -81,7 +87,8 @@ def feedback():
 def page(student, name, notebook, release, record):
     """One page: what became of each question, by the record, and below it the notebook as it was graded."""
     given = {grading.grade_id(cell) or cell.source for cell in release.cells if not is_answer(cell)}
-    cells = [section(cell, (grading.grade_id(cell) or cell.source) in given) for cell in notebook.cells]
+    end = time.monotonic() + SECONDS
+    cells = [section(cell, (grading.grade_id(cell) or cell.source) in given, end) for cell in notebook.cells]
     return PAGE.format(
         policy=POLICY,
         style=STYLE,
@@ -109,15 +116,19 @@ def is_answer(cell):
     return cell.metadata.get("nbgrader", {}).get("solution", False)
 
 
-def section(cell, given):
-    """A cell with its outputs; one that is the student's, and was not given, has a bar beside it."""
-    kind = "given" if given else "own"
+def section(cell, given, end=math.inf):
+    """A cell with its outputs; one that is the student's, and was not given, has a bar beside it.
+
+    A long one, and what comes after the time `end`, has neither form nor colours.
+    """
+    kind, plain = "given" if given else "own", len(cell.source) > TEXT or time.monotonic() > end
     if cell.cell_type != "code":
-        return f'<section class="{kind}">{from_markdown(cell.source)}</section>'
+        text = f"<pre>{escaped(cell.source)}</pre>" if plain else from_markdown(cell.source)
+        return f'<section class="{kind}">{text}</section>'
     name = grading.grade_id(cell)
     anchor = f' id="{name}"' if re.fullmatch(r"[\w-]+", name) else ""
     code = escaped(cell.source)
-    if len(code) <= TEXT:
+    if not plain:
         code = highlight(marks.visible(cell.source, "\n\t"), PythonLexer(), HtmlFormatter(nowrap=True))
     outputs = "\n".join(map(shown, cell.outputs))
     return f'<section class="{kind}"{anchor}><pre class="input">{code}</pre>\n{outputs}</section>'
@@ -152,8 +163,6 @@ def picture(text):
 def from_markdown(text):
     """Markdown as HTML without what could act: no HTML of its own, no links, no pictures."""
     try:
-        if len(text) > TEXT:
-            raise ValueError("longer than any answer")
         made = mistune.create_markdown(escape=True, plugins=["math", "table", "strikethrough"])(
             marks.visible(text, "\n\t")
         )
@@ -179,7 +188,10 @@ def drawn(tex):
     if len(tex) > FORMULA:
         raise ValueError("longer than a formula")
     file = io.BytesIO()
-    mathtext.math_to_image(f"${tex}$", file, format="svg")
+    logging.getLogger("matplotlib.mathtext").setLevel(logging.ERROR)  # which names what it has no glyph for
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mathtext.math_to_image(f"${tex}$", file, format="svg")
     return base64.b64encode(file.getvalue()).decode()
 
 

@@ -115,6 +115,8 @@ def _described(known):
     names = known["classes"]
     if not isinstance(names, list) or not all(isinstance(name, str) and name.isprintable() for name in names):
         raise ValueError("classes: expected a list of texts of one line")  # they are printed
+    if len(known["void_colors"]) > 1000:
+        raise ValueError(f"{len(known['void_colors'])} void_colors")
     classes = LabelMap(names, known["colors"], known["void_colors"])
     if known["format"] == FCN_FORMAT:
         known |= {"model": f"fcn{known['stride']}s", "options": {"align": known["align"]}}
