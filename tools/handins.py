@@ -181,9 +181,8 @@ def touched(tree, ours):
             word = node.id if isinstance(node, ast.Name) else node.attr
             if word in READ_IT and (isinstance(node, ast.Name) or word[0] == "_"):
                 found.add(word)
-            if isinstance(node.ctx, ast.Store | ast.Del):
-                if begin(node) in ours:
-                    found.add(f"{ast.unparse(node)} = …")
+            if isinstance(node.ctx, ast.Store | ast.Del) and begin(node) in ours:
+                found.add(f"{ast.unparse(node)} = …")
         elif isinstance(node, ast.Call) and begin(node.func) == "setattr" and node.args:
             if begin(node.args[0]) in ours:
                 found.add(f"setattr({ast.unparse(node.args[0])}, …)")
