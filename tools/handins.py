@@ -40,11 +40,11 @@ def proper(name):
     return name.isprintable() and not set(name) & set("*?[]\\") and len(os.fsencode(name)) <= NAME
 
 
-def shown(name):
+def shown(text, most=NAME):
     """A name or message as it can be printed: one line, no control characters, no half ones."""
-    name = str(name)
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name[:NAME])
-    return text + " …" * (len(name) > NAME)
+    text = str(text)
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:most])
+    return line + " …" * (len(text) > most)
 
 
 def notebooks_in(folder, names):
