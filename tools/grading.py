@@ -138,7 +138,7 @@ def what_failed(notebook, release):
         errors = [out for out in cell.get("outputs", []) if out.output_type == "error"]
         if not errors or not (name := grade_id(cell)):
             continue
-        kind, says = shown(errors[-1].ename), shown(" ".join(errors[-1].evalue.split()))[:300]
+        kind, says = shown(errors[-1].ename), shown(" ".join(errors[-1].evalue.split()), 300)
         state, message = kinds.get(kind, "crashed"), f"{name}: {kind}: {says}".rstrip(": ")
         if kind == "NotImplementedError" and cell.source.split() == stubs[name]:
             state, message = "blank", ""

@@ -15,7 +15,7 @@ CELLS = 1000  # of it
 NAME = 200  # bytes of a student's folder's name
 ENTRIES = 10_000  # files and folders of a student
 READ_IT = {"get_ipython", "os", "sys", "open", "exec", "eval", "compile", "inspect", "subprocess", "ctypes", "gc"}
-READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "setattr", "__builtins__", "__import__"}
+READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "__builtins__", "__import__"}
 READ_IT |= {"__class__", "__globals__", "__dict__", "__code__", "__subclasses__"}
 
 
@@ -40,11 +40,11 @@ def proper(name):
     return name.isprintable() and not set(name) & set("*?[]\\") and len(os.fsencode(name)) <= NAME
 
 
-def shown(name):
+def shown(text, most=NAME):
     """A name or message as it can be printed: one line, no control characters, no half ones."""
-    name = str(name)
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name[:NAME])
-    return text + " …" * (len(name) > NAME)
+    text = str(text)
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:most])
+    return line + " …" * (len(text) > most)
 
 
 def notebooks_in(folder, names):
@@ -181,12 +181,11 @@ def touched(tree, ours):
             word = node.id if isinstance(node, ast.Name) else node.attr
             if word in READ_IT and (isinstance(node, ast.Name) or word[0] == "_"):
                 found.add(word)
-            if isinstance(node.ctx, ast.Store | ast.Del):
-                whole = root = node
-                while isinstance(root, ast.Attribute | ast.Subscript):
-                    root = root.value
-                if isinstance(root, ast.Name) and root.id in ours:
-                    found.add(f"{ast.unparse(whole)} = …")
+            if isinstance(node.ctx, ast.Store | ast.Del) and begin(node) in ours:
+                found.add(f"{ast.unparse(node)} = …")
+        elif isinstance(node, ast.Call) and begin(node.func) == "setattr" and node.args:
+            if begin(node.args[0]) in ours:
+                found.add(f"setattr({ast.unparse(node.args[0])}, …)")
         elif isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in ours:
             found.add(f"{node.name} = …")
         elif isinstance(node, ast.Import | ast.ImportFrom):
@@ -194,3 +193,10 @@ def touched(tree, ours):
             modules |= {(getattr(node, "module", "") or "").split(".")[0]}
             found |= modules & READ_IT
     return found
+
+
+def begin(node):
+    """The name that an expression such as `np.random.rand` begins with; None of others."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None

@@ -20,6 +20,7 @@ from traitlets import Unicode
 SHOWN = 200_000  # characters of output that a cell may have; a notebook ten times as many
 ERROR = 2_000  # of an error's text, and of each line of its traceback
 LINES = 40  # of a traceback, its last ones
+KINDS = {"stream", "display_data", "execute_result", "error", "update_display_data", "clear_output"}  # of output
 FALSE = {  # what a check may call → such a call that is false
     "np.allclose": "np.allclose({a}, {b})",
     "np.isclose": "np.isclose({a}, {b})",
@@ -102,7 +103,7 @@ class Isolated(Execute):
         kind, content = msg["msg_type"], msg["content"]
         if kind in ("status", "execute_input"):
             return super().process_message(msg, cell, cell_index)
-        if kind.startswith("comm") or is_grade(cell) and kind in ("execute_result", "clear_output"):
+        if kind not in KINDS or is_grade(cell) and kind in ("execute_result", "clear_output"):
             return None  # no widgets; and no partial credit, nor an error taken back
         content = clean(short_error(content) if kind == "error" else content)
         size = len(str(content))

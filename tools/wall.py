@@ -29,7 +29,7 @@ FREE = GB // 2  # memory of the machine that is left
 PROCESSES = 64  # of a notebook
 THREADS = 2000  # of it, where the system can count them for it alone
 FILES = 1024  # open ones
-MESSAGE = 8 << 20  # bytes of one message from the kernel; a larger one is dropped before it is read
+MESSAGE = 8 << 20  # bytes of one message from the kernel; one that sends more is cut off
 NOBODY = "65534"
 INSTALL = "install bubblewrap 0.8 or newer (Debian 12 and newer: sudo apt-get install bubblewrap)"
 
@@ -74,7 +74,8 @@ def command(words):
         return wall
     # Linux lets root change its settings, such as /proc/sys, and the modes of /dev, from behind any wall. So root only
     # shows nobody, who might not come to the environment, what there is to see, and nobody builds the wall.
-    before = ["bwrap", "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--die-with-parent"]
+    before = ["bwrap", "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    before += ["--unshare-pid", "--die-with-parent"]  # a process of root's, without its powers, can't end nobody's
     before += [
         "--tmpfs",
         "/tmp",
@@ -127,7 +128,7 @@ def manager(folder):
                 connection = pathlib.Path(self.connection_file).read_text(encoding="utf-8")
                 numbers = [str(one.fileno()) for one in sockets]
                 words = [sys.executable, os.path.abspath(__file__), connection, ",".join(numbers)]
-                settings |= dict(cwd="/", pass_fds=list(map(int, numbers)))
+                settings |= dict(cwd="/", env={"PATH": os.environ["PATH"]}, pass_fds=list(map(int, numbers)))
                 settings |= dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 await super()._async_launch_kernel(command(words), **settings)
 
@@ -135,6 +136,7 @@ def manager(folder):
             found = super().client(**settings)
             found.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE)
             found.context.setsockopt(zmq.RCVHWM, 50)
+            found.context.setsockopt(zmq.SNDTIMEO, 10_000)  # ms; for a kernel that was cut off, after too much
             return found
 
     return Walled
@@ -193,9 +195,9 @@ def main():
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
     pathlib.Path("/proc/self/oom_score_adj").write_text("1000")  # where memory ends, the system ends this first
-    os.nice(5)  # what watches it goes first
     import zmq
     from ipykernel import kernelapp
+    from jupyter_client.session import Session
 
     path, found = pathlib.Path("/tmp/kernel.json"), json.loads(connection)
     path.write_text(connection, encoding="utf-8")
@@ -210,8 +212,29 @@ def main():
             self.setsockopt(zmq.USE_FD, inherited[address])
         return bind(self, address)
 
-    zmq.Socket.bind = bind_inherited
+    serialize = Session.serialize
+
+    def serialize_cut(self, msg, *more):
+        content = msg.get("content")
+        if isinstance(content, dict) and len(str(content)) > MESSAGE // 8:  # the kernel would be cut off, see MESSAGE
+            msg = msg | {"content": {key: short(value) for key, value in content.items()}}
+        return serialize(self, msg, *more)
+
+    zmq.Socket.bind, Session.serialize = bind_inherited, serialize_cut
     kernelapp.launch_new_instance(argv=["-f", str(path), "--HistoryManager.hist_file=:memory:"])
+
+
+def short(value):
+    """What of a value in a message can be sent where it is too large."""
+    if isinstance(value, list):
+        return [short(one) for one in value[-40:]]
+    return (
+        f"{value[:2000]} …"
+        if isinstance(value, str) and len(value) > 2000
+        else {}
+        if isinstance(value, dict)
+        else value
+    )
 
 
 if __name__ == "__main__":
