@@ -16,6 +16,9 @@ class Features(nn.HybridSequential):
     ends: a dict {stride: index of the layer whose output is the last one at this stride}.
     """
 
+    scored_from_zero = False
+    """Whether a net on it should begin with scores of 0: random ones would spoil, in the first steps, what it knows."""
+
     def __init__(self, ends=(), **kwargs):
         super().__init__(**kwargs)
         self.ends = dict(ends)

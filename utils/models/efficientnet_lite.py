@@ -44,6 +44,7 @@ def efficientnet_lite0(pretrained=False, folded=None, padding="symmetric", train
     if pretrained:
         features.initialize()
         _fill(_units(features), packaged_weights())
+        features.scored_from_zero = True
     if not (not pretrained if train_depthwise is None else train_depthwise):
         for unit in _units(features):
             if unit.depthwise:

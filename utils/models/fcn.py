@@ -25,7 +25,7 @@ class FCN32s(gluon.HybridBlock):
         (offset,) = _geometry(self, features, align, [32])
         with self.name_scope():
             self.features = features
-            self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
+            self.score_fr = _first_score(features, num_classes)
             self.upscore = _upsampling(num_classes, 32, align, plain, offset)
 
     def hybrid_forward(self, F, x):
@@ -47,7 +47,7 @@ class FCN16s(gluon.HybridBlock):
         offset2, offset16 = _geometry(self, features, align, [32, 16])
         with self.name_scope():
             self.features = features
-            self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
+            self.score_fr = _first_score(features, num_classes)
             self.upscore2 = _upsampling(num_classes, 2, align, plain, offset2)
             self.score_pool4 = _zero_score(num_classes)
             self.upscore16 = _upsampling(num_classes, 16, align, plain, offset16)
@@ -68,7 +68,7 @@ class FCN8s(gluon.HybridBlock):
         offset2, offset_pool4, offset8 = _geometry(self, features, align, [32, 16, 8])
         with self.name_scope():
             self.features = features
-            self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
+            self.score_fr = _first_score(features, num_classes)
             self.upscore2 = _upsampling(num_classes, 2, align, plain, offset2)
             self.score_pool4 = _zero_score(num_classes)
             self.upscore_pool4 = _upsampling(num_classes, 2, align, plain, offset_pool4)
@@ -101,6 +101,12 @@ def _geometry(net, features, align, strides):
         for i, stride in enumerate(strides)
     )
     return offsets
+
+
+def _first_score(features, num_classes):
+    """From random weights, or from zeros, as the paper's, on features that say so: trained ones, not to be shaken."""
+    zero = getattr(features, "scored_from_zero", False)
+    return _zero_score(num_classes) if zero else nn.Conv2D(num_classes, kernel_size=1)
 
 
 def _zero_score(num_classes):
