@@ -56,7 +56,7 @@ class EfficientNetLite0(gluon.HybridBlock):
     """The classifier: (N, 3, H, W) normalised images → (N, 1000) scores of ImageNet's classes, before softmax.
 
     features, head, output: the backbone, 1 × 1 to 1280 maps, 1 × 1 to the classes. `scores` gives the classes' scores
-    cell by cell. pretrained: as in `efficientnet_lite0`, and so are folded and padding: by default the net as published.
+    cell by cell. pretrained, padding, folded: as in `efficientnet_lite0`; by default the net as published.
     """
 
     def __init__(self, pretrained=True, padding="same", folded=True, **kwargs):
