@@ -166,7 +166,7 @@ class ReLU6(gluon.HybridBlock):
         self.turn.collect_params().setattr("grad_req", "null")
 
     def hybrid_forward(self, F, x):
-        return F.relu(self.turn(F.relu(x)))
+        return F.Activation(self.turn(F.Activation(x, act_type="relu")), act_type="relu")
 
 
 class DropFirst(gluon.HybridBlock):
