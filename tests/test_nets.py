@@ -275,7 +275,7 @@ def test_a_net_of_the_course_on_a_backbone_of_one_s_own(monkeypatch, tmp_path):
 def test_wrong_names_and_options_are_said():
     for words, error in (
         (("fcn4s", 3), r"no net named 'fcn4s': expected fcn32s, fcn16s, fcn8s, .*looks at all"),
-        (("fcn8s", 3, "alexnet"), r"backbone='alexnet': expected resnet18_v2, .*vgg16, small"),
+        (("fcn8s", 3, "alexnet"), r"backbone='alexnet': expected resnet18_v2, .*vgg16, efficientnet_lite0, small"),
     ):
         with pytest.raises(ValueError, match=error):
             utils.get_model(*words)

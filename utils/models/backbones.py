@@ -1,6 +1,7 @@
 """Classifiers without their last layers, as maps by stride: what decoders stand on (chapters 08 and 09)."""
 
 import functools
+import inspect
 
 from mxnet import gluon
 from mxnet.gluon import nn
@@ -14,6 +15,9 @@ class Features(nn.HybridSequential):
 
     ends: a dict {stride: index of the layer whose output is the last one at this stride}.
     """
+
+    scored_from_zero = False
+    """Whether a net on it should begin with scores of 0: random ones would spoil, in the first steps, what it knows."""
 
     def __init__(self, ends=(), **kwargs):
         super().__init__(**kwargs)
@@ -43,6 +47,10 @@ class Features(nn.HybridSequential):
         """
         return receptive_field(_row(list(self)[: self._end(stride) + 1]))
 
+    def place(self, stride):
+        """The pixel at which cell 0 of the map at this stride looks: cell i looks at place + stride · i."""
+        return self.receptive_field(stride)[2]
+
     def _end(self, stride):
         if stride not in self.ends:
             raise ValueError(f"no map at stride {stride}: this backbone has {', '.join(map(str, self.ends))}")
@@ -58,18 +66,35 @@ def _row(layers):
             yield from (layer.conv1, layer.conv2, layer.conv3)
         elif isinstance(layer, nn.HybridSequential):
             yield from _row(layer)
+        elif hasattr(layer, "row"):
+            yield from layer.row()
         else:
             yield layer
 
 
-def make_backbone(name, pretrained=False):
+def make_backbone(name, pretrained=False, options=None):
     """Features by their name in `backbones`; pretrained: with ImageNet's weights, or else not initialised yet.
 
-    A name that isn't there is a ValueError that lists those which are.
+    options: a dict of what this backbone takes besides, such as padding. A name that isn't there, or an option that the
+    backbone does not take, is a ValueError that lists what there is.
     """
     if name not in backbones:
         raise ValueError(f"backbone={name!r}: expected {', '.join(backbones)}")
-    return backbones[name](**({"pretrained": True} if pretrained else {}))
+    given = (options or {}) | ({"pretrained": True} if pretrained else {})
+    if unknown := set(options or {}) - set(inspect.signature(backbones[name]).parameters):
+        known = ", ".join(inspect.signature(backbones[name]).parameters)
+        raise ValueError(f"backbone {name} takes no {', '.join(map(repr, sorted(unknown)))}; it takes {known}")
+    return backbones[name](**given)
+
+
+def register_backbone(name):
+    """A decorator that puts a function that makes `Features` into `backbones` under this name."""
+
+    def register(make):
+        backbones[name] = make
+        return make
+
+    return register
 
 
 def zoo_net(name, pretrained=False):

@@ -3,6 +3,7 @@
 from mxnet import gluon, init
 from mxnet.gluon import nn
 
+from . import efficientnet_lite  # noqa: F401  it registers its backbone
 from .backbones import Features, make_backbone, zoo_net
 from .fcn_vgg16 import VGG16FCN
 from .surgery import receptive_margin
@@ -22,11 +23,11 @@ class FCN32s(gluon.HybridBlock):
 
     def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
         super().__init__(**kwargs)
-        _say_margin(self, features, align, {32: [32]})
+        (offset,) = _geometry(self, features, align, [32])
         with self.name_scope():
             self.features = features
-            self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
-            self.upscore = _upsampling(num_classes, 32, align, plain)
+            self.score_fr = _first_score(features, num_classes)
+            self.upscore = _upsampling(num_classes, 32, align, plain, offset)
 
     def hybrid_forward(self, F, x):
         scores = self.score_fr(self.features(x))  # 1/32
@@ -44,13 +45,13 @@ class FCN16s(gluon.HybridBlock):
 
     def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
         super().__init__(**kwargs)
-        _say_margin(self, features, align, {32: [2, 16], 16: [16]})
+        offset2, offset16 = _geometry(self, features, align, [32, 16])
         with self.name_scope():
             self.features = features
-            self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
-            self.upscore2 = _upsampling(num_classes, 2, align, plain)
+            self.score_fr = _first_score(features, num_classes)
+            self.upscore2 = _upsampling(num_classes, 2, align, plain, offset2)
             self.score_pool4 = _zero_score(num_classes)
-            self.upscore16 = _upsampling(num_classes, 16, align, plain)
+            self.upscore16 = _upsampling(num_classes, 16, align, plain, offset16)
 
     def hybrid_forward(self, F, x):
         _, pool4, last = self.features.maps(x)  # 1/16, 1/32
@@ -65,15 +66,15 @@ class FCN8s(gluon.HybridBlock):
 
     def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
         super().__init__(**kwargs)
-        _say_margin(self, features, align, {32: [2, 2, 8], 16: [2, 8], 8: [8]})
+        offset2, offset_pool4, offset8 = _geometry(self, features, align, [32, 16, 8])
         with self.name_scope():
             self.features = features
-            self.score_fr = nn.Conv2D(num_classes, kernel_size=1)
-            self.upscore2 = _upsampling(num_classes, 2, align, plain)
+            self.score_fr = _first_score(features, num_classes)
+            self.upscore2 = _upsampling(num_classes, 2, align, plain, offset2)
             self.score_pool4 = _zero_score(num_classes)
-            self.upscore_pool4 = _upsampling(num_classes, 2, align, plain)
+            self.upscore_pool4 = _upsampling(num_classes, 2, align, plain, offset_pool4)
             self.score_pool3 = _zero_score(num_classes)
-            self.upscore8 = _upsampling(num_classes, 8, align, plain)
+            self.upscore8 = _upsampling(num_classes, 8, align, plain, offset8)
 
     def hybrid_forward(self, F, x):
         pool3, pool4, last = self.features.maps(x)  # 1/8, 1/16, 1/32
@@ -82,32 +83,58 @@ class FCN8s(gluon.HybridBlock):
         return self.upscore8(scores, x)
 
 
-def _say_margin(net, features, align, enlargements):
-    """Set `receptive_margin`: the most that a pixel's score looks beyond it, along any map's way to the scores.
+def _geometry(net, features, align, strides):
+    """Offsets of the enlargements from each stride to the next finer one, at last to pixels; 0 unless align is True.
 
-    enlargements: the factors by which the map at each stride is enlarged, one after the other.
+    Sets `receptive_margin` too: the most that a pixel's score looks beyond it, along any map's way to the scores. What
+    features don't say where their cells look (not `Features`) is taken as 0, and their margin is not known.
     """
-    if isinstance(features, Features):
-        net.receptive_margin = max(
-            receptive_margin(features.receptive_field(stride), *reach(factors, align))
-            for stride, factors in enlargements.items()
-        )
+    factors = [coarse // fine for coarse, fine in zip(strides, [*strides[1:], 1], strict=True)]
+    if not isinstance(features, Features):
+        return [0] * len(factors)
+    offsets = [0] * len(factors)
+    if align is True:
+        places = [*map(features.place, strides), 0]
+        offsets = [(places[i] - places[i + 1]) / fine for i, fine in enumerate([*strides[1:], 1])]
+        offsets = [int(offset) if offset == int(offset) else offset for offset in offsets]
+    net.receptive_margin = max(
+        receptive_margin(features.receptive_field(stride), *reach(factors[i:], align, offsets=offsets[i:]))
+        for i, stride in enumerate(strides)
+    )
+    return offsets
+
+
+def _first_score(features, num_classes):
+    """From random weights, or from zeros, as the paper's, on features that say so: trained ones, not to be shaken."""
+    zero = getattr(features, "scored_from_zero", False)
+    return _zero_score(num_classes) if zero else nn.Conv2D(num_classes, kernel_size=1)
 
 
 def _zero_score(num_classes):
     return nn.Conv2D(num_classes, kernel_size=1, weight_initializer=init.Zero())
 
 
-def _upsampling(num_classes, stride, align, plain):
-    return (BilinearUpsampling if plain else MatrixUpsampling)(num_classes, stride, align)
+def _upsampling(num_classes, stride, align, plain, offset):
+    return (BilinearUpsampling if plain else MatrixUpsampling)(num_classes, stride, align, offset)
 
 
-def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, align=True, plain=False, ctx=None):
+def fcn(
+    num_classes=21,
+    stride=32,
+    backbone="resnet18_v2",
+    pretrained=False,
+    align=True,
+    plain=False,
+    ctx=None,
+    features=None,
+):
     """An initialised, hybridizable FCN: (N, 3, H, W) normalised float32 → (N, num_classes, H, W) scores.
 
     stride: 32, 16 or 8, that of the finest map that is scored (chapter 09). backbone: a `resnet…_v2` of Gluon's model
-    zoo, or "vgg16" for the nets of the paper's authors (`VGG16FCN`). pretrained: start from its ImageNet weights,
-    fetched on first use. align: see `BilinearUpsampling`; the authors' nets are aligned by their crops, always.
+    zoo, "efficientnet_lite0", or "vgg16" for the nets of the paper's authors (`VGG16FCN`). pretrained: start from its
+    ImageNet weights, which `make setup` installs for EfficientNet-Lite0, and which are fetched on first use for the
+    others. align: see `BilinearUpsampling`, with the offsets at which the backbone's cells look; the authors' nets are
+    aligned by their crops, always. features: a dict of what the backbone takes besides (`efficientnet_lite0`).
     plain: enlarge by transposed convolutions, as chapter 05 does, instead of by matrices (`MatrixUpsampling`): slower,
     the same to rounding, and a copy is made by `start_from`; the authors' nets are always plain. ctx: a context or a
     list of them.
@@ -116,31 +143,34 @@ def fcn(num_classes=21, stride=32, backbone="resnet18_v2", pretrained=False, ali
     if stride not in builders:
         raise ValueError(f"stride={stride!r}: expected 32, 16 or 8")
     name, build = f"fcn{stride}s", builders[stride]
-    return make(name, build, num_classes, backbone, pretrained, ctx, align=align, plain=plain)
+    given = {"features": features} if features else {}
+    return make(name, build, num_classes, backbone, pretrained, ctx, align=align, plain=plain, **given)
 
 
 @register_model("fcn32s")
-def _fcn32s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False):
+def _fcn32s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False, features=None):
     if backbone == "vgg16":
-        return _authors_net(classes, 32, pretrained, align)
-    return FCN32s(make_backbone(backbone, pretrained), classes, align, plain)
+        return _authors_net(classes, 32, pretrained, align, features)
+    return FCN32s(make_backbone(backbone, pretrained, features), classes, align, plain)
 
 
 @register_model("fcn16s")
-def _fcn16s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False):
+def _fcn16s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False, features=None):
     if backbone == "vgg16":
-        return _authors_net(classes, 16, pretrained, align)
-    return FCN16s(make_backbone(backbone, pretrained), classes, align, plain)
+        return _authors_net(classes, 16, pretrained, align, features)
+    return FCN16s(make_backbone(backbone, pretrained, features), classes, align, plain)
 
 
 @register_model("fcn8s")
-def _fcn8s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False):
+def _fcn8s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False, features=None):
     if backbone == "vgg16":
-        return _authors_net(classes, 8, pretrained, align)
-    return FCN8s(make_backbone(backbone, pretrained), classes, align, plain)
+        return _authors_net(classes, 8, pretrained, align, features)
+    return FCN8s(make_backbone(backbone, pretrained, features), classes, align, plain)
 
 
-def _authors_net(classes, stride, pretrained, align):
+def _authors_net(classes, stride, pretrained, align, features):
+    if features:
+        raise ValueError(f"features={features!r} with vgg16: the authors' net takes none; leave it out")
     if not align:
         raise ValueError("align=False with vgg16: that net has no other form, its crops align it; leave it out")
     net = VGG16FCN(classes, stride)

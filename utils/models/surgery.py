@@ -81,7 +81,9 @@ def receptive_margin(field, low, high):
 
 
 def _window(layer):
-    """(kernel, stride, padding, dilation) of a layer."""
+    """(kernel, stride, padding, dilation) of a layer; one of the course's own may say it by its attribute `window`."""
+    if hasattr(layer, "window"):
+        return layer.window
     if isinstance(layer, PLAIN):
         return 1, 1, 0, 1
     if not isinstance(layer, (nn.Conv2D, nn.MaxPool2D, nn.AvgPool2D)):

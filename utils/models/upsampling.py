@@ -1,6 +1,7 @@
 """Upsampling: maps enlarged bilinearly (chapter 05)."""
 
 import contextlib
+import math
 
 import numpy as np
 from mxnet import gluon, init, nd
@@ -37,13 +38,16 @@ class BilinearUpsampling(gluon.HybridBlock):
     2s and padding s/2 (2s − 1 and (s − 1)/2 for odd s), which puts it at s·i + (s − 1)/2 and fades to 0 at the border
     (chapters 05 and 09); align=None is kernel 2s without padding, at s·i + s − 1/2, for a net that cuts by itself
     (`VGG16FCN`). Given a second array, the result is cut to its height and width. Nothing in it is learned.
+    offset: with align=True, where cell 0 lies, from 0 to below s: cell i is at pixel s·i + offset, and the first one is
+    repeated before it.
     """
 
-    def __init__(self, channels, stride, align=True, **kwargs):
+    def __init__(self, channels, stride, align=True, offset=0, **kwargs):
         super().__init__(**kwargs)
-        self._align = align
+        _check_offset(stride, align, offset)
+        self._align, self._stride, self._offset = align, stride, offset
         if align:
-            kernel_size, padding = 2 * stride - 1, stride - 1
+            kernel_size, padding = 2 * stride - (offset % 1 == 0), stride - 1
         elif align is None:
             kernel_size, padding = 2 * stride, 0
         else:
@@ -57,14 +61,25 @@ class BilinearUpsampling(gluon.HybridBlock):
                 groups=channels,
                 use_bias=False,
                 in_channels=channels,
-                weight_initializer=_Constant(bilinear_kernel(channels, 1, kernel_size)),
+                weight_initializer=_Constant(self._kernel(channels, kernel_size)),
             )
         self.conv.weight.grad_req = "null"
 
+    def _kernel(self, channels, kernel_size):
+        if not self._offset % 1:
+            return bilinear_kernel(channels, 1, kernel_size)
+        distance = np.abs(np.arange(kernel_size) - (self._stride - 1 + self._offset % 1))  # of pixels between two whole
+        tent = np.maximum(0, 1 - distance / self._stride)
+        return nd.array(np.tile(np.outer(tent, tent), (channels, 1, 1, 1)).astype(np.float32))
+
     def hybrid_forward(self, F, x, like=None):
         if self._align:
-            x = F.Pad(x, mode="edge", pad_width=(0, 0, 0, 0, 0, 1, 0, 1))
+            before = 1 if self._offset else 0
+            x = F.Pad(x, mode="edge", pad_width=(0, 0, 0, 0, before, 1, before, 1))
         x = self.conv(x)
+        if self._offset:  # the cell that was put before is at pixel 0
+            begin = self._stride - int(self._offset)
+            x = F.slice(x, begin=(None, None, begin, begin), end=(None,) * 4)
         return x if like is None else F.slice_like(x, like, axes=(2, 3))
 
 
@@ -73,11 +88,13 @@ class MatrixUpsampling(gluon.HybridBlock):
 
     First each row of cells is enlarged, then each column: `rows @ x @ columns.T` (chapter 05). Without a second array
     (N, C, h, w) becomes (N, C, s·h, s·w); with one, only its height and width are computed. align: True or False.
+    offset: as there.
     """
 
-    def __init__(self, channels, stride, align=True, **kwargs):
+    def __init__(self, channels, stride, align=True, offset=0, **kwargs):
         super().__init__(**kwargs)
-        self._channels, self._stride, self.align = channels, stride, align
+        _check_offset(stride, align, offset)
+        self._channels, self._stride, self.align, self.offset = channels, stride, align, offset
 
     def hybrid_forward(self, F, x, like=None):
         if _plain_layers is not None:
@@ -88,13 +105,16 @@ class MatrixUpsampling(gluon.HybridBlock):
         return x.reshape((-4, -1, self._channels, -2))
 
     def _plain(self, F, x, like):
-        layer = BilinearUpsampling(self._channels, self._stride, self.align)
+        layer = BilinearUpsampling(self._channels, self._stride, self.align, self.offset)
         layer.initialize()
         _plain_layers.append(layer)
         if like is not None:
             return layer(x, like)
         x = layer(x)
-        return F.slice(x, begin=(None,) * 4, end=(None, None, -1, -1)) if self.align else x  # a row beyond s·h
+        if not self.align:
+            return x
+        beyond = math.ceil(self.offset) + 1  # rows beyond s·h
+        return F.slice(x, begin=(None,) * 4, end=(None, None, -beyond, -beyond))
 
     def _matrix(self, F, x, like, axis):
         """(pixels, cells): what each cell gives to each pixel along one axis, a row of tents."""
@@ -103,7 +123,8 @@ class MatrixUpsampling(gluon.HybridBlock):
             like, axis = F.repeat(cells, self._stride), 0
         pixels = F.contrib.arange_like(like, axis=axis)
         if self.align:
-            place = F.broadcast_minimum(pixels / self._stride, F.max(cells))  # of each pixel, in cells
+            place = F.relu(pixels - self.offset) if self.offset else pixels
+            place = F.broadcast_minimum(place / self._stride, F.max(cells))  # of each pixel, in cells
         else:
             place = (pixels - (self._stride - 1) / 2) / self._stride
         distance = F.abs(F.broadcast_sub(place.reshape((-1, 1)), cells.reshape((1, -1))))
@@ -125,19 +146,28 @@ def plain_enlargements():
         _plain_layers = before
 
 
-def reach(factors, align=True, start=0):
+def reach(factors, align=True, start=0, offsets=None):
     """(low, high): after enlargements by these factors cell i has a part in the cells or pixels s · i + low to high.
 
-    s: the product of the factors. align: as in `BilinearUpsampling`. start: where cell i lies before them, less i.
+    s: the product of the factors. align, offsets: as in `BilinearUpsampling`, one offset a factor. start: where cell i
+    lies before them, less i.
     """
     low = high = start
-    for factor in factors:
+    for factor, offset in zip(factors, offsets or [0] * len(factors), strict=True):
         if align:
-            low, high = factor * low - factor + 1, factor * high + factor - 1
+            low = math.floor(factor * low + offset - factor) + 1
+            high = math.ceil(factor * high + offset + factor) - 1
         else:
             kernel, padding = _classic(factor) if align is not None else (2 * factor, 0)
             low, high = factor * low - padding, factor * high - padding + kernel - 1
     return low, high
+
+
+def _check_offset(stride, align, offset):
+    if not 0 <= offset < stride or offset and align is not True:
+        raise ValueError(
+            f"offset={offset!r}: expected 0 to below the stride {stride}, and align=True where it is not 0"
+        )
 
 
 def _classic(stride):

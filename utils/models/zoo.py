@@ -14,7 +14,8 @@ def get_model(name, classes, backbone=None, pretrained=False, ctx=None, **option
 
     name: "fcn32s", "fcn16s", "fcn8s", or what `register_model` was given. classes: their number, or a `LabelMap`.
     backbone: a name in `backbones`, default the net's own. pretrained: start from its ImageNet weights, fetched on
-    first use. options: what this net takes besides, such as align of the FCNs. ctx: a context or a list of them.
+    first use. options: what this net takes besides, such as align of the FCNs, and features, a dict of what its
+    backbone takes, such as {"padding": "same"}. ctx: a context or a list of them.
     A name that no net or no backbone has, or an option that the net does not take, is a ValueError that says what there
     is.
     """
@@ -41,6 +42,8 @@ def make(name, build, classes, backbone, pretrained, ctx, **options):
     net.collect_params().reset_ctx(ctx)
     bound.apply_defaults()
     backbone = bound.arguments.get("backbone")
+    if made_with := getattr(getattr(net, "features", None), "made_with", None):  # its defaults hang on `pretrained`
+        options = options | {"features": made_with}
     net.recipe = {"model": name, "backbone": backbone, "options": options, "classes": num_classes}
     return net
 
@@ -75,8 +78,8 @@ def register_model(name, backbone=None):
 
 
 def _on_backbone(net, default):
-    def build(classes, backbone=default, pretrained=False, **options):
-        return net(make_backbone(backbone, pretrained), classes, **options)
+    def build(classes, backbone=default, pretrained=False, features=None, **options):
+        return net(make_backbone(backbone, pretrained, features), classes, **options)
 
     return build
 
