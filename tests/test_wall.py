@@ -347,6 +347,13 @@ def test_without_a_wall_nothing_is_graded_unless_asked(course_of_two, tmp_path, 
     assert not (grading.GRADING / "records/nobody.json").exists()
 
 
+def test_without_the_wall_code_runs_as_the_teacher(course_of_two, tmp_path):
+    hand_in(tmp_path, "trusted", RIGHT | {"q2": f"import os\nfour = 4 if os.path.exists({str(ROOT)!r}) else 0"})
+    grading.grade(tmp_path, 30, trusted=True)
+    record = json.loads((grading.GRADING / "records/trusted.json").read_text())["01_small"]
+    assert [points for points, _, _ in record["answers"].values()] == [1, 1, 1], record
+
+
 @walled
 def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch):
     for says, expected in ("Unknown option --size", "too old"), ("Operation not permitted", "forbid user namespaces"):
