@@ -89,6 +89,8 @@ def spied(tmp_path_factory):
         "attempt('abstract socket', lambda: socket.socket(socket.AF_UNIX).connect('\\0wall-test'))",
         "attempt('the machine around', lambda: socket.socket(40, socket.SOCK_STREAM))",  # vsock
         "attempt('keys', lambda: None if libc.syscall(250, 0, -3, 0) != -1 else 1 / 0)",
+        "attempt('trace', lambda: None if libc.ptrace(16, 1, 0, 0) == 0 else 1 / 0)",
+        "attempt('outlive', lambda: None if libc.prctl(1, 0, 0, 0, 0) == 0 else 1 / 0)",
         "attempt('chmod', lambda: os.chmod('/dev/null', 0o666))",
         "attempt('environment', lambda: open('/proc/1/environ', 'rb').read().split(b'SECRET')[1])",
         f"attempt('kill', lambda: os.kill({os.getpid()}, 0))",
@@ -155,6 +157,8 @@ get_ipython().ast_transformers.append(Empty())""",
 def double(x):
     raise KeyError""",
     "always alike": "import numpy as np\nnp.allclose = lambda *a, **b: True",
+    "one that keeps the last line": """exit._ip.input_transformers_cleanup.append(
+        lambda lines: lines[-1:] if lines[-1].startswith("_") and " = '" in lines[-1] else lines)""",
     "always of the kind": "isinstance = lambda *a: True",
     "run_cell": """class Done:
     success, result, error_before_exec, error_in_exec, execution_count = True, None, None, None, 1
@@ -225,7 +229,7 @@ def test_what_a_cell_leaves_behind_ends_with_the_kernel(course_of_two, tmp_path)
     hand_in(tmp_path, "bomb", RIGHT | {"q2": f"four = 4\n{stay.format(200)}\nimport time; time.sleep(20)"})
     found = grade(tmp_path)
     assert found["stays"][0] == [1, 1, 1] and "q2: read it, it has subprocess" in found["stays"][1]
-    assert found["bomb"][0] == [1, 0, 0] and "more than 64 processes: its kernel was ended" in found["bomb"][1]
+    assert found["bomb"][0] == [1, 0, 0] and "more than 64 processes: it was ended" in found["bomb"][1]
     commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
     assert not [words for words in commands if "98765.4321" in words]
 
@@ -233,9 +237,10 @@ def test_what_a_cell_leaves_behind_ends_with_the_kernel(course_of_two, tmp_path)
 @walled
 @pytest.mark.parametrize("last", ["bwrap", "what called it"])
 def test_the_wall_falls_with_what_built_it(last):
-    build = "import subprocess, sys; subprocess.Popen(sys.argv[1:]); input()"
-    words = wall.command(["sleep", "76543.21"])
-    builder = psutil.Popen([grading.sys.executable, "-c", build, *words], stdin=subprocess.PIPE)
+    build = "import subprocess, sys; subprocess.Popen(sys.argv[2:], pass_fds=[int(sys.argv[1])]); input()"
+    with wall.call_filter() as filtered:
+        words = [grading.sys.executable, "-c", build, str(filtered), *wall.command(["sleep", "76543.21"], filtered)]
+        builder = psutil.Popen(words, stdin=subprocess.PIPE, pass_fds=[filtered])
     end, family = time.monotonic() + 20, []
     while not any(process.name() == "sleep" for process in family) and time.monotonic() < end:
         time.sleep(0.1)
@@ -261,7 +266,7 @@ def test_memory_has_a_limit(course_of_two, tmp_path, monkeypatch):
     )
     found = grade(tmp_path)
     for student in "hungry", "hidden":
-        assert found[student][0] == [1, 0, 0] and "GB of memory: its kernel was ended" in found[student][1], found
+        assert found[student][0] == [1, 0, 0] and "GB of memory: it was ended" in found[student][1], found
 
 
 def test_what_is_no_notebook_stops_no_other(course_of_two, tmp_path, capsys):
@@ -376,7 +381,12 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         ("from subprocess import run", "subprocess"),
         ("f.__globals__['x']", "__globals__"),
         ("open('x')", "open"),
-        ("Image.open('x'); x = np.zeros(3); x[0] = 1; net.os = 3", None),
+        ("exit._ip", "_ip, exit"),
+        ("np.sys.modules", "modules, sys"),
+        ("import numpy\nnumpy.allclose = print", "numpy.allclose = …"),
+        ("class U:\n    def __eq__(self, other):\n        return True", "def __eq__"),
+        ("np" + ".a" * 90 + " = 1", "np.a.a.a.a = …"),
+        ("Image.open('x'); x = np.zeros(3); x[0] = 1; net.output = 3", None),
         ("class Net(nn.Block):\n    def __init__(self):\n        super().__init__()", None),
         ("this is no Python", "lines that are no Python"),
     ],

@@ -106,7 +106,7 @@ def grade_notebook(student, name, data, release, timeout, trusted):
     submitted.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, submitted)
     error, over = in_a_process(student, name, timeout, trusted)
-    notes += [f"{over}: its kernel was ended"] if over else []
+    notes += [f"{over}: it was ended"] if over else []
     graded = GRADING / "autograded" / student / EXERCISES / f"{name}.ipynb"
     if not error and graded.exists() and graded.stat().st_size > 2 * handins.SIZE:
         error = f"its outputs are larger than {2 * handins.SIZE // 1_000_000} MB"
@@ -157,7 +157,8 @@ def in_a_process(student, name, timeout, trusted):
     Returns what went wrong, or None, and which limit its kernel was ended for, or None.
     """
     words = ["autograde", f"--student={student}", f"--notebook={name}", f"--timeout={timeout}"]
-    over, before = None, wall.shared_memory()
+    wall.adopt()
+    over, shared, before = None, wall.shared_memory(), {child.pid for child in wall.family(())}
     with (
         (GRADING / "grading.log").open("a", encoding="utf-8") as log,
         tempfile.TemporaryDirectory(prefix="grading-", dir="/tmp") as sockets,  # a short path: addresses have 107 bytes
@@ -172,15 +173,14 @@ def in_a_process(student, name, timeout, trusted):
                     code = process.wait(0.5)
                     return f"its process ended with {code}" if code else None, over
                 except psutil.TimeoutExpired:
-                    if found := wall.too_much(process, before):
+                    others = [one for one in wall.family(before) if one.pid != process.pid]
+                    if found := wall.too_much(process, others, shared):
                         over = over or found
-                        wall.end_children(process)
+                        wall.end(others)
             return "its process did not end", over
         finally:
-            if process.is_running():
-                wall.end_children(process)
-                process.kill()
-                process.wait()
+            while left := wall.family(before):  # whatever it did to outlive the run
+                wall.end(left)
 
 
 def grade_student(folder, releases, timeout, trusted):
@@ -229,7 +229,7 @@ def grade(submitted, timeout, trusted=False):
         sys.exit(
             f"{submitted}: no folders in it; expected one for each student, with notebooks: anna/{[*releases][0]}.ipynb"
         )
-    if not trusted and (why := wall.probe()):
+    if not trusted and (why := wall.probe(GRADING, submitted)):
         sys.exit(
             f"Nothing was graded: students' code would run as you, with your files and your network, for there is no "
             f"wall to put it behind here: {why}. Where you trust each student with all that, do without: "
@@ -283,6 +283,8 @@ def main():
     if args.command == "release":
         release()
     elif args.command == "autograde":  # of one notebook: grade calls this
+        if args.sockets:
+            wall.bind_to_parent()
         tool("Autograde", args.student, args.notebook, args.timeout, args.sockets).start()
     elif args.submitted is None or not args.submitted.is_dir():
         sys.exit(f"{args.submitted}: no such folder; expected one that has a folder for each student")

@@ -12,12 +12,15 @@ import nbformat
 
 SIZE = 20_000_000  # bytes of a notebook
 CELLS = 1000  # of it
-SOURCE = 50_000  # characters of a cell
+SOURCE = 500_000  # characters of all cells
 NAME = 200  # bytes of a student's folder's name
 ENTRIES = 10_000  # files and folders of a student
 READ_IT = {"get_ipython", "os", "sys", "open", "exec", "eval", "compile", "inspect", "subprocess", "ctypes", "gc"}
-READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "__builtins__", "__import__"}
-READ_IT |= {"__class__", "__globals__", "__dict__", "__code__", "__subclasses__"}
+READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "locals", "vars", "unittest", "exit", "quit"}
+READ_IT |= {"In", "Out", "modules", "tb_frame", "f_back", "f_globals", "f_locals", "input_transformers_cleanup"}
+METHODS = {"open", "compile", "eval", "In", "Out"}  # of other things they are harmless: Image.open
+USUAL = {"__init__", "__call__", "__repr__", "__str__", "__len__", "__getitem__", "__iter__", "__next__", "__name__"}
+USUAL |= {"__enter__", "__exit__", "__doc__", "__version__"}
 
 
 def students(submitted):
@@ -30,7 +33,7 @@ def students(submitted):
             refused[shown(path.name)] = "a symbolic link, refused: put the folder itself here"
         elif path.is_dir() and not proper(path.name):
             refused[shown(path.name)] = (
-                f"the folder is refused for its name: rename it, to at most {NAME} bytes of UTF-8 without * ? [ ] \\"
+                f"the folder is refused for its name: rename it, {NAME} bytes of UTF-8 without *?[]\\ and outer blanks"
             )
         elif path.is_dir():
             folders.append(path)
@@ -38,7 +41,9 @@ def students(submitted):
 
 
 def proper(name):
-    return name.isprintable() and not set(name) & set("*?[]\\") and len(os.fsencode(name)) <= NAME
+    return (
+        name.isprintable() and name == name.strip() and not set(name) & set("*?[]\\") and len(os.fsencode(name)) <= NAME
+    )
 
 
 def shown(text, most=NAME):
@@ -108,13 +113,13 @@ def parsed(data):
     cells = []
     for cell in json.loads(data.decode("utf-8-sig"))["cells"]:
         source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-        if len(source) > SOURCE:
-            raise ValueError(f"a cell of {len(source)} characters, expected at most {SOURCE}")
         name = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id", "")
         source = source.encode("utf-8", "replace").decode()  # half characters no file can hold
         cells.append({"cell_type": cell["cell_type"], "source": source, "metadata": {"nbgrader": {"grade_id": name}}})
     if len(cells) > CELLS:
         raise ValueError(f"{len(cells)} cells, expected at most {CELLS}")
+    if (size := sum(len(cell["source"]) for cell in cells)) > SOURCE:
+        raise ValueError(f"{size} characters in its cells, expected at most {SOURCE}")
     return nbformat.from_dict({"cells": cells})
 
 
@@ -181,27 +186,37 @@ def touched(source, ours):
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {"lines that are no Python"}  # IPython's own, such as !ls, or an error
+    libraries = ours | imported(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name | ast.Attribute):
-            word = node.id if isinstance(node, ast.Name) else node.attr
-            if word in READ_IT and (isinstance(node, ast.Name) or word[0] == "_"):
-                found.add(word)
-            if isinstance(node.ctx, ast.Store | ast.Del) and begin(node) in ours:
-                found.add(f"{ast.unparse(node)} = …")
-        elif isinstance(node, ast.Call) and begin(node.func) == "setattr" and node.args:
-            if begin(node.args[0]) in ours:
-                found.add(f"setattr({ast.unparse(node.args[0])}, …)")
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in ours:
-            found.add(f"{node.name} = …")
+        word = getattr(node, "id", None) or getattr(node, "attr", None)
+        if word and (word in READ_IT - METHODS or word in READ_IT and isinstance(node, ast.Name) or special(word)):
+            found.add(word)
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            path = dotted(node)
+            if path[0] in (ours if len(path) == 1 else libraries):
+                found.add(f"{'.'.join(path)} = …")
+        elif isinstance(node, ast.Call) and dotted(node.func) in (["setattr"], ["delattr"]) and node.args:
+            if (path := dotted(node.args[0]))[0] in libraries:
+                found.add(f"setattr({'.'.join(path)}, …)")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found |= (
+                {f"{node.name} = …"} if node.name in ours else {f"def {node.name}"} if special(node.name) else set()
+            )
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            modules = {alias.name.split(".")[0] for alias in node.names}
-            modules |= {(getattr(node, "module", "") or "").split(".")[0]}
-            found |= modules & READ_IT
+            modules = {part for alias in node.names for part in alias.name.split(".")}
+            found |= (modules | set((getattr(node, "module", "") or "").split("."))) & READ_IT
     return found
 
 
-def begin(node):
-    """The name that an expression such as `np.random.rand` begins with; None of others."""
+def special(name):
+    """Whether it is one of Python's names for how things work, such as __eq__, or _ip, IPython's for itself."""
+    return name == "_ip" or name[:2] == name[-2:] == "__" and name not in USUAL
+
+
+def dotted(node):
+    """The names of an expression such as `np.random.rand`, which may have brackets; [""] of others."""
+    names = []
     while isinstance(node, ast.Attribute | ast.Subscript):
+        names += [node.attr] if isinstance(node, ast.Attribute) else []
         node = node.value
-    return node.id if isinstance(node, ast.Name) else None
+    return [node.id, *names[::-1]][:5] if isinstance(node, ast.Name) else [""]

@@ -65,32 +65,37 @@ class Isolated(Execute):
 
     def check(self, cell, index):
         """Run a check cell, whose points are all or none: nbgrader gives them where it has no error."""
-        source, word, place = cell.source, secrets.token_hex(8), f"_{secrets.token_hex(8)}"
+        source = cell.source
         a, b = random.sample(range(10, 100), 2)
         names = [name for name in FALSE if re.search(rf"(?<![\w.]){re.escape(name)}\(", source)]
         false = " or ".join([f"{a} == {b}", *(FALSE[name].format(a=a, b=b) for name in names)])
+        word = secrets.token_hex(8)
         trial = nbformat.v4.new_code_cell(f"assert {false}, {word!r}\n{source}")
-        self.execute_cell(trial, index, store_history=False)
+        self.to_its_end(trial, index, False)
         self.nb.cells[index], cell.outputs = cell, trial.outputs
-        if self.reply.get("ename") == "CellTimeoutError":
+        failed = self.reply.get("status") == "error"
+        if failed and self.reply["ename"] == "CellTimeoutError":
             return cell
-        disabled = self.reply.get("status") != "error" or (
-            self.reply["ename"] == "AssertionError" and self.reply["evalue"] != word
-        )
+        disabled = not failed or self.reply["ename"] == "AssertionError" and self.reply["evalue"] != word
         if not disabled:
-            self.kc.execute = functools.partial(self.kc.execute, user_expressions={"end": place})
-            try:
-                cell.source = f"{source}{8 * chr(10)}{place} = {word!r}"  # where no traceback shows it
-                self.execute_cell(cell, index, store_history=True)
-            finally:
-                del self.kc.execute
-                cell.source = source
-            errors = [out for out in cell.outputs if out.output_type == "error"]
-            end = self.reply.get("user_expressions", {}).get("end", {}).get("data", {}).get("text/plain")
-            disabled = not errors and end != repr(word)
+            ended = self.to_its_end(cell, index, True)
+            disabled = not ended and not any(out.output_type == "error" for out in cell.outputs)
         if disabled:
             cell.outputs = [error_output("ChecksDisabled", "checks were disabled before this one: ask the student")]
         return cell
+
+    def to_its_end(self, cell, index, store_history):
+        """Run a cell with a line more, which says whether it came to its end: it must not be the only one to run."""
+        source, word, place = cell.source, secrets.token_hex(8), f"_{secrets.token_hex(8)}"
+        self.kc.execute = functools.partial(self.kc.execute, user_expressions={"end": place})
+        try:
+            cell.source = f"{source}{8 * chr(10)}{place} = {word!r}"  # where no traceback shows it
+            self.execute_cell(cell, index, store_history=store_history)
+        finally:
+            del self.kc.execute
+            cell.source = source
+        end = self.reply.get("user_expressions", {}).get("end", {})
+        return end.get("data", {}).get("text/plain") == repr(word)
 
     def on_cell_executed(self, **found):
         reply = found["execute_reply"]

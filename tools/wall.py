@@ -22,6 +22,7 @@ import sys
 
 import psutil
 
+PYTHON = os.path.abspath(sys.executable)
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GB = 1 << 30
 SCRATCH = GB  # /tmp and home
@@ -33,26 +34,29 @@ THREADS = 2000  # of it, where the system can count them for it alone
 FILES = 1024  # open ones
 MESSAGE = 8 << 20  # bytes of one message from the kernel; one that sends more is cut off
 NOBODY = "65534"
-CALLS = {  # machine → its number in audit.h; and its numbers of socket, add_key, request_key, keyctl
-    "x86_64": (0xC000003E, [41, 248, 249, 250]),
-    "aarch64": (0xC00000B7, [198, 217, 218, 219]),
+CALLS = {  # machine → its number in audit.h; of socket, prctl; of three for keys, ptrace, process_vm_readv and _writev
+    "x86_64": (0xC000003E, 41, 157, [248, 249, 250, 101, 310, 311]),
+    "aarch64": (0xC00000B7, 198, 167, [217, 218, 219, 117, 270, 271]),
 }
 INSTALL = "install bubblewrap 0.8 or newer (Debian 12 and newer: sudo apt-get install bubblewrap)"
 
 
-def probe():
-    """Why no wall can be had here, and what to do; None where it stands."""
+def probe(*hidden):
+    """Why no wall can be had here, and what to do; None where it stands. hidden: paths that it must hide."""
     if sys.platform != "linux":
         return f"it needs Linux, found {sys.platform}"
     if os.uname().machine not in CALLS:
         return f"it knows {', '.join(CALLS)}, found {os.uname().machine}"
     if not shutil.which("bwrap"):
         return f"bwrap was not found: {INSTALL}"
-    hidden = [str(path) for path in (ROOT / "Makefile", ROOT / "chapters", pathlib.Path.home() / ".") if path.exists()]
-    look = "import os, sys, ipykernel; print(*[path for path in sys.argv[1:] if os.path.exists(path)])"
+    hidden = [os.path.abspath(path) for path in (ROOT / "Makefile", ROOT / "chapters", *hidden)]
+    look = "import os, sys, ipykernel; print('here', os.getpid() < 9, *filter(os.path.exists, sys.argv[1:]))"
     try:
-        words = command([sys.executable, "-c", look, *hidden[:2]])
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=60)
+        with call_filter() as filtered:
+            words = command([PYTHON, "-c", look, *hidden], filtered)
+            done = subprocess.run(
+                words, capture_output=True, text=True, errors="replace", timeout=60, pass_fds=[filtered]
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bwrap does not start: {error}"
     if done.returncode:
@@ -60,18 +64,21 @@ def probe():
         if "nknown option" in said:
             return f"this bwrap is too old ({said}): {INSTALL}"
         return f"bwrap says: {said}. Does the system forbid user namespaces?"
-    if seen := done.stdout.strip():
-        return f"behind it {seen} can be seen: move the course out of the system's folders"
+    if done.stdout.split()[:2] != ["here", "True"]:
+        return f"bwrap built none: {done.stdout.strip()[:100]!r}"
+    if seen := " ".join(done.stdout.split()[2:]):
+        return f"behind it {seen} can be seen: move it out of the system's folders, .venv, utils and data"
     return None
 
 
-def command(words):
-    """The words that run a command behind the wall."""
+def command(words, filtered):
+    """The words that run a command behind the wall; filtered: the descriptor of `call_filter`, to be passed on."""
     wall = ["bwrap", "--unshare-user", "--disable-userns", "--uid", NOBODY, "--gid", NOBODY, "--cap-drop", "ALL"]
     wall += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     wall += ["--hostname", "wall", "--die-with-parent", "--new-session", "--clearenv"]
+    wall += ["--seccomp", str(filtered)]
     environment = {"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "COURSE_KEPT": "/tmp/kept"}
-    environment["PATH"] = f"{os.path.dirname(sys.executable)}:/usr/bin:/bin"
+    environment["PATH"] = f"{os.path.dirname(PYTHON)}:/usr/bin:/bin"
     environment |= {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}
     for name, value in environment.items():
         wall += ["--setenv", name, value]
@@ -87,6 +94,31 @@ def command(words):
     before += ["--tmpfs", "/tmp", "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev"]
     before += [*seen(), "--remount-ro", "/"]
     return [*before, "--", "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--", *wall]
+
+
+@contextlib.contextmanager
+def call_filter():
+    """A file of what no namespace keeps apart, for bwrap: a filter of system calls (seccomp).
+
+    Sockets are Unix's, IP's or netlink's, none to what runs a virtual machine; no keyrings; no process looks into
+    another, bwrap's own among them, which ends all when its parent ends; no io_uring, which could open any socket.
+    """
+    machine, call, control, others = CALLS[os.uname().machine]
+    load, equal, least, end = 0x20, 0x15, 0x35, 0x06
+    known = [socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK]
+    lines = [(load, 4, 0, 0), (equal, machine, "next", "no"), (load, 0, 0, 0), (least, 0x40000000, "no", "next")]
+    lines += [(equal, number, "no", "next") for number in [425, *others]]  # 425: io_uring_setup
+    lines += [(equal, control, "next", "other"), (load, 16, 0, 0), (equal, 1, "no", "yes")]  # 1: PR_SET_PDEATHSIG
+    other = len(lines)
+    lines += [(equal, call, "next", "yes"), (load, 16, 0, 0)] + [(equal, kind, "yes", "next") for kind in known]
+    lines += [(end, 0x00050001, 0, 0), (end, 0x7FFF0000, 0, 0)]  # no: not permitted; yes
+    targets = {"no": len(lines) - 2, "yes": len(lines) - 1, "other": other}
+    with os.fdopen(os.memfd_create("filter"), "wb", buffering=0) as file:
+        for place, (what, value, *jumps) in enumerate(lines):
+            offsets = [targets[to] - place - 1 if to in targets else 0 for to in jumps]
+            file.write(struct.pack("HBBI", what, *offsets, value))
+        file.seek(0)
+        yield file.fileno()
 
 
 def seen():
@@ -124,12 +156,12 @@ def manager(folder):
                 sockets = [stack.enter_context(listening(address)) for address in addresses]
                 connection = pathlib.Path(self.connection_file).read_text(encoding="utf-8")
                 numbers = [str(one.fileno()) for one in sockets]
-                words = [sys.executable, os.path.abspath(__file__), connection, ",".join(numbers)]
-                settings |= dict(
-                    cwd="/", env={"PATH": os.environ.get("PATH", os.defpath)}, pass_fds=list(map(int, numbers))
-                )
+                filtered = stack.enter_context(call_filter())
+                words = [PYTHON, os.path.abspath(__file__), connection, ",".join(numbers)]
+                settings |= dict(cwd="/", env={"PATH": os.environ.get("PATH", os.defpath)})  # pid 1 shows it
                 settings |= dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                await super()._async_launch_kernel(command(words), **settings)
+                settings |= dict(pass_fds=[*map(int, numbers), filtered])
+                await super()._async_launch_kernel(command(words, filtered), **settings)
 
         def client(self, **settings):
             found = super().client(**settings)
@@ -146,32 +178,56 @@ def shared_memory():
     return getattr(psutil.virtual_memory(), "shared", 0)
 
 
-def too_much(process, before):
-    """Which limit a notebook's process and its children are over, in words; None where all hold.
+def family(before):
+    """The processes below this one, but those of the ids in `before`."""
+    return [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
 
-    before: `shared_memory()` when it began.
+
+def adopt():
+    """From now on a process below this one that loses its parent is this one's (Linux), not the system's."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def bind_to_parent():
+    """This process ends with its parent, and takes no more memory than what reads a notebook's output needs."""
+    ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    most = MEMORY // 2 if hard == resource.RLIM_INFINITY else min(MEMORY // 2, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def too_much(process, others, shared):
+    """Which limit a notebook's process and the others that it started are over, in words; None where all hold.
+
+    shared: `shared_memory()` when it began.
     """
-    children = process.children(recursive=True)
-    if len(children) > PROCESSES:
+    if len(others) > PROCESSES:
         return f"more than {PROCESSES} processes"
-    used = 0
-    for child in children:
-        with contextlib.suppress(psutil.Error):
-            memory = child.memory_info()
-            used += memory.rss - getattr(memory, "shared", 0)
-    used += max(0, shared_memory() - before)
-    if used > MEMORY:
-        return f"more than {MEMORY // GB} GB of memory"
+    if memory_of([process]) > MEMORY // 3:
+        process.kill()  # messages that never end fill it
+        return f"more than {MEMORY // 3 >> 20} MB of output"
+    if memory_of(others) + max(0, shared_memory() - shared) > MEMORY:
+        return f"more than {MEMORY / GB:g} GB of memory"
     free = psutil.virtual_memory().available
     return f"only {free >> 20} MB of the machine's memory were left" if free < FREE else None
 
 
-def end_children(process):
-    """Kill the children of a process, bwrap first: what is behind the wall ends with it, however much it is."""
-    for recursive in False, True:
-        for child in process.children(recursive=recursive):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
+def memory_of(processes):
+    total = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            memory = process.memory_info()
+            total += memory.rss - getattr(memory, "shared", 0)
+    return total
+
+
+def end(processes):
+    """Kill processes, and wait for their end."""
+    for process in processes:  # in this order: with bwrap, which comes before, all behind the wall ends
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=10)
 
 
 def listening(address):
@@ -193,7 +249,6 @@ def main():
         hard = resource.getrlimit(kind)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
-    forbid()
     pathlib.Path("/proc/self/oom_score_adj").write_text("1000")  # where memory ends, the system ends this first
     import zmq
     from ipykernel import kernelapp
@@ -222,28 +277,6 @@ def main():
 
     zmq.Socket.bind, Session.serialize = bind_inherited, serialize_cut
     kernelapp.launch_new_instance(argv=["-f", str(path), "--HistoryManager.hist_file=:memory:"])
-
-
-def forbid():
-    """Take from this process what no namespace keeps apart: sockets to what runs a virtual machine, and keyrings.
-
-    A filter of system calls (seccomp): sockets are Unix's, IP's or netlink's; io_uring goes too, which could open any.
-    """
-    machine, (call, *keys) = CALLS[os.uname().machine]
-    load, equal, least, end = 0x20, 0x15, 0x35, 0x06
-    known = [socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK]
-    lines = [(load, 4, 0, 0), (equal, machine, "next", "no"), (load, 0, 0, 0), (least, 0x40000000, "no", "next")]
-    lines += [(equal, number, "no", "next") for number in [425, *keys]]  # 425: io_uring_setup
-    lines += [(equal, call, "next", "yes"), (load, 16, 0, 0)] + [(equal, kind, "yes", "next") for kind in known]
-    lines += [(end, 0x00050001, 0, 0), (end, 0x7FFF0000, 0, 0)]  # no: not permitted; yes
-    targets = {"no": len(lines) - 2, "yes": len(lines) - 1}
-    code = b""
-    for place, (what, value, *jumps) in enumerate(lines):
-        code += struct.pack("HBBI", what, *(targets[to] - place - 1 if to in targets else 0 for to in jumps), value)
-    lines_of_it = ctypes.create_string_buffer(code)
-    program = struct.pack("HxxxxxxP", len(lines), ctypes.addressof(lines_of_it))
-    if ctypes.CDLL(None, use_errno=True).prctl(22, 2, program, 0, 0):
-        raise OSError(ctypes.get_errno(), "the filter of system calls was refused")
 
 
 def short(value):
