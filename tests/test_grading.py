@@ -152,7 +152,7 @@ def graded(course_of_two):
         ("blank", [0, 0, 0], "old/01_small.ipynb: a second one"),
         ("cheat", [0, 0, 0], "q1-check was missing: put back"),
         ("deleted", [1, 0, 1], "q2 was missing: blank"),
-        ("broken", [0, 0, 0], "cannot be read as a notebook (NotJSONError: "),
+        ("broken", [0, 0, 0], "cannot be read as a notebook (JSONDecodeError: "),
         ("broken", [0, 0, 0], "02_small (1).ipynb: no exercise's name"),
         ("nothing", [0, 0, 0], "  01_small: not handed in"),
         ("leftover", [1, 0, 0], "q2-check: AssertionError: four is 5\n    q3: NotImplementedError"),

@@ -79,7 +79,7 @@ def spied(tmp_path_factory):
     write = [ROOT / "utils/x.py", ROOT / "data/x", ROOT / "tools/wall.py", "/usr/x", "/x", "/dev/x"]
     write += [f"{grading.sys.prefix}/x.pth", f"{grading.sys.base_prefix}/x", "/proc/sys/kernel/hostname", secret]
     write += ["/proc/sysrq-trigger", "/proc/sys/kernel/panic"]
-    lines = [TRY]
+    lines = [TRY, "libc = ctypes.CDLL(None)"]
     lines += [f"attempt('read {path}', lambda: open({str(path)!r}, 'rb').read(9))" for path in read]
     lines += [f"attempt('see {path}', lambda: os.stat({str(path)!r}))" for path in seen]
     lines += [f"attempt('write {path}', lambda: write({str(path)!r}))" for path in write]
@@ -87,12 +87,13 @@ def spied(tmp_path_factory):
         f"attempt('network', lambda: socket.create_connection({servers[0].getsockname()}, 2))",
         f"attempt('socket', lambda: socket.socket(socket.AF_UNIX).connect({servers[1].getsockname()!r}))",
         "attempt('abstract socket', lambda: socket.socket(socket.AF_UNIX).connect('\\0wall-test'))",
+        "attempt('the machine around', lambda: socket.socket(40, socket.SOCK_STREAM))",  # vsock
+        "attempt('keys', lambda: None if libc.syscall(250, 0, -3, 0) != -1 else 1 / 0)",
         "attempt('chmod', lambda: os.chmod('/dev/null', 0o666))",
         "attempt('environment', lambda: open('/proc/1/environ', 'rb').read().split(b'SECRET')[1])",
         f"attempt('kill', lambda: os.kill({os.getpid()}, 0))",
         "attempt('become root', lambda: os.setuid(0))",
         "attempt('unlimited', lambda: __import__('resource').setrlimit(4, (-1, -1)))",
-        "libc = ctypes.CDLL(None)",
         "attempt('a namespace of its own', lambda: None if libc.unshare(0x10000000) == 0 else 1 / 0)",
         "attempt('mount', lambda: None if libc.mount(b'x', b'/tmp', b'tmpfs', 0, None) == 0 else 1 / 0)",
         "attempt('7 GB', lambda: len(bytearray(7 << 30)))",
@@ -363,14 +364,14 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         ("setattr(self, 'x', 1)", None),
         ("def print(*a): pass", "print = …"),
         ("del utils.VOID", "utils.VOID = …"),
-        ("!ls", "get_ipython"),
+        ("!ls", "lines that are no Python"),
         ("import os.path", "os"),
         ("from subprocess import run", "subprocess"),
         ("f.__globals__['x']", "__globals__"),
         ("open('x')", "open"),
         ("Image.open('x'); x = np.zeros(3); x[0] = 1; net.os = 3", None),
         ("class Net(nn.Block):\n    def __init__(self):\n        super().__init__()", None),
-        ("this is no Python", None),
+        ("this is no Python", "lines that are no Python"),
     ],
 )
 def test_what_the_teacher_is_told_to_read(source, said):
