@@ -22,10 +22,12 @@ import sys
 
 import psutil
 
+PYTHON = os.path.abspath(sys.executable)  # behind the wall nothing leads through ..
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GB = 1 << 30
 SCRATCH = GB  # /tmp and home
 LOADERS = GB // 2  # /dev/shm, where loader workers put their batches
+GRADER = 2 * GB  # memory of nbgrader's process, which takes what the kernel sends
 MEMORY = 6 * GB  # of a notebook's processes, and of each; what lies in /tmp and /dev/shm counts too
 FREE = GB // 2  # memory of the machine that is left
 PROCESSES = 64  # of a notebook
@@ -40,18 +42,17 @@ CALLS = {  # machine → its number in audit.h; and its numbers of socket, add_k
 INSTALL = "install bubblewrap 0.8 or newer (Debian 12 and newer: sudo apt-get install bubblewrap)"
 
 
-def probe():
-    """Why no wall can be had here, and what to do; None where it stands."""
+def probe(*hidden):
+    """Why no wall that hides some folders can be had here, and what to do; None where it stands."""
     if sys.platform != "linux":
         return f"it needs Linux, found {sys.platform}"
     if os.uname().machine not in CALLS:
         return f"it knows {', '.join(CALLS)}, found {os.uname().machine}"
     if not shutil.which("bwrap"):
         return f"bwrap was not found: {INSTALL}"
-    hidden = [str(path) for path in (ROOT / "Makefile", ROOT / "chapters", pathlib.Path.home() / ".") if path.exists()]
-    look = "import os, sys, ipykernel; print(*[path for path in sys.argv[1:] if os.path.exists(path)])"
+    look = "import os, sys, ipykernel; print('seen:', *[path for path in sys.argv[1:] if os.path.exists(path)])"
     try:
-        words = command([sys.executable, "-c", look, *hidden[:2]])
+        words = command([PYTHON, "-c", look, ROOT / "Makefile", ROOT / "chapters", *hidden])
         done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bwrap does not start: {error}"
@@ -60,8 +61,10 @@ def probe():
         if "nknown option" in said:
             return f"this bwrap is too old ({said}): {INSTALL}"
         return f"bwrap says: {said}. Does the system forbid user namespaces?"
-    if seen := done.stdout.strip():
-        return f"behind it {seen} can be seen: move the course out of the system's folders"
+    if not done.stdout.startswith("seen:"):
+        return f"this bwrap runs nothing, found {shutil.which('bwrap')}: {INSTALL}"
+    if seen := done.stdout.removeprefix("seen:").strip():
+        return f"behind it {seen} can be seen: move that out of the system's folders, and the course's utils and data"
     return None
 
 
@@ -71,7 +74,7 @@ def command(words):
     wall += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     wall += ["--hostname", "wall", "--die-with-parent", "--new-session", "--clearenv"]
     environment = {"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "COURSE_KEPT": "/tmp/kept"}
-    environment["PATH"] = f"{os.path.dirname(sys.executable)}:/usr/bin:/bin"
+    environment["PATH"] = f"{os.path.dirname(PYTHON)}:/usr/bin:/bin"
     environment |= {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}
     for name, value in environment.items():
         wall += ["--setenv", name, value]
@@ -135,7 +138,7 @@ def manager(folder):
                 sockets = [stack.enter_context(listening(address)) for address in addresses]
                 connection = pathlib.Path(self.connection_file).read_text(encoding="utf-8")
                 numbers = [str(one.fileno()) for one in sockets]
-                words = [sys.executable, os.path.abspath(__file__), connection, ",".join(numbers)]
+                words = [PYTHON, os.path.abspath(__file__), connection, ",".join(numbers)]
                 settings |= dict(cwd="/", env={"PATH": os.environ["PATH"]}, pass_fds=list(map(int, numbers)))
                 settings |= dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 await super()._async_launch_kernel(command(words), **settings)
@@ -155,32 +158,70 @@ def shared_memory():
     return getattr(psutil.virtual_memory(), "shared", 0)
 
 
-def too_much(process, before):
-    """Which limit a notebook's process and its children are over, in words; None where all hold.
+def too_much(processes, before):
+    """Which limit a notebook's processes are over, in words; None where all hold.
 
     before: `shared_memory()` when it began.
     """
-    children = process.children(recursive=True)
-    if len(children) > PROCESSES:
+    if len(processes) > PROCESSES:
         return f"more than {PROCESSES} processes"
-    used = 0
-    for child in children:
-        with contextlib.suppress(psutil.Error):
-            memory = child.memory_info()
-            used += memory.rss - getattr(memory, "shared", 0)
-    used += max(0, shared_memory() - before)
+    used = sum(map(memory, processes)) + max(0, shared_memory() - before)
     if used > MEMORY:
         return f"more than {MEMORY // GB} GB of memory"
     free = psutil.virtual_memory().available
     return f"only {free >> 20} MB of the machine's memory were left" if free < FREE else None
 
 
-def end_children(process):
-    """Kill the children of a process, bwrap first: what is behind the wall ends with it, however much it is."""
-    for recursive in False, True:
-        for child in process.children(recursive=recursive):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
+def memory(process):
+    """Bytes of a process that are its own; 0 when it has ended."""
+    with contextlib.suppress(psutil.Error):
+        found = process.memory_info()
+        return found.rss - getattr(found, "shared", 0)
+    return 0
+
+
+@contextlib.contextmanager
+def family():
+    """Gives a function that lists all processes started since, oldest first; at the end they are killed.
+
+    Those count that lost their parent, too. Behind the wall a student's code can take over bwrap's own process, and
+    have it stay when the one that started it is killed.
+    """
+    known = psutil.Process().children(recursive=True)
+
+    def found():
+        processes = psutil.Process().children(recursive=True)
+        return sorted((one for one in processes if one not in known), key=psutil.Process.create_time)
+
+    with adopting():
+        try:
+            yield found
+        finally:
+            for _ in range(50):
+                if not (left := found()):
+                    break
+                kill(left)
+                psutil.wait_procs(left, timeout=0.2)
+
+
+@contextlib.contextmanager
+def adopting():
+    """Be the parent of grandchildren whose own parent ends, as Linux has it (PR_SET_CHILD_SUBREAPER)."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    try:
+        if libc:
+            libc.prctl(36, 1, 0, 0, 0)
+        yield
+    finally:
+        if libc:
+            libc.prctl(36, 0, 0, 0, 0)
+
+
+def kill(processes):
+    """Kill processes, bwrap first where they come oldest first: all that is behind the wall ends with it."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
 def listening(address):
