@@ -18,9 +18,10 @@ NAME = 200  # bytes of a student's folder's name
 ENTRIES = 10_000  # files and folders of a student
 DEEP = 20  # folders in each other
 READ_IT = {"get_ipython", "os", "sys", "open", "exec", "eval", "compile", "inspect", "subprocess", "ctypes", "gc"}
-READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "vars", "getattr", "modules", "unittest"}
+READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "vars", "modules", "unittest"}
 READ_IT |= {"exit", "quit", "In", "_ih", "_ip", "tb_frame", "f_back"}
 NAMED = {"id", "attr", "name", "asname", "module", "rest"}  # fields of syntax trees that hold a name
+GLUON = {"grad_req", "lr_mult", "wd_mult"}  # set on parameters
 METHODS = {"open", "compile", "eval"}  # of READ_IT, what is harmless behind a dot
 SPECIAL = {"__init__", "__call__", "__len__", "__getitem__", "__repr__", "__str__", "__name__", "__doc__"}  # harmless
 
@@ -196,11 +197,15 @@ def touched(source, ours):
     for node in ast.walk(tree):
         words = {word for field, text in ast.iter_fields(node) if field in NAMED and text for word in text.split(".")}
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            words = {node.value} - READ_IT  # as in getattr(x, "__dict__")
+            words = {node.value} - METHODS  # as in getattr(x, "__dict__")
         harmless = SPECIAL | (METHODS if isinstance(node, ast.Attribute) else set())
         found |= {word for word in words - harmless if word in READ_IT or word.startswith("__")}
         if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
-            if begin(node) in ours or isinstance(node, ast.Attribute) and begin(node) != "self":
+            if (
+                begin(node) in ours
+                or isinstance(node, ast.Attribute)
+                and not (begin(node) == "self" or node.attr in GLUON)
+            ):
                 found.add(f"{dotted(node)} = …")
         elif isinstance(node, ast.Call) and begin(node.func) == "setattr":
             found |= {f"setattr({dotted(of)}, …)" for of in node.args[:1] if begin(of) != "self"}

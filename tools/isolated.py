@@ -133,7 +133,7 @@ def short_error(content):
 
 
 def plain(content):
-    """Of another output what a notebook's file and a page can hold: text, and pictures as text, under Jupyter's names."""
+    """Of another output what a notebook's file and a page can hold: text, pictures as text, Jupyter's names."""
     data, transient = (content.get(key) for key in ("data", "transient"))
     found = {"metadata": {}, "wait": bool(content.get("wait"))}
     if "execution_count" in content:

@@ -87,19 +87,8 @@ def command(words):
     # shows nobody, who might not come to the environment, what there is to see, and nobody builds the wall.
     before = ["bwrap", "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     before += ["--unshare-pid", "--die-with-parent"]  # a process of root's, without its powers, can't end nobody's
-    before += [
-        "--tmpfs",
-        "/tmp",
-        "--bind",
-        "/proc",
-        "/proc",
-        "--dev-bind",
-        "/dev",
-        "/dev",
-        *seen(),
-        "--remount-ro",
-        "/",
-    ]
+    before += ["--tmpfs", "/tmp", "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev"]
+    before += [*seen(), "--remount-ro", "/"]
     return [*before, "--", "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--", *wall]
 
 
@@ -139,7 +128,9 @@ def manager(folder):
                 connection = pathlib.Path(self.connection_file).read_text(encoding="utf-8")
                 numbers = [str(one.fileno()) for one in sockets]
                 words = [PYTHON, os.path.abspath(__file__), connection, ",".join(numbers)]
-                settings |= dict(cwd="/", env={"PATH": os.environ["PATH"]}, pass_fds=list(map(int, numbers)))
+                settings |= dict(
+                    cwd="/", env={"PATH": os.environ.get("PATH", os.defpath)}, pass_fds=list(map(int, numbers))
+                )
                 settings |= dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 await super()._async_launch_kernel(command(words), **settings)
 
