@@ -89,6 +89,8 @@ def spied(tmp_path_factory):
         "attempt('abstract socket', lambda: socket.socket(socket.AF_UNIX).connect('\\0wall-test'))",
         "attempt('the machine around', lambda: socket.socket(40, socket.SOCK_STREAM))",  # vsock
         "attempt('keys', lambda: None if libc.syscall(250, 0, -3, 0) != -1 else 1 / 0)",
+        "attempt('trace bwrap', lambda: None if libc.ptrace(16, 1, 0, 0) != -1 else 1 / 0)",  # 16: PTRACE_ATTACH
+        "attempt('bwrap has no filter', lambda: open('/proc/1/status').read().split('Seccomp:\\t0')[1])",
         "attempt('chmod', lambda: os.chmod('/dev/null', 0o666))",
         "attempt('environment', lambda: open('/proc/1/environ', 'rb').read().split(b'SECRET')[1])",
         f"attempt('kill', lambda: os.kill({os.getpid()}, 0))",
@@ -252,9 +254,10 @@ def test_what_a_cell_leaves_behind_ends_with_the_kernel(course_of_two, tmp_path)
 @walled
 @pytest.mark.parametrize("last", ["bwrap", "what called it"])
 def test_the_wall_falls_with_what_built_it(last):
-    build = "import subprocess, sys; subprocess.Popen(sys.argv[1:]); input()"
-    words = wall.command(["sleep", "76543.21"])
-    builder = psutil.Popen([grading.sys.executable, "-c", build, *words], stdin=subprocess.PIPE)
+    build = "import subprocess, sys; subprocess.Popen(sys.argv[2:], pass_fds=[int(sys.argv[1])]); input()"
+    with wall.forbidden() as rules:
+        words = [grading.sys.executable, "-c", build, str(rules), *wall.command(["sleep", "76543.21"], rules)]
+        builder = psutil.Popen(words, stdin=subprocess.PIPE, pass_fds=[rules])
     end, family = time.monotonic() + 20, []
     while not any(process.name() == "sleep" for process in family) and time.monotonic() < end:
         time.sleep(0.1)
@@ -263,6 +266,21 @@ def test_the_wall_falls_with_what_built_it(last):
     assert len(family) > 2 and not psutil.wait_procs(family[1:], timeout=10)[1]
     builder.kill()
     builder.communicate()
+
+
+def test_what_grades_ends_with_make_grade():
+    code = "import wall, time; wall.end_with_parent(); time.sleep(60)"
+    start = (
+        f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {code!r}]).pid, flush=True); input()"
+    )
+    words = [grading.sys.executable, "-c", start]
+    parent = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT / "tools")
+    child = psutil.Process(int(parent.stdout.readline()))
+    time.sleep(2)
+    assert child.is_running()
+    parent.kill()
+    parent.communicate()
+    child.wait(10)
 
 
 @walled

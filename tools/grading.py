@@ -291,6 +291,7 @@ def main():
     if args.command == "release":
         release()
     elif args.command == "autograde":  # of one notebook: grade calls this
+        wall.end_with_parent()
         tool("Autograde", args.student, args.notebook, args.timeout, args.sockets).start()
     elif args.submitted is None or not args.submitted.is_dir():
         sys.exit(f"{args.submitted}: no such folder; expected one that has a folder for each student")

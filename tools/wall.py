@@ -15,10 +15,12 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 
 import psutil
 
@@ -35,9 +37,9 @@ THREADS = 2000  # of it, where the system can count them for it alone
 FILES = 1024  # open ones
 MESSAGE = 8 << 20  # bytes of one message from the kernel; one that sends more is cut off
 NOBODY = "65534"
-CALLS = {  # machine → its number in audit.h; and its numbers of socket, add_key, request_key, keyctl
-    "x86_64": (0xC000003E, [41, 248, 249, 250]),
-    "aarch64": (0xC00000B7, [198, 217, 218, 219]),
+CALLS = {  # machine → its number in audit.h; and of socket, and of add_key, request_key, keyctl, ptrace, process_vm_*
+    "x86_64": (0xC000003E, [41, 248, 249, 250, 101, 310, 311]),
+    "aarch64": (0xC00000B7, [198, 217, 218, 219, 117, 270, 271]),
 }
 INSTALL = "install bubblewrap 0.8 or newer (Debian 12 and newer: sudo apt-get install bubblewrap)"
 
@@ -52,8 +54,10 @@ def probe(*hidden):
         return f"bwrap was not found: {INSTALL}"
     look = "import os, sys, ipykernel; print('seen:', *[path for path in sys.argv[1:] if os.path.exists(path)])"
     try:
-        words = command([PYTHON, "-c", look, ROOT / "Makefile", ROOT / "chapters", *hidden])
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=60)
+        with forbidden() as rules:
+            words = command([PYTHON, "-c", look, ROOT / "Makefile", ROOT / "chapters", *hidden], rules)
+            settings = dict(pass_fds=[rules], capture_output=True, text=True, errors="replace", timeout=60)
+            done = subprocess.run(words, **settings)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bwrap does not start: {error}"
     if done.returncode:
@@ -68,11 +72,11 @@ def probe(*hidden):
     return None
 
 
-def command(words):
-    """The words that run a command behind the wall."""
+def command(words, rules):
+    """The words that run a command behind the wall; rules: the number of a file that it inherits, see `forbidden`."""
     wall = ["bwrap", "--unshare-user", "--disable-userns", "--uid", NOBODY, "--gid", NOBODY, "--cap-drop", "ALL"]
     wall += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    wall += ["--hostname", "wall", "--die-with-parent", "--new-session", "--clearenv"]
+    wall += ["--hostname", "wall", "--die-with-parent", "--new-session", "--clearenv", "--seccomp", str(rules)]
     environment = {"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "COURSE_KEPT": "/tmp/kept"}
     environment["PATH"] = f"{os.path.dirname(PYTHON)}:/usr/bin:/bin"
     environment |= {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}
@@ -90,6 +94,29 @@ def command(words):
     before += ["--tmpfs", "/tmp", "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev"]
     before += [*seen(), "--remount-ro", "/"]
     return [*before, "--", "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--", *wall]
+
+
+@contextlib.contextmanager
+def forbidden():
+    """Gives the number of a file with a filter of system calls (seccomp), for bwrap and all behind it.
+
+    It forbids what no namespace keeps apart, sockets to what runs a virtual machine and keyrings, and to trace bwrap's
+    own process. Sockets are Unix's, IP's or netlink's; io_uring goes too, which could open any.
+    """
+    machine, (call, *others) = CALLS[os.uname().machine]
+    load, equal, least, end = 0x20, 0x15, 0x35, 0x06
+    known = [socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK]
+    lines = [(load, 4, 0, 0), (equal, machine, "next", "no"), (load, 0, 0, 0), (least, 0x40000000, "no", "next")]
+    lines += [(equal, number, "no", "next") for number in [425, *others]]  # 425: io_uring_setup
+    lines += [(equal, call, "next", "yes"), (load, 16, 0, 0)] + [(equal, kind, "yes", "next") for kind in known]
+    lines += [(end, 0x00050001, 0, 0), (end, 0x7FFF0000, 0, 0)]  # no: not permitted; yes
+    targets = {"no": len(lines) - 2, "yes": len(lines) - 1}
+    with tempfile.TemporaryFile() as file:
+        for place, (what, value, *jumps) in enumerate(lines):
+            steps = (targets[to] - place - 1 if to in targets else 0 for to in jumps)
+            file.write(struct.pack("HBBI", what, *steps, value))
+        file.seek(0)
+        yield file.fileno()
 
 
 def seen():
@@ -124,15 +151,15 @@ def manager(folder):
         async def _async_launch_kernel(self, kernel_cmd, **settings):
             addresses = [f"{self.ip}-{port}" for port in self.ports]
             with contextlib.ExitStack() as stack:
+                rules = stack.enter_context(forbidden())
                 sockets = [stack.enter_context(listening(address)) for address in addresses]
                 connection = pathlib.Path(self.connection_file).read_text(encoding="utf-8")
                 numbers = [str(one.fileno()) for one in sockets]
                 words = [PYTHON, os.path.abspath(__file__), connection, ",".join(numbers)]
-                settings |= dict(
-                    cwd="/", env={"PATH": os.environ.get("PATH", os.defpath)}, pass_fds=list(map(int, numbers))
-                )
+                settings |= dict(cwd="/", env={"PATH": os.environ.get("PATH", os.defpath)})
+                settings |= dict(pass_fds=[rules, *map(int, numbers)])
                 settings |= dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                await super()._async_launch_kernel(command(words), **settings)
+                await super()._async_launch_kernel(command(words, rules), **settings)
 
         def client(self, **settings):
             found = super().client(**settings)
@@ -197,15 +224,22 @@ def family():
 
 @contextlib.contextmanager
 def adopting():
-    """Be the parent of grandchildren whose own parent ends, as Linux has it (PR_SET_CHILD_SUBREAPER)."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    """Be the parent of grandchildren whose own parent ends, on Linux."""
+    prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
     try:
-        if libc:
-            libc.prctl(36, 1, 0, 0, 0)
         yield
     finally:
-        if libc:
-            libc.prctl(36, 0, 0, 0, 0)
+        prctl(36, 0)
+
+
+def end_with_parent():
+    """Be killed when the process that started this one ends, on Linux."""
+    prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def prctl(option, value):
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def kill(processes):
@@ -234,7 +268,6 @@ def main():
         hard = resource.getrlimit(kind)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
-    forbid()
     pathlib.Path("/proc/self/oom_score_adj").write_text("1000")  # where memory ends, the system ends this first
     import zmq
     from ipykernel import kernelapp
@@ -263,28 +296,6 @@ def main():
 
     zmq.Socket.bind, Session.serialize = bind_inherited, serialize_cut
     kernelapp.launch_new_instance(argv=["-f", str(path), "--HistoryManager.hist_file=:memory:"])
-
-
-def forbid():
-    """Take from this process what no namespace keeps apart: sockets to what runs a virtual machine, and keyrings.
-
-    A filter of system calls (seccomp): sockets are Unix's, IP's or netlink's; io_uring goes too, which could open any.
-    """
-    machine, (call, *keys) = CALLS[os.uname().machine]
-    load, equal, least, end = 0x20, 0x15, 0x35, 0x06
-    known = [socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK]
-    lines = [(load, 4, 0, 0), (equal, machine, "next", "no"), (load, 0, 0, 0), (least, 0x40000000, "no", "next")]
-    lines += [(equal, number, "no", "next") for number in [425, *keys]]  # 425: io_uring_setup
-    lines += [(equal, call, "next", "yes"), (load, 16, 0, 0)] + [(equal, kind, "yes", "next") for kind in known]
-    lines += [(end, 0x00050001, 0, 0), (end, 0x7FFF0000, 0, 0)]  # no: not permitted; yes
-    targets = {"no": len(lines) - 2, "yes": len(lines) - 1}
-    code = b""
-    for place, (what, value, *jumps) in enumerate(lines):
-        code += struct.pack("HBBI", what, *(targets[to] - place - 1 if to in targets else 0 for to in jumps), value)
-    lines_of_it = ctypes.create_string_buffer(code)
-    program = struct.pack("HxxxxxxP", len(lines), ctypes.addressof(lines_of_it))
-    if ctypes.CDLL(None, use_errno=True).prctl(22, 2, program, 0, 0):
-        raise OSError(ctypes.get_errno(), "the filter of system calls was refused")
 
 
 def short(value):
