@@ -91,6 +91,7 @@ def spied(tmp_path_factory):
         "attempt('keys', lambda: None if libc.syscall(250, 0, -3, 0) != -1 else 1 / 0)",
         "attempt('trace bwrap', lambda: None if libc.ptrace(16, 1, 0, 0) != -1 else 1 / 0)",  # 16: PTRACE_ATTACH
         "attempt('bwrap has no filter', lambda: open('/proc/1/status').read().split('Seccomp:\\t0')[1])",
+        "attempt('outlive', lambda: None if libc.prctl(1, 0, 0, 0, 0) == 0 else 1 / 0)",
         "attempt('chmod', lambda: os.chmod('/dev/null', 0o666))",
         "attempt('environment', lambda: open('/proc/1/environ', 'rb').read().split(b'SECRET')[1])",
         f"attempt('kill', lambda: os.kill({os.getpid()}, 0))",

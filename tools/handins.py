@@ -18,8 +18,8 @@ NAME = 200  # bytes of a student's folder's name
 ENTRIES = 10_000  # files and folders of a student
 DEEP = 20  # folders in each other
 READ_IT = {"get_ipython", "os", "sys", "open", "exec", "eval", "compile", "inspect", "subprocess", "ctypes", "gc"}
-READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "vars", "modules", "unittest"}
-READ_IT |= {"exit", "quit", "In", "_ih", "_ip", "tb_frame", "f_back"}
+READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "locals", "vars", "modules", "unittest"}
+READ_IT |= {"exit", "quit", "In", "_ih", "_ip", "tb_frame", "f_back", "f_globals", "f_locals"}
 NAMED = {"id", "attr", "name", "asname", "module", "rest"}  # fields of syntax trees that hold a name
 GLUON = {"grad_req", "lr_mult", "wd_mult"}  # set on parameters
 METHODS = {"open", "compile", "eval"}  # of READ_IT, what is harmless behind a dot
@@ -207,7 +207,7 @@ def touched(source, ours):
                 and not (begin(node) == "self" or node.attr in GLUON)
             ):
                 found.add(f"{dotted(node)} = …")
-        elif isinstance(node, ast.Call) and begin(node.func) == "setattr":
+        elif isinstance(node, ast.Call) and begin(node.func) in ("setattr", "delattr"):
             found |= {f"setattr({dotted(of)}, …)" for of in node.args[:1] if begin(of) != "self"}
         elif isinstance(node, ast.Import | ast.ImportFrom):
             found |= {f"{name} = …" for name, thing in imported(node) if name in ours and ours[name] != thing}

@@ -37,9 +37,9 @@ THREADS = 2000  # of it, where the system can count them for it alone
 FILES = 1024  # open ones
 MESSAGE = 8 << 20  # bytes of one message from the kernel; one that sends more is cut off
 NOBODY = "65534"
-CALLS = {  # machine → its number in audit.h; and of socket, and of add_key, request_key, keyctl, ptrace, process_vm_*
-    "x86_64": (0xC000003E, [41, 248, 249, 250, 101, 310, 311]),
-    "aarch64": (0xC00000B7, [198, 217, 218, 219, 117, 270, 271]),
+CALLS = {  # machine → its number in audit.h; of socket, of prctl; of add_key, request_key, keyctl, ptrace, process_vm_*
+    "x86_64": (0xC000003E, 41, 157, [248, 249, 250, 101, 310, 311]),
+    "aarch64": (0xC00000B7, 198, 167, [217, 218, 219, 117, 270, 271]),
 }
 INSTALL = "install bubblewrap 0.8 or newer (Debian 12 and newer: sudo apt-get install bubblewrap)"
 
@@ -100,20 +100,22 @@ def command(words, rules):
 def forbidden():
     """Gives the number of a file with a filter of system calls (seccomp), for bwrap and all behind it.
 
-    It forbids what no namespace keeps apart, sockets to what runs a virtual machine and keyrings, and to trace bwrap's
-    own process. Sockets are Unix's, IP's or netlink's; io_uring goes too, which could open any.
+    It forbids what no namespace keeps apart, sockets to what runs a virtual machine and keyrings; and to trace bwrap's
+    own process, or to have a process stay when its parent ends. Sockets are Unix's, IP's or netlink's; io_uring goes
+    too, which could open any.
     """
-    machine, (call, *others) = CALLS[os.uname().machine]
+    machine, call, control, others = CALLS[os.uname().machine]
     load, equal, least, end = 0x20, 0x15, 0x35, 0x06
     known = [socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK]
     lines = [(load, 4, 0, 0), (equal, machine, "next", "no"), (load, 0, 0, 0), (least, 0x40000000, "no", "next")]
     lines += [(equal, number, "no", "next") for number in [425, *others]]  # 425: io_uring_setup
+    lines += [(equal, control, "next", 2), (load, 16, 0, 0), (equal, 1, "no", "yes")]  # 1: PR_SET_PDEATHSIG
     lines += [(equal, call, "next", "yes"), (load, 16, 0, 0)] + [(equal, kind, "yes", "next") for kind in known]
     lines += [(end, 0x00050001, 0, 0), (end, 0x7FFF0000, 0, 0)]  # no: not permitted; yes
     targets = {"no": len(lines) - 2, "yes": len(lines) - 1}
     with tempfile.TemporaryFile() as file:
         for place, (what, value, *jumps) in enumerate(lines):
-            steps = (targets[to] - place - 1 if to in targets else 0 for to in jumps)
+            steps = (0 if to == "next" else targets[to] - place - 1 if to in targets else to for to in jumps)
             file.write(struct.pack("HBBI", what, *steps, value))
         file.seek(0)
         yield file.fileno()
