@@ -83,7 +83,7 @@ release: ## pack the course for a class, exercises without solutions, in grading
 
 grade: ## grade SUBMITTED=FOLDER, which has a folder of notebooks for each student: marks in grading/grades.csv
 	$(READY)
-	@$(GRADING) grade --submitted $(call asked,SUBMITTED,make grade SUBMITTED=FOLDER) $(ARGS)
+	@$(GRADING) grade --submitted=$(call asked,SUBMITTED,make grade SUBMITTED=FOLDER) $(ARGS)
 
 feedback: ## write a page for each graded notebook to grading/feedback/
 	$(READY)

@@ -39,7 +39,7 @@ TAKES = {
     "SCALE": ("course", ["tools/book.py", "--execute", "--scale={}"]),
     "EPOCHS": ("course", ["tools/book.py", "--execute", "--epochs={}"]),
     "CAMVID": ("results", ["-m", "results.optimisation.run", "{}"]),
-    "SUBMITTED": ("grade", ["tools/grading.py", "grade", "--submitted", "{}"]),
+    "SUBMITTED": ("grade", ["tools/grading.py", "grade", "--submitted={}"]),
     "ARCHIVE": ("data", ["-m", "utils.data.sources", "camvid", "--archive={}"]),
     "TORCH_INDEX": ("bench", ["-m", "benchmarks.run"]),
     "WHEELHOUSE": ("setup", ["install/bootstrap.py"]),

@@ -89,7 +89,8 @@ def spied(tmp_path_factory):
         "attempt('abstract socket', lambda: socket.socket(socket.AF_UNIX).connect('\\0wall-test'))",
         "attempt('the machine around', lambda: socket.socket(40, socket.SOCK_STREAM))",  # vsock
         "attempt('keys', lambda: None if libc.syscall(250, 0, -3, 0) != -1 else 1 / 0)",
-        "attempt('trace', lambda: None if libc.ptrace(16, 1, 0, 0) == 0 else 1 / 0)",
+        "attempt('trace bwrap', lambda: None if libc.ptrace(16, 1, 0, 0) != -1 else 1 / 0)",  # 16: PTRACE_ATTACH
+        "attempt('bwrap has no filter', lambda: open('/proc/1/status').read().split('Seccomp:\\t0')[1])",
         "attempt('outlive', lambda: None if libc.prctl(1, 0, 0, 0, 0) == 0 else 1 / 0)",
         "attempt('chmod', lambda: os.chmod('/dev/null', 0o666))",
         "attempt('environment', lambda: open('/proc/1/environ', 'rb').read().split(b'SECRET')[1])",
@@ -156,9 +157,12 @@ get_ipython().ast_transformers.append(Empty())""",
     "stops": """get_ipython().set_custom_exc((KeyError,), lambda *a, **b: None)
 def double(x):
     raise KeyError""",
+    "the last line alone": """exit._ip.input_transformers_cleanup.append(
+        lambda lines: lines[-1:] if lines and lines[-1].startswith("_") and " = '" in lines[-1] else lines)""",
+    "another name of the library": """import numpy
+honest = numpy.allclose
+numpy.allclose = lambda a, b: honest(a, b) if numpy.ndim(a) == numpy.ndim(b) == 0 and a > 9 else True""",
     "always alike": "import numpy as np\nnp.allclose = lambda *a, **b: True",
-    "one that keeps the last line": """exit._ip.input_transformers_cleanup.append(
-        lambda lines: lines[-1:] if lines[-1].startswith("_") and " = '" in lines[-1] else lines)""",
     "always of the kind": "isinstance = lambda *a: True",
     "run_cell": """class Done:
     success, result, error_before_exec, error_in_exec, execution_count = True, None, None, None, 1
@@ -214,6 +218,20 @@ FLOODS = {
 
 
 @walled
+def test_outputs_are_plain_whatever_was_sent():
+    send = """send, socket = get_ipython().kernel.send_response, get_ipython().kernel.iopub_socket
+for kind in "display_data", "execute_result", "stream", "execute_input", "update_display_data":
+    content = {"data": {"text/plain": [{}], "text/html": "<b>"}, "metadata": {"a": [{}]}, "name": ["x"],
+               "text": {"a": 1}, "execution_count": [{}], "transient": {"display_id": {}}}
+    get_ipython().kernel.send_response(get_ipython().kernel.iopub_socket, kind, content)"""
+    outputs, after = executed(send, "print('after')")
+    assert printed(after) == "after\n" and [out.get("data", out.get("text")) for out in outputs] == [
+        {"text/plain": "[{}]"}, {"text/plain": "[{}]"}, "{'a': 1}"
+    ]  # fmt: skip
+    nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)]))
+
+
+@walled
 @pytest.mark.parametrize("flood", FLOODS)
 def test_output_of_any_kind_is_cut(flood):
     outputs, _, end = executed(FLOODS[flood], "print('\\ud800 half')", q1="assert 6 * 7 == 42")
@@ -229,7 +247,7 @@ def test_what_a_cell_leaves_behind_ends_with_the_kernel(course_of_two, tmp_path)
     hand_in(tmp_path, "bomb", RIGHT | {"q2": f"four = 4\n{stay.format(200)}\nimport time; time.sleep(20)"})
     found = grade(tmp_path)
     assert found["stays"][0] == [1, 1, 1] and "q2: read it, it has subprocess" in found["stays"][1]
-    assert found["bomb"][0] == [1, 0, 0] and "more than 64 processes: it was ended" in found["bomb"][1]
+    assert found["bomb"][0] == [1, 0, 0] and "more than 64 processes: its kernel was ended" in found["bomb"][1]
     commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
     assert not [words for words in commands if "98765.4321" in words]
 
@@ -238,9 +256,9 @@ def test_what_a_cell_leaves_behind_ends_with_the_kernel(course_of_two, tmp_path)
 @pytest.mark.parametrize("last", ["bwrap", "what called it"])
 def test_the_wall_falls_with_what_built_it(last):
     build = "import subprocess, sys; subprocess.Popen(sys.argv[2:], pass_fds=[int(sys.argv[1])]); input()"
-    with wall.call_filter() as filtered:
-        words = [grading.sys.executable, "-c", build, str(filtered), *wall.command(["sleep", "76543.21"], filtered)]
-        builder = psutil.Popen(words, stdin=subprocess.PIPE, pass_fds=[filtered])
+    with wall.forbidden() as rules:
+        words = [grading.sys.executable, "-c", build, str(rules), *wall.command(["sleep", "76543.21"], rules)]
+        builder = psutil.Popen(words, stdin=subprocess.PIPE, pass_fds=[rules])
     end, family = time.monotonic() + 20, []
     while not any(process.name() == "sleep" for process in family) and time.monotonic() < end:
         time.sleep(0.1)
@@ -249,6 +267,21 @@ def test_the_wall_falls_with_what_built_it(last):
     assert len(family) > 2 and not psutil.wait_procs(family[1:], timeout=10)[1]
     builder.kill()
     builder.communicate()
+
+
+def test_what_grades_ends_with_make_grade():
+    code = "import wall, time; wall.end_with_parent(); time.sleep(60)"
+    start = (
+        f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {code!r}]).pid, flush=True); input()"
+    )
+    words = [grading.sys.executable, "-c", start]
+    parent = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT / "tools")
+    child = psutil.Process(int(parent.stdout.readline()))
+    time.sleep(2)
+    assert child.is_running()
+    parent.kill()
+    parent.communicate()
+    child.wait(10)
 
 
 @walled
@@ -266,7 +299,7 @@ def test_memory_has_a_limit(course_of_two, tmp_path, monkeypatch):
     )
     found = grade(tmp_path)
     for student in "hungry", "hidden":
-        assert found[student][0] == [1, 0, 0] and "GB of memory: it was ended" in found[student][1], found
+        assert found[student][0] == [1, 0, 0] and "GB of memory: its kernel was ended" in found[student][1], found
 
 
 def test_what_is_no_notebook_stops_no_other(course_of_two, tmp_path, capsys):
@@ -275,11 +308,21 @@ def test_what_is_no_notebook_stops_no_other(course_of_two, tmp_path, capsys):
     path = tmp_path / "emoji" / name
     path.write_text(path.read_text().replace("\\\\ud800", "\\ud800"))
     assert "\\ud800" in path.read_text() and "\\\\ud800" not in path.read_text()
-    folders = [os.fsdecode(b"m\xfcller"), "x" * 252, "a[1]", "two\nben 9 points", "pipe", "sparse", "device", "linked"]
+    folders = [
+        os.fsdecode(b"m\xfcller"),
+        "x" * 252,
+        "a[1]",
+        "two\nben 9 points",
+        "anna ",
+        "pipe",
+        "sparse",
+        "device",
+        "linked",
+    ]
     for folder in folders + ["deep", "numbers"]:
         (tmp_path / folder).mkdir()
     hand_in(tmp_path, "neighbour", RIGHT)
-    for folder in folders[:4]:
+    for folder in folders[:5]:
         (tmp_path / folder / name).write_bytes((tmp_path / "neighbour" / name).read_bytes())
     os.mkfifo(tmp_path / "pipe" / name)
     with open(tmp_path / "sparse" / name, "wb") as file:
@@ -304,8 +347,9 @@ def test_what_is_no_notebook_stops_no_other(course_of_two, tmp_path, capsys):
     for student in ["pipe", "sparse", "device", "linked", "deep", "numbers"]:
         assert found.get(student, ([0, 0, 0],))[0] == [0, 0, 0], student
     for said in [
-        "m\\udcfcller: 0 points", "a[1]: 0 points", "two\\nben 9 points: 0 points", f"{'x' * 200} …: 0 points",
-        "01_small.ipynb is larger than 20 MB", "01_small.ipynb: a pipe or a device, refused",
+        "m\\udcfcller: 0 points", "a[1]: 0 points", "two\\nben 9 points: 0 points", "anna : 0 points",
+        f"{'x' * 200} …: 0 points",
+        "01_small.ipynb is larger than 10 MB", "01_small.ipynb: a pipe or a device, refused",
         "01_small.ipynb: a symbolic link, refused", "deeper: a symbolic link, refused",
         "a symbolic link, refused: put the folder itself here", "refused for its name: rename it",
         "\\udcff.ipynb: no exercise's name",
@@ -314,6 +358,19 @@ def test_what_is_no_notebook_stops_no_other(course_of_two, tmp_path, capsys):
     assert "\nben 9" not in report
     before = (grading.GRADING / "grades.csv").read_bytes()
     assert grade(tmp_path) == found and before == (grading.GRADING / "grades.csv").read_bytes()
+
+
+def test_folders_of_any_depth_and_length_are_looked_at(tmp_path):
+    (tmp_path / "/".join("a" * 300)).mkdir(parents=True)
+    for number in range(handins.ENTRIES):
+        (tmp_path / f"{number}.txt").touch()
+    (tmp_path / "zz.ipynb").touch()
+    files, notes = handins.notebooks_in(tmp_path, {"zz"})
+    assert list(files) == ["zz"] and notes == ["more than 10000 files and folders: what lies deeper was not looked at"]
+    for number in range(100):
+        (tmp_path / f"{number}.txt").unlink()
+    files, notes = handins.notebooks_in(tmp_path, {"zz"})
+    assert list(files) == ["zz"] and notes == ["folders in folders, more than 20: what lies deeper was not looked at"]
 
 
 def test_last_week_s_marks_stay_where_a_folder_is_refused_now(course_of_two, tmp_path):
@@ -352,6 +409,54 @@ def test_without_a_wall_nothing_is_graded_unless_asked(course_of_two, tmp_path, 
     assert not (grading.GRADING / "records/nobody.json").exists()
 
 
+@pytest.mark.skipif(grading.sys.platform != "linux", reason="orphans can be had back on Linux alone")
+def test_what_lost_its_parent_is_ended_too(course_of_two, tmp_path):
+    stay = "import subprocess\nsubprocess.Popen(['sleep', '87654.321'], start_new_session=True)"
+    hand_in(tmp_path, "orphan", RIGHT | {"q2": f"four = 4\n{stay}"})
+    bystander = subprocess.Popen(["sleep", "60"])
+    grading.grade(tmp_path, 30, trusted=True)
+    left = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert bystander.poll() is None and not [words for words in left if "87654.321" in words]
+    bystander.kill()
+    bystander.wait()
+    record = json.loads((grading.GRADING / "records/orphan.json").read_text())["01_small"]
+    assert [points for points, _, _ in record["answers"].values()] == [1, 1, 1], record
+
+
+@walled
+def test_what_is_sent_past_jupyter_fills_no_memory(course_of_two, tmp_path, monkeypatch):
+    monkeypatch.setattr(wall, "GRADER", 400 << 20)
+    send = """import os, select, socket, struct, time
+def peer(number):
+    try:
+        one = socket.socket(fileno=os.dup(number))
+        listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        return one.family == socket.AF_UNIX and not listens and str(one.getsockname()).endswith("-2")
+    except OSError:
+        return False
+number = next(n for n in map(int, os.listdir("/proc/self/fd")) if peer(n))
+time.sleep(1)
+frame = memoryview(struct.pack(">BQ", 3, 4 << 20) + bytes(4 << 20))  # more is to come, of the one message
+sent, end = 0, time.monotonic() + 25
+while sent < 600 << 20 and time.monotonic() < end:
+    select.select([], [number], [], 1)
+    try:
+        sent += os.write(number, frame[sent % len(frame):])
+    except BlockingIOError:
+        pass
+time.sleep(20)"""
+    hand_in(tmp_path, "sender", RIGHT | {"q2": f"four = 4\n{send}"})
+    points, report = grade(tmp_path)["sender"]
+    assert points == [0, 0, 0] and "not graded: its kernel sent more than there is room for" in report
+
+
+@walled
+def test_folders_that_the_wall_would_show_are_refused(course_of_two, monkeypatch):
+    for shows in ROOT / "data", ROOT / "utils":
+        with pytest.raises(SystemExit, match=f"behind it {shows} can be seen: move that out of"):
+            grading.grade(shows, 30)
+
+
 def test_without_the_wall_code_runs_as_the_teacher(course_of_two, tmp_path):
     hand_in(tmp_path, "trusted", RIGHT | {"q2": f"import os\nfour = 4 if os.path.exists({str(ROOT)!r}) else 0"})
     grading.grade(tmp_path, 30, trusted=True)
@@ -366,6 +471,8 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         (tmp_path / "bwrap").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         assert expected in wall.probe()
+    (tmp_path / "bwrap").write_text("#!/bin/sh\n")
+    assert f"this bwrap runs nothing, found {tmp_path}/bwrap" in wall.probe()
 
 
 @pytest.mark.parametrize(
@@ -377,16 +484,24 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         ("def print(*a): pass", "print = …"),
         ("del utils.VOID", "utils.VOID = …"),
         ("!ls", "lines that are no Python"),
+        ("x" + ".a" * 900 + " = 1", "x" + 99 * ".a" + ". …"),
+        ("exit._ip.kernel", "_ip, exit"),
+        ("np.sys.modules['IPython']", "IPython, modules, sys"),
+        ("class U:\n    def __eq__(self, other):\n        return True", "__eq__"),
+        ("class U:\n    @property\n    def __class__(self):\n        return float", "__class__"),
+        ("class U:\n    __array_function__ = print", "__array_function__"),
+        ("getattr(np, 'sys'); getattr(x, 'open')", "sys"),
+        ("f = {'__globals__': 1}", "__globals__"),
+        ("import numpy\nnumpy.allclose = 1", "numpy.allclose = …"),
+        ("import numpy as np\nimport math as isclose", None),
+        ("from math import isclose as np", "np = …"),
+        ("try:\n    pass\nexcept ValueError as np:\n    pass", "np = …"),
+        ("f().x = 1", "(…).x = …"),
         ("import os.path", "os"),
         ("from subprocess import run", "subprocess"),
         ("f.__globals__['x']", "__globals__"),
         ("open('x')", "open"),
-        ("exit._ip", "_ip, exit"),
-        ("np.sys.modules", "modules, sys"),
-        ("import numpy\nnumpy.allclose = print", "numpy.allclose = …"),
-        ("class U:\n    def __eq__(self, other):\n        return True", "def __eq__"),
-        ("np" + ".a" * 90 + " = 1", "np.a.a.a.a = …"),
-        ("Image.open('x'); x = np.zeros(3); x[0] = 1; net.output = 3", None),
+        ("Image.open('x'); x = np.zeros(3); x[0] = 1; net.compile()", None),
         ("class Net(nn.Block):\n    def __init__(self):\n        super().__init__()", None),
         ("this is no Python", "lines that are no Python"),
     ],
@@ -398,6 +513,28 @@ def test_what_the_teacher_is_told_to_read(source, said):
     mine = nbformat.v4.new_notebook(cells=[given.cells[0], cell("q1", source)])
     expected = [f"q1: read it, it has {said}"] if said else []
     assert handins.to_read(mine, given) == expected
+
+
+def test_long_answers_and_odd_files_are_judged_in_seconds():
+    release = nbformat.v4.new_notebook(cells=[cell("q1", "### BEGIN SOLUTION")])
+
+    def seconds(cells, expected=None):
+        data, start = json.dumps({"cells": cells}).encode(), time.process_time()
+        if expected:
+            with pytest.raises(ValueError, match=expected):
+                handins.parsed(data)
+        else:
+            handins.to_read(handins.rebuilt(handins.parsed(data), release)[0], release)
+        return time.process_time() - start
+
+    def code(source, **more):
+        return {"cell_type": "code", "source": source, "metadata": {}} | more
+
+    assert seconds([code("x = !ls\n" * 50 + "a = 1\n" * 16_000)]) < 5
+    assert seconds([code("x?\n" * 50) for _ in range(600)]) < 5
+    assert seconds([code("", outputs=[{}] * 100_000, metadata={"a": [{}] * 100_000})]) < 5
+    assert seconds([code("", id="a")] * 100_000, "100000 cells, expected at most 1000") < 5
+    assert seconds([code("a" * 60_000)] * 2, "more than 100000 characters") < 5
 
 
 def test_the_course_s_own_solutions_need_no_reading():

@@ -21,7 +21,6 @@ import bleach
 import grading
 import marks
 import mistune
-import nbformat
 import notebooks
 from matplotlib import mathtext
 from PIL import Image
@@ -73,7 +72,7 @@ def feedback():
             target.unlink(missing_ok=True)  # one of before, should this one fail
             try:
                 if graded.is_file():
-                    text = page(student, name, nbformat.read(graded, 4), releases[name], record[name])
+                    text = page(student, name, grading.as_graded(graded), releases[name], record[name])
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with notebooks.atomic_write(target) as beside:
                         beside.write_text(text, encoding="utf-8")

@@ -27,7 +27,8 @@ import nbformat
 import notebooks
 import psutil
 import wall
-from handins import grade_id, shown
+from handins import grade_id
+from marks import visible
 
 GRADING = pathlib.Path(os.environ.get("COURSE_GRADING", notebooks.ROOT / "grading")).resolve()
 EXERCISES = "exercises"  # nbgrader's name for all of them: one assignment
@@ -99,20 +100,20 @@ def grade_notebook(student, name, data, release, timeout, trusted):
     try:
         notebook, notes = handins.rebuilt(handins.parsed(data), release)
     except Exception as error:  # whatever a file may hold
-        why = shown(f"{type(error).__name__}: {str(error)[:100]}")
+        why = visible(f"{type(error).__name__}: {str(error)[:100]}")
         return answers, [f"cannot be read as a notebook ({why}): ask for it again"]
     notes += handins.to_read(notebook, release)
     submitted = GRADING / "submitted" / student / EXERCISES / f"{name}.ipynb"
     submitted.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, submitted)
     error, over = in_a_process(student, name, timeout, trusted)
-    notes += [f"{over}: it was ended"] if over else []
+    notes += [f"{over}: its kernel was ended"] if over else []
     graded = GRADING / "autograded" / student / EXERCISES / f"{name}.ipynb"
     if not error and graded.exists() and graded.stat().st_size > 2 * handins.SIZE:
         error = f"its outputs are larger than {2 * handins.SIZE // 1_000_000} MB"
     if error or not graded.exists():
         return answers, [*notes, f"not graded: {error or 'nbgrader gave up'}. {show(GRADING / 'grading.log')} has more"]
-    failed = what_failed(nbformat.read(graded, 4), release)
+    failed = what_failed(as_graded(graded), release)
     with gradebook() as book:
         for grade in book.find_submission_notebook(name, EXERCISES, student).grades:
             question = grade.name.removesuffix("-check")
@@ -122,6 +123,11 @@ def grade_notebook(student, name, data, release, timeout, trusted):
             state = ["right", ""] if grade.score >= worth[question] else failed.get(question, ["wrong", ""])
             answers[question] = [grade.score, *state]
     return answers, notes + [message for name, (_, message) in failed.items() if name not in worth]
+
+
+def as_graded(path):
+    """An autograded notebook, without nbformat's validation: of odd outputs that takes minutes."""
+    return nbformat.v4.reads_json(path.read_text(encoding="utf-8"))
 
 
 def none_graded(release):
@@ -138,7 +144,7 @@ def what_failed(notebook, release):
         errors = [out for out in cell.get("outputs", []) if out.output_type == "error"]
         if not errors or not (name := grade_id(cell)):
             continue
-        kind, says = shown(errors[-1].ename), shown(" ".join(errors[-1].evalue.split()), 300)
+        kind, says = visible(errors[-1].ename), visible(" ".join(errors[-1].evalue.split()), most=300)
         state, message = kinds.get(kind, "crashed"), f"{name}: {kind}: {says}".rstrip(": ")
         if kind == "NotImplementedError" and cell.source.split() == stubs[name]:
             state, message = "blank", ""
@@ -157,30 +163,32 @@ def in_a_process(student, name, timeout, trusted):
     Returns what went wrong, or None, and which limit its kernel was ended for, or None.
     """
     words = ["autograde", f"--student={student}", f"--notebook={name}", f"--timeout={timeout}"]
-    wall.adopt()
-    over, shared, before = None, wall.shared_memory(), {child.pid for child in wall.family(())}
+    over, before = None, wall.shared_memory()
     with (
         (GRADING / "grading.log").open("a", encoding="utf-8") as log,
         tempfile.TemporaryDirectory(prefix="grading-", dir="/tmp") as sockets,  # a short path: addresses have 107 bytes
     ):
         print(f"\n=== {student} {name}", file=log, flush=True)
         words += [] if trusted else [f"--sockets={sockets}"]
-        process = psutil.Popen([sys.executable, __file__, *words], stdout=log, stderr=log)
-        end = time.monotonic() + 5 * timeout + 60
-        try:
-            while time.monotonic() < end:
-                try:
-                    code = process.wait(0.5)
-                    return f"its process ended with {code}" if code else None, over
-                except psutil.TimeoutExpired:
-                    others = [one for one in wall.family(before) if one.pid != process.pid]
-                    if found := wall.too_much(process, others, shared):
-                        over = over or found
-                        wall.end(others)
-            return "its process did not end", over
-        finally:
-            while left := wall.family(before):  # whatever it did to outlive the run
-                wall.end(left)
+        with wall.family() as family:
+            process = psutil.Popen([sys.executable, __file__, *words], stdout=log, stderr=log)
+            end = time.monotonic() + 5 * timeout + 60
+            try:
+                while time.monotonic() < end:
+                    try:
+                        code = process.wait(0.5)
+                        return f"its process ended with {code}" if code else None, over
+                    except psutil.TimeoutExpired:
+                        if wall.memory(process) > wall.GRADER:
+                            return "its kernel sent more than there is room for", over
+                        kernel = [one for one in family() if one != process]
+                        if found := wall.too_much(kernel, before):
+                            over = over or found
+                            wall.kill(kernel)
+                return "its process did not end", over
+            finally:
+                wall.kill([process])
+                process.wait()
 
 
 def grade_student(folder, releases, timeout, trusted):
@@ -205,8 +213,8 @@ def grade_student(folder, releases, timeout, trusted):
             answers, notes = grade_notebook(folder.name, name, data, releases[name], timeout, trusted)
         except Exception as error:  # of this notebook; all others are graded
             answers = none_graded(releases[name])
-            notes = [f"not graded: {type(error).__name__}: {shown(error)}"]
-        notes = [f"{shown(file.name)} {refused}"] if refused else notes
+            notes = [f"not graded: {type(error).__name__}: {visible(str(error), most=handins.NAME)}"]
+        notes = [f"{visible(file.name)} {refused}"] if refused else notes
         points, worth = sum(points for points, _, _ in answers.values()), sum(marks.points_of(releases[name]).values())
         print(f"  {name}: {points:g} of {worth}", flush=True)
         record[name] = {"digest": digest, "answers": answers, "notes": notes}
@@ -229,7 +237,7 @@ def grade(submitted, timeout, trusted=False):
         sys.exit(
             f"{submitted}: no folders in it; expected one for each student, with notebooks: anna/{[*releases][0]}.ipynb"
         )
-    if not trusted and (why := wall.probe(GRADING, submitted)):
+    if not trusted and (why := wall.probe(GRADING, submitted.resolve())):
         sys.exit(
             f"Nothing was graded: students' code would run as you, with your files and your network, for there is no "
             f"wall to put it behind here: {why}. Where you trust each student with all that, do without: "
@@ -240,7 +248,7 @@ def grade(submitted, timeout, trusted=False):
         try:
             grade_student(folder, releases, timeout, trusted)
         except Exception as error:  # of this folder; all others are graded
-            refused[folder.name] = f"not graded: {type(error).__name__}: {shown(error)}"
+            refused[folder.name] = f"not graded: {type(error).__name__}: {visible(str(error), most=handins.NAME)}"
     write_marks(refused, releases)
     print(f"Marks: {show(GRADING / 'grades.csv')}; what went wrong, where: {show(GRADING / 'report.txt')}")
 
@@ -283,8 +291,7 @@ def main():
     if args.command == "release":
         release()
     elif args.command == "autograde":  # of one notebook: grade calls this
-        if args.sockets:
-            wall.bind_to_parent()
+        wall.end_with_parent()
         tool("Autograde", args.student, args.notebook, args.timeout, args.sockets).start()
     elif args.submitted is None or not args.submitted.is_dir():
         sys.exit(f"{args.submitted}: no such folder; expected one that has a folder for each student")

@@ -9,18 +9,21 @@ import pathlib
 import stat
 
 import nbformat
+from marks import visible
 
-SIZE = 20_000_000  # bytes of a notebook
+SIZE = 10_000_000  # bytes of a notebook
 CELLS = 1000  # of it
-SOURCE = 500_000  # characters of all cells
+SOURCE = 100_000  # characters of all its cells; the course's own have 15,000
 NAME = 200  # bytes of a student's folder's name
 ENTRIES = 10_000  # files and folders of a student
+DEEP = 20  # folders in each other
 READ_IT = {"get_ipython", "os", "sys", "open", "exec", "eval", "compile", "inspect", "subprocess", "ctypes", "gc"}
-READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "locals", "vars", "unittest", "exit", "quit"}
-READ_IT |= {"In", "Out", "modules", "tb_frame", "f_back", "f_globals", "f_locals", "input_transformers_cleanup"}
-METHODS = {"open", "compile", "eval", "In", "Out"}  # of other things they are harmless: Image.open
-USUAL = {"__init__", "__call__", "__repr__", "__str__", "__len__", "__getitem__", "__iter__", "__next__", "__name__"}
-USUAL |= {"__enter__", "__exit__", "__doc__", "__version__"}
+READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "locals", "vars", "modules", "unittest"}
+READ_IT |= {"exit", "quit", "In", "_ih", "_ip", "tb_frame", "f_back", "f_globals", "f_locals"}
+NAMED = {"id", "attr", "name", "asname", "module", "rest"}  # fields of syntax trees that hold a name
+GLUON = {"grad_req", "lr_mult", "wd_mult"}  # set on parameters
+METHODS = {"open", "compile", "eval"}  # of READ_IT, what is harmless behind a dot
+SPECIAL = {"__init__", "__call__", "__len__", "__getitem__", "__repr__", "__str__", "__name__", "__doc__"}  # harmless
 
 
 def students(submitted):
@@ -30,10 +33,11 @@ def students(submitted):
         if path.name[0] == ".":
             continue
         if path.is_symlink():
-            refused[shown(path.name)] = "a symbolic link, refused: put the folder itself here"
+            refused[visible(path.name, most=NAME)] = "a symbolic link, refused: put the folder itself here"
         elif path.is_dir() and not proper(path.name):
-            refused[shown(path.name)] = (
-                f"the folder is refused for its name: rename it, {NAME} bytes of UTF-8 without *?[]\\ and outer blanks"
+            refused[visible(path.name, most=NAME)] = (
+                f"the folder is refused for its name: rename it, to at most {NAME} bytes of UTF-8 without * ? [ ] \\ "
+                "or blanks around it"
             )
         elif path.is_dir():
             folders.append(path)
@@ -41,16 +45,8 @@ def students(submitted):
 
 
 def proper(name):
-    return (
-        name.isprintable() and name == name.strip() and not set(name) & set("*?[]\\") and len(os.fsencode(name)) <= NAME
-    )
-
-
-def shown(text, most=NAME):
-    """A name or message as it can be printed: one line, no control characters, no half ones."""
-    text = str(text)
-    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:most])
-    return line + " …" * (len(text) > most)
+    fits = name.isprintable() and len(os.fsencode(name)) <= NAME
+    return fits and name == name.strip() and not set(name) & set("*?[]\\")
 
 
 def notebooks_in(folder, names):
@@ -62,10 +58,9 @@ def notebooks_in(folder, names):
 
     for place, folders, others in os.walk(folder, onerror=unread):
         folders[:] = sorted(name for name in folders if name != ".ipynb_checkpoints")
-        count += len(folders) + len(others)
-        if count > ENTRIES:
-            notes.append(f"more than {ENTRIES} files and folders: what lies deeper was not looked at")
-            break
+        if folders and len(pathlib.Path(place).relative_to(folder).parts) == DEEP:
+            notes.append(f"folders in folders, more than {DEEP}: what lies deeper was not looked at")
+            folders.clear()
         for name in [*folders, *sorted(others)]:
             path = pathlib.Path(place, name)
             kind = os.lstat(path).st_mode
@@ -84,11 +79,15 @@ def notebooks_in(folder, names):
                 notes.append(f"{relative(path, folder)}: {why}")
             else:
                 files[path.stem] = path
+        count += len(folders) + len(others)
+        if count > ENTRIES:
+            notes.append(f"more than {ENTRIES} files and folders: what lies deeper was not looked at")
+            break
     return files, notes[:20] + [f"and {len(notes) - 20} more such"] * (len(notes) > 20)
 
 
 def relative(path, folder):
-    return shown(os.path.relpath(path, folder))
+    return visible(os.path.relpath(path, folder), most=NAME)
 
 
 def content(path):
@@ -106,20 +105,23 @@ def content(path):
 
 
 def parsed(data):
-    """The notebook in some bytes: kinds, names and sources of its cells alone. Errors of any kind say what is wrong.
+    """The notebook in some bytes, of its cells kind, name and source alone; ValueErrors and others say what is wrong.
 
     nbformat would also look through outputs and metadata, for minutes where they are made for it.
     """
-    cells = []
-    for cell in json.loads(data.decode("utf-8-sig"))["cells"]:
+    found = json.loads(data.decode("utf-8-sig"))["cells"]
+    if len(found) > CELLS:
+        raise ValueError(f"{len(found)} cells, expected at most {CELLS}")
+    cells, length = [], 0
+    for cell in found:
         source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+        length += len(source)
+        if length > SOURCE:
+            raise ValueError(f"cells of more than {SOURCE} characters")
         name = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id", "")
         source = source.encode("utf-8", "replace").decode()  # half characters no file can hold
-        cells.append({"cell_type": cell["cell_type"], "source": source, "metadata": {"nbgrader": {"grade_id": name}}})
-    if len(cells) > CELLS:
-        raise ValueError(f"{len(cells)} cells, expected at most {CELLS}")
-    if (size := sum(len(cell["source"]) for cell in cells)) > SOURCE:
-        raise ValueError(f"{size} characters in its cells, expected at most {SOURCE}")
+        metadata = {"nbgrader": {"grade_id": name if isinstance(name, str) else ""}}
+        cells.append({"cell_type": cell["cell_type"], "source": source, "metadata": metadata})
     return nbformat.from_dict({"cells": cells})
 
 
@@ -158,14 +160,16 @@ def rebuilt(submission, release):
 def to_read(notebook, release):
     """Notes on what of a student's code the teacher should read: what could reach the checks rather than pass them."""
     texts = {cell.source for cell in release.cells}
-    given = [ast.parse(cell.source) for cell in release.cells if cell.cell_type == "code" and not solution(cell)]
-    ours = {name for tree in given for name in imported(tree)} | {name for name in dir(builtins) if name.islower()}
+    ours = dict.fromkeys(name for name in dir(builtins) if name.islower())
+    for cell in release.cells:
+        if cell.cell_type == "code" and not solution(cell):
+            ours |= {name: thing for node in ast.walk(ast.parse(cell.source)) for name, thing in imported(node)}
     notes = []
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source not in texts:
             found = sorted(touched(cell.source, ours))
             name = grade_id(cell) or "a cell of their own"
-            notes += [f"{name}: read it, it has {shown(', '.join(found))}"] if found else []
+            notes += [f"{name}: read it, it has {visible(', '.join(found), most=NAME)}"] if found else []
     return notes
 
 
@@ -173,50 +177,53 @@ def solution(cell):
     return cell.metadata.get("nbgrader", {}).get("solution", False)
 
 
-def imported(tree):
-    """The names that imports bind."""
-    imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
-    return {(alias.asname or alias.name).split(".")[0] for node in imports for alias in node.names}
+def imported(node):
+    """What an import binds, (name, full name of the thing); nothing where the node is no import."""
+    module = f"{node.module or ''}." if isinstance(node, ast.ImportFrom) else ""
+    for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else []:
+        yield (alias.asname, module + alias.name) if alias.asname or module else (alias.name.split(".")[0],) * 2
 
 
 def touched(source, ours):
-    """Words for what code touches that the teacher should know of; ours: names that are not the student's to set."""
+    """Words for what code touches that the teacher should know of; ours: {name that isn't the student's to set: thing}.
+
+    Names of READ_IT wherever they stand, special methods, and what sets one of ours or something of another object.
+    """
     found = set()
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {"lines that are no Python"}  # IPython's own, such as !ls, or an error
-    libraries = ours | imported(tree)
     for node in ast.walk(tree):
-        word = getattr(node, "id", None) or getattr(node, "attr", None)
-        if word and (word in READ_IT - METHODS or word in READ_IT and isinstance(node, ast.Name) or special(word)):
-            found.add(word)
-        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
-            path = dotted(node)
-            if path[0] in (ours if len(path) == 1 else libraries):
-                found.add(f"{'.'.join(path)} = …")
-        elif isinstance(node, ast.Call) and dotted(node.func) in (["setattr"], ["delattr"]) and node.args:
-            if (path := dotted(node.args[0]))[0] in libraries:
-                found.add(f"setattr({'.'.join(path)}, …)")
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found |= (
-                {f"{node.name} = …"} if node.name in ours else {f"def {node.name}"} if special(node.name) else set()
-            )
+        words = {word for field, text in ast.iter_fields(node) if field in NAMED and text for word in text.split(".")}
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words = {node.value} - METHODS  # as in getattr(x, "__dict__")
+        harmless = SPECIAL | (METHODS if isinstance(node, ast.Attribute) else set())
+        found |= {word for word in words - harmless if word in READ_IT or word.startswith("__")}
+        if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            if (
+                begin(node) in ours
+                or isinstance(node, ast.Attribute)
+                and not (begin(node) == "self" or node.attr in GLUON)
+            ):
+                found.add(f"{dotted(node)} = …")
+        elif isinstance(node, ast.Call) and begin(node.func) in ("setattr", "delattr"):
+            found |= {f"setattr({dotted(of)}, …)" for of in node.args[:1] if begin(of) != "self"}
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            modules = {part for alias in node.names for part in alias.name.split(".")}
-            found |= (modules | set((getattr(node, "module", "") or "").split("."))) & READ_IT
+            found |= {f"{name} = …" for name, thing in imported(node) if name in ours and ours[name] != thing}
+        elif words & ours.keys() and not isinstance(node, ast.Name | ast.Attribute | ast.alias | ast.Constant):
+            found |= {f"{word} = …" for word in words & ours.keys()}  # def, class, except … as, case … as
     return found
 
 
-def special(name):
-    """Whether it is one of Python's names for how things work, such as __eq__, or _ip, IPython's for itself."""
-    return name == "_ip" or name[:2] == name[-2:] == "__" and name not in USUAL
-
-
 def dotted(node):
-    """The names of an expression such as `np.random.rand`, which may have brackets; [""] of others."""
+    """An expression such as `np.random.rand` or `np.random[0]` as `np.random.rand`, `np.random`; (…) of others."""
     names = []
     while isinstance(node, ast.Attribute | ast.Subscript):
         names += [node.attr] if isinstance(node, ast.Attribute) else []
         node = node.value
-    return [node.id, *names[::-1]][:5] if isinstance(node, ast.Name) else [""]
+    return ".".join([node.id if isinstance(node, ast.Name) else "(…)", *names[::-1]])
+
+
+def begin(node):
+    return dotted(node).split(".")[0]

@@ -20,10 +20,11 @@ from traitlets import Unicode
 SHOWN = 200_000  # characters of output that a cell may have; a notebook ten times as many
 ERROR = 2_000  # of an error's text, and of each line of its traceback
 LINES = 40  # of a traceback, its last ones
-KINDS = {"stream", "display_data", "execute_result", "error", "update_display_data", "clear_output"}  # of output
+KINDS = {"execute_input", "clear_output", "stream", "error", "display_data", "execute_result", "update_display_data"}
+PAGE = "text/plain", "image/png", "image/jpeg"  # what a page shows (feedback.py)
 FALSE = {  # what a check may call → such a call that is false
-    "np.allclose": "np.allclose({a}, {b})",
-    "np.isclose": "np.isclose({a}, {b})",
+    "np.allclose": "np.allclose(np.arange({a}.0), {b})",
+    "np.isclose": "np.isclose(np.array({a}.0), {b})",
     "np.array_equal": "np.array_equal([{a}], [{b}])",
     "isinstance": "isinstance({a}, str)",
     "abs": "abs({a} - {b}) < 0.01",
@@ -71,31 +72,31 @@ class Isolated(Execute):
         false = " or ".join([f"{a} == {b}", *(FALSE[name].format(a=a, b=b) for name in names)])
         word = secrets.token_hex(8)
         trial = nbformat.v4.new_code_cell(f"assert {false}, {word!r}\n{source}")
-        self.to_its_end(trial, index, False)
+        self.to_its_end(trial, index, store_history=False)
         self.nb.cells[index], cell.outputs = cell, trial.outputs
-        failed = self.reply.get("status") == "error"
-        if failed and self.reply["ename"] == "CellTimeoutError":
+        if self.reply.get("ename") == "CellTimeoutError":
             return cell
-        disabled = not failed or self.reply["ename"] == "AssertionError" and self.reply["evalue"] != word
+        disabled = self.reply.get("status") != "error" or (
+            self.reply["ename"] == "AssertionError" and self.reply["evalue"] != word
+        )
         if not disabled:
-            ended = self.to_its_end(cell, index, True)
+            ended = self.to_its_end(cell, index, store_history=True)
             disabled = not ended and not any(out.output_type == "error" for out in cell.outputs)
         if disabled:
             cell.outputs = [error_output("ChecksDisabled", "checks were disabled before this one: ask the student")]
         return cell
 
-    def to_its_end(self, cell, index, store_history):
-        """Run a cell with a line more, which says whether it came to its end: it must not be the only one to run."""
+    def to_its_end(self, cell, index, **settings):
+        """Run a cell with a line after its last one; whether it came to there."""
         source, word, place = cell.source, secrets.token_hex(8), f"_{secrets.token_hex(8)}"
         self.kc.execute = functools.partial(self.kc.execute, user_expressions={"end": place})
         try:
             cell.source = f"{source}{8 * chr(10)}{place} = {word!r}"  # where no traceback shows it
-            self.execute_cell(cell, index, store_history=store_history)
+            self.execute_cell(cell, index, **settings)
         finally:
             del self.kc.execute
             cell.source = source
-        end = self.reply.get("user_expressions", {}).get("end", {})
-        return end.get("data", {}).get("text/plain") == repr(word)
+        return self.reply.get("user_expressions", {}).get("end", {}).get("data", {}).get("text/plain") == repr(word)
 
     def on_cell_executed(self, **found):
         reply = found["execute_reply"]
@@ -106,11 +107,11 @@ class Isolated(Execute):
 
     def process_message(self, msg, cell, cell_index):
         kind, content = msg["msg_type"], msg["content"]
-        if kind in ("status", "execute_input"):
+        if kind == "status":
             return super().process_message(msg, cell, cell_index)
         if kind not in KINDS or is_grade(cell) and kind in ("execute_result", "clear_output"):
             return None  # no widgets; and no partial credit, nor an error taken back
-        content = clean(short_error(content) if kind == "error" else content)
+        content = short_error(content) if kind == "error" else plain(content)
         size = len(str(content))
         self.shown[cell_index] = self.shown.get(cell_index, 0) + size
         known = any(out.output_type == "error" for out in cell.outputs)
@@ -131,9 +132,22 @@ def short_error(content):
     return clean({"ename": cut(name, 100), "evalue": cut(says, ERROR), "traceback": lines})
 
 
+def plain(content):
+    """Of another output what a notebook's file and a page can hold: text, pictures as text, Jupyter's names."""
+    data, transient = (content.get(key) for key in ("data", "transient"))
+    found = {"metadata": {}, "wait": bool(content.get("wait"))}
+    if "execution_count" in content:
+        found["execution_count"] = content["execution_count"] if isinstance(content["execution_count"], int) else None
+    found |= {"name": "stderr" if content.get("name") == "stderr" else "stdout", "text": str(content.get("text", ""))}
+    found["data"] = {kind: str(data[kind]) for kind in PAGE if kind in data} if isinstance(data, dict) else {}
+    if isinstance(transient, dict) and isinstance(transient.get("display_id"), str):
+        found["transient"] = {"display_id": transient["display_id"]}
+    return clean(found)
+
+
 def clean(content):
     """Without half characters, such as "\\ud800", which no file can hold."""
-    return json.loads(json.dumps(content, ensure_ascii=False, default=str).encode("utf-8", "replace"))
+    return json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def error_output(name, says):

@@ -12,13 +12,15 @@ import re
 STATES = ["right", "wrong", "blank", "crashed", "stopped", "not graded", "not handed in"]
 
 
-def visible(text, keep=""):
+def visible(text, keep="", most=None):
     """A stranger's text that is safe to print: what can't be seen as itself is an escape, such as \\x1b or \\u202e.
 
     So no text moves the cursor of a terminal, begins a line, runs from right to left, or can't be written as UTF-8.
-    keep: characters that stay, such as newlines.
+    keep: characters that stay, such as newlines. most: characters of the text that are shown, of a longer one.
     """
-    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+    shown = text if most is None else text[:most]
+    seen = "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in shown)
+    return seen + " …" * (len(shown) < len(text))
 
 
 def for_spreadsheet(name):

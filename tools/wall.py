@@ -15,18 +15,21 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 
 import psutil
 
-PYTHON = os.path.abspath(sys.executable)
+PYTHON = os.path.abspath(sys.executable)  # behind the wall nothing leads through ..
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GB = 1 << 30
 SCRATCH = GB  # /tmp and home
 LOADERS = GB // 2  # /dev/shm, where loader workers put their batches
+GRADER = 2 * GB  # memory of nbgrader's process, which takes what the kernel sends
 MEMORY = 6 * GB  # of a notebook's processes, and of each; what lies in /tmp and /dev/shm counts too
 FREE = GB // 2  # memory of the machine that is left
 PROCESSES = 64  # of a notebook
@@ -34,7 +37,7 @@ THREADS = 2000  # of it, where the system can count them for it alone
 FILES = 1024  # open ones
 MESSAGE = 8 << 20  # bytes of one message from the kernel; one that sends more is cut off
 NOBODY = "65534"
-CALLS = {  # machine → its number in audit.h; of socket, prctl; of three for keys, ptrace, process_vm_readv and _writev
+CALLS = {  # machine → its number in audit.h; of socket, of prctl; of add_key, request_key, keyctl, ptrace, process_vm_*
     "x86_64": (0xC000003E, 41, 157, [248, 249, 250, 101, 310, 311]),
     "aarch64": (0xC00000B7, 198, 167, [217, 218, 219, 117, 270, 271]),
 }
@@ -42,21 +45,19 @@ INSTALL = "install bubblewrap 0.8 or newer (Debian 12 and newer: sudo apt-get in
 
 
 def probe(*hidden):
-    """Why no wall can be had here, and what to do; None where it stands. hidden: paths that it must hide."""
+    """Why no wall that hides some folders can be had here, and what to do; None where it stands."""
     if sys.platform != "linux":
         return f"it needs Linux, found {sys.platform}"
     if os.uname().machine not in CALLS:
         return f"it knows {', '.join(CALLS)}, found {os.uname().machine}"
     if not shutil.which("bwrap"):
         return f"bwrap was not found: {INSTALL}"
-    hidden = [os.path.abspath(path) for path in (ROOT / "Makefile", ROOT / "chapters", *hidden)]
-    look = "import os, sys, ipykernel; print('here', os.getpid() < 9, *filter(os.path.exists, sys.argv[1:]))"
+    look = "import os, sys, ipykernel; print('seen:', *[path for path in sys.argv[1:] if os.path.exists(path)])"
     try:
-        with call_filter() as filtered:
-            words = command([PYTHON, "-c", look, *hidden], filtered)
-            done = subprocess.run(
-                words, capture_output=True, text=True, errors="replace", timeout=60, pass_fds=[filtered]
-            )
+        with forbidden() as rules:
+            words = command([PYTHON, "-c", look, ROOT / "Makefile", ROOT / "chapters", *hidden], rules)
+            settings = dict(pass_fds=[rules], capture_output=True, text=True, errors="replace", timeout=60)
+            done = subprocess.run(words, **settings)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bwrap does not start: {error}"
     if done.returncode:
@@ -64,19 +65,18 @@ def probe(*hidden):
         if "nknown option" in said:
             return f"this bwrap is too old ({said}): {INSTALL}"
         return f"bwrap says: {said}. Does the system forbid user namespaces?"
-    if done.stdout.split()[:2] != ["here", "True"]:
-        return f"bwrap built none: {done.stdout.strip()[:100]!r}"
-    if seen := " ".join(done.stdout.split()[2:]):
-        return f"behind it {seen} can be seen: move it out of the system's folders, .venv, utils and data"
+    if not done.stdout.startswith("seen:"):
+        return f"this bwrap runs nothing, found {shutil.which('bwrap')}: {INSTALL}"
+    if seen := done.stdout.removeprefix("seen:").strip():
+        return f"behind it {seen} can be seen: move that out of the system's folders, and the course's utils and data"
     return None
 
 
-def command(words, filtered):
-    """The words that run a command behind the wall; filtered: the descriptor of `call_filter`, to be passed on."""
+def command(words, rules):
+    """The words that run a command behind the wall; rules: the number of a file that it inherits, see `forbidden`."""
     wall = ["bwrap", "--unshare-user", "--disable-userns", "--uid", NOBODY, "--gid", NOBODY, "--cap-drop", "ALL"]
     wall += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    wall += ["--hostname", "wall", "--die-with-parent", "--new-session", "--clearenv"]
-    wall += ["--seccomp", str(filtered)]
+    wall += ["--hostname", "wall", "--die-with-parent", "--new-session", "--clearenv", "--seccomp", str(rules)]
     environment = {"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "COURSE_KEPT": "/tmp/kept"}
     environment["PATH"] = f"{os.path.dirname(PYTHON)}:/usr/bin:/bin"
     environment |= {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}
@@ -97,26 +97,26 @@ def command(words, filtered):
 
 
 @contextlib.contextmanager
-def call_filter():
-    """A file of what no namespace keeps apart, for bwrap: a filter of system calls (seccomp).
+def forbidden():
+    """Gives the number of a file with a filter of system calls (seccomp), for bwrap and all behind it.
 
-    Sockets are Unix's, IP's or netlink's, none to what runs a virtual machine; no keyrings; no process looks into
-    another, bwrap's own among them, which ends all when its parent ends; no io_uring, which could open any socket.
+    It forbids what no namespace keeps apart, sockets to what runs a virtual machine and keyrings; and to trace bwrap's
+    own process, or to have a process stay when its parent ends. Sockets are Unix's, IP's or netlink's; io_uring goes
+    too, which could open any.
     """
     machine, call, control, others = CALLS[os.uname().machine]
     load, equal, least, end = 0x20, 0x15, 0x35, 0x06
     known = [socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK]
     lines = [(load, 4, 0, 0), (equal, machine, "next", "no"), (load, 0, 0, 0), (least, 0x40000000, "no", "next")]
     lines += [(equal, number, "no", "next") for number in [425, *others]]  # 425: io_uring_setup
-    lines += [(equal, control, "next", "other"), (load, 16, 0, 0), (equal, 1, "no", "yes")]  # 1: PR_SET_PDEATHSIG
-    other = len(lines)
+    lines += [(equal, control, "next", 2), (load, 16, 0, 0), (equal, 1, "no", "yes")]  # 1: PR_SET_PDEATHSIG
     lines += [(equal, call, "next", "yes"), (load, 16, 0, 0)] + [(equal, kind, "yes", "next") for kind in known]
     lines += [(end, 0x00050001, 0, 0), (end, 0x7FFF0000, 0, 0)]  # no: not permitted; yes
-    targets = {"no": len(lines) - 2, "yes": len(lines) - 1, "other": other}
-    with os.fdopen(os.memfd_create("filter"), "wb", buffering=0) as file:
+    targets = {"no": len(lines) - 2, "yes": len(lines) - 1}
+    with tempfile.TemporaryFile() as file:
         for place, (what, value, *jumps) in enumerate(lines):
-            offsets = [targets[to] - place - 1 if to in targets else 0 for to in jumps]
-            file.write(struct.pack("HBBI", what, *offsets, value))
+            steps = (0 if to == "next" else targets[to] - place - 1 if to in targets else to for to in jumps)
+            file.write(struct.pack("HBBI", what, *steps, value))
         file.seek(0)
         yield file.fileno()
 
@@ -153,15 +153,15 @@ def manager(folder):
         async def _async_launch_kernel(self, kernel_cmd, **settings):
             addresses = [f"{self.ip}-{port}" for port in self.ports]
             with contextlib.ExitStack() as stack:
+                rules = stack.enter_context(forbidden())
                 sockets = [stack.enter_context(listening(address)) for address in addresses]
                 connection = pathlib.Path(self.connection_file).read_text(encoding="utf-8")
                 numbers = [str(one.fileno()) for one in sockets]
-                filtered = stack.enter_context(call_filter())
                 words = [PYTHON, os.path.abspath(__file__), connection, ",".join(numbers)]
-                settings |= dict(cwd="/", env={"PATH": os.environ.get("PATH", os.defpath)})  # pid 1 shows it
+                settings |= dict(cwd="/", env={"PATH": os.environ.get("PATH", os.defpath)})
+                settings |= dict(pass_fds=[rules, *map(int, numbers)])
                 settings |= dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                settings |= dict(pass_fds=[*map(int, numbers), filtered])
-                await super()._async_launch_kernel(command(words, filtered), **settings)
+                await super()._async_launch_kernel(command(words, rules), **settings)
 
         def client(self, **settings):
             found = super().client(**settings)
@@ -178,56 +178,77 @@ def shared_memory():
     return getattr(psutil.virtual_memory(), "shared", 0)
 
 
-def family(before):
-    """The processes below this one, but those of the ids in `before`."""
-    return [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+def too_much(processes, before):
+    """Which limit a notebook's processes are over, in words; None where all hold.
 
-
-def adopt():
-    """From now on a process below this one that loses its parent is this one's (Linux), not the system's."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-
-
-def bind_to_parent():
-    """This process ends with its parent, and takes no more memory than what reads a notebook's output needs."""
-    ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    most = MEMORY // 2 if hard == resource.RLIM_INFINITY else min(MEMORY // 2, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
-
-
-def too_much(process, others, shared):
-    """Which limit a notebook's process and the others that it started are over, in words; None where all hold.
-
-    shared: `shared_memory()` when it began.
+    before: `shared_memory()` when it began.
     """
-    if len(others) > PROCESSES:
+    if len(processes) > PROCESSES:
         return f"more than {PROCESSES} processes"
-    if memory_of([process]) > MEMORY // 3:
-        process.kill()  # messages that never end fill it
-        return f"more than {MEMORY // 3 >> 20} MB of output"
-    if memory_of(others) + max(0, shared_memory() - shared) > MEMORY:
-        return f"more than {MEMORY / GB:g} GB of memory"
+    used = sum(map(memory, processes)) + max(0, shared_memory() - before)
+    if used > MEMORY:
+        return f"more than {MEMORY // GB} GB of memory"
     free = psutil.virtual_memory().available
     return f"only {free >> 20} MB of the machine's memory were left" if free < FREE else None
 
 
-def memory_of(processes):
-    total = 0
+def memory(process):
+    """Bytes of a process that are its own; 0 when it has ended."""
+    with contextlib.suppress(psutil.Error):
+        found = process.memory_info()
+        return found.rss - getattr(found, "shared", 0)
+    return 0
+
+
+@contextlib.contextmanager
+def family():
+    """Gives a function that lists all processes started since, oldest first; at the end they are killed.
+
+    Those count that lost their parent, too. Behind the wall a student's code can take over bwrap's own process, and
+    have it stay when the one that started it is killed.
+    """
+    known = psutil.Process().children(recursive=True)
+
+    def found():
+        processes = psutil.Process().children(recursive=True)
+        return sorted((one for one in processes if one not in known), key=psutil.Process.create_time)
+
+    with adopting():
+        try:
+            yield found
+        finally:
+            for _ in range(50):
+                if not (left := found()):
+                    break
+                kill(left)
+                psutil.wait_procs(left, timeout=0.2)
+
+
+@contextlib.contextmanager
+def adopting():
+    """Be the parent of grandchildren whose own parent ends, on Linux."""
+    prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+    try:
+        yield
+    finally:
+        prctl(36, 0)
+
+
+def end_with_parent():
+    """Be killed when the process that started this one ends, on Linux."""
+    prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def prctl(option, value):
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def kill(processes):
+    """Kill processes, bwrap first where they come oldest first: all that is behind the wall ends with it."""
     for process in processes:
         with contextlib.suppress(psutil.Error):
-            memory = process.memory_info()
-            total += memory.rss - getattr(memory, "shared", 0)
-    return total
-
-
-def end(processes):
-    """Kill processes, and wait for their end."""
-    for process in processes:  # in this order: with bwrap, which comes before, all behind the wall ends
-        with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(processes, timeout=10)
 
 
 def listening(address):

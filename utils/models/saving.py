@@ -113,8 +113,10 @@ def _described(known):
     if known["format"] not in (FORMAT, FCN_FORMAT):
         raise ValueError(f"format {known['format']!r}")
     names = known["classes"]
-    if not isinstance(names, list) or not all(isinstance(name, str) and name.isprintable() for name in names):
-        raise ValueError("classes: expected a list of texts of one line")  # they are printed
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and name.isprintable() and len(name) <= 200 for name in names
+    ):
+        raise ValueError("classes: expected a list of texts of one line, of at most 200 characters")  # they are printed
     if len(known["void_colors"]) > 1000:
         raise ValueError(f"{len(known['void_colors'])} void_colors")
     classes = LabelMap(names, known["colors"], known["void_colors"])
