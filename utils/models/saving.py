@@ -30,12 +30,13 @@ def check_output(path, force=False):
     return path, path.with_suffix(".json")
 
 
-def save_model(path, net, classes, scale=1.0, *, force=False, **about):
+def save_model(path, net, classes, scale=1.0, *, force=False, half=False, **about):
     """Write NAME.params, a net's weights, and NAME.json, what it takes to make it again and use it.
 
     net: made by `get_model` or `fcn`, however trained since. classes: its `LabelMap`. scale: by which pictures are
-    reduced before it sees them. force: replace what is there. about: what else is worth knowing, such as its scores;
-    what JSON can hold. ValueError for another net, FileExistsError, OSError where it can't be written.
+    reduced before it sees them. force: replace what is there. half: weights as float16, half the bytes, three digits;
+    `load_model` makes float32 of them again. about: what else is worth knowing, such as its scores; what JSON can hold.
+    ValueError for another net, FileExistsError, OSError where it can't be written.
     """
     recipe = getattr(net, "recipe", None)
     if recipe is None:
@@ -48,7 +49,7 @@ def save_model(path, net, classes, scale=1.0, *, force=False, **about):
     path, record = check_output(path, force)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(record) as text, atomic_write(path) as beside:
-        write_parameters(net, beside, path)
+        write_parameters(net, beside, path, half)
         known = {
             "format": FORMAT,
             **recipe,
@@ -107,7 +108,7 @@ def load_model(path, ctx=None):
     except (TypeError, ValueError) as error:  # an option that the net does not take, or not so
         raise ValueError(f"{record}: {error}") from None
     try:
-        net.load_parameters(str(path), ctx=ctx or mx.cpu())
+        net.load_parameters(str(path), ctx=ctx or mx.cpu(), cast_dtype=True)
     except (AssertionError, ValueError, mx.MXNetError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{path}: the parameters of another net than {record.name} says ({reason})") from None
