@@ -24,4 +24,4 @@ from .engine.callbacks import Callback
 from .engine.train import seed, train
 from .engine.cache import train_or_load
 from .engine.predict import predict
-from .viz.widgets import Viewer, compare
+from .viz.widgets import Viewer, compare, what_and_where
