@@ -179,7 +179,7 @@ def what_and_where(classifier, names, path, side=480):
 
 
 def _upload_button(message, show, side, scale=1.0):
-    """A button for a JPEG or PNG, read by `read_upload` and shown by `show(name, image)`; `message` says how it went."""
+    """A button for a JPEG or PNG, read by `read_upload` and shown by `show(name, image)`; `message` says how."""
     import ipywidgets as widgets
 
     wide = widgets.Layout(width="max-content")
