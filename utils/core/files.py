@@ -163,12 +163,19 @@ def atomic_write(path):
         beside.unlink(missing_ok=True)
 
 
-def write_parameters(net, beside, path):
-    """`net.save_parameters`, read again: MXNet does not notice a full disk. path: where they go, for the OSError."""
+def write_parameters(net, beside, path, half=False):
+    """`net.save_parameters`, read again: MXNet does not notice a full disk. path: where they go, for the OSError.
+
+    half: as float16, in half the bytes.
+    """
     import mxnet as mx  # here: what fetches data sets needs no MXNet
 
     try:
-        net.save_parameters(str(beside))
+        if half:
+            parameters = net._collect_params_with_prefix().items()
+            mx.nd.save(str(beside), {name: parameter._reduce().astype("float16") for name, parameter in parameters})
+        else:
+            net.save_parameters(str(beside))
         mx.nd.load(str(beside))
     except mx.MXNetError:
         raise OSError(

@@ -71,6 +71,7 @@ def _headers(file, size):
 def load_parameters(net, path, expected, ctx=None):
     """`net.load_parameters` of a NAME.params that was looked at first: its headers, and array for array how they fit.
 
+    Values of float16 become the net's own type, float32.
     ValueError where it is damaged, or of another net than NAME.json says: which array, and what the two have there.
     """
     found, own = read_headers(path, expected), net._collect_params_with_prefix()
@@ -80,10 +81,10 @@ def load_parameters(net, path, expected, ctx=None):
     for name, parameter in own.items():
         (shape, kind), known = found[name], parameter.shape or (0,) * len(found[name][0])
         fits = len(shape) == len(known) and all(have in (0, give) for have, give in zip(known, shape, strict=True))
-        if not fits or kind != np.dtype(parameter.dtype).name:
+        if not fits or kind not in (np.dtype(parameter.dtype).name, "float16"):  # half as many bytes, for shipping
             here = f"{np.dtype(parameter.dtype).name} {tuple(known)}"
             raise ValueError(f"{other} ({name!r} is {kind} {shape}, in the net {here})")
     try:
-        net.load_parameters(str(path), ctx=ctx)
+        net.load_parameters(str(path), ctx=ctx, cast_dtype=True)
     except (AssertionError, mx.MXNetError) as error:
         raise ValueError(f"{path}: cannot be loaded ({str(error).strip().splitlines()[-1]})") from None

@@ -34,12 +34,13 @@ def check_output(path, force=False):
     return path, path.with_suffix(".json")
 
 
-def save_model(path, net, classes, scale=1.0, *, force=False, **about):
+def save_model(path, net, classes, scale=1.0, *, force=False, half=False, **about):
     """Write NAME.params, a net's weights, and NAME.json, what it takes to make it again and use it.
 
     net: made by `get_model` or `fcn`, however trained since. classes: its `LabelMap`. scale: by which pictures are
-    reduced before it sees them. force: replace what is there. about: what else is worth knowing, such as its scores;
-    what JSON can hold. ValueError for another net, FileExistsError, OSError where it can't be written.
+    reduced before it sees them. force: replace what is there. half: weights as float16, half the bytes, three digits;
+    `load_model` makes float32 of them again. about: what else is worth knowing, such as its scores; what JSON can hold.
+    ValueError for another net, FileExistsError, OSError where it can't be written.
     """
     recipe = getattr(net, "recipe", None)
     if recipe is None:
@@ -52,7 +53,7 @@ def save_model(path, net, classes, scale=1.0, *, force=False, **about):
     path, record = check_output(path, force)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(record) as text, atomic_write(path) as beside:
-        write_parameters(net, beside, path)
+        write_parameters(net, beside, path, half)
         known = {
             "format": FORMAT,
             **recipe,
