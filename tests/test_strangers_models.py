@@ -482,11 +482,13 @@ def test_a_checkpoint_that_is_no_file_is_said_at_once(voc_folder, kept, capsys, 
 
 
 def test_nothing_of_the_course_reads_pickles():
-    """`trainer.load_states` does, and `nd.load` and `load_parameters` crash: each has its one home."""
+    """`trainer.load_states` does, and `nd.load` and `load_parameters` crash: each has its one home.
+
+    PyTorch's files are pickles: the reader that knows four kinds of names is held by tests of its own.
+    """
     for path in (ROOT / "utils").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        assert not {"load_states(", "import pickle", "allow_pickle=True"} & {
-            word for word in ("load_states(", "import pickle", "allow_pickle=True") if word in text
-        }, path
+        words = ["load_states(", "allow_pickle=True"] + ["import pickle"] * (path.name != "torch_file.py")
+        assert not [word for word in words if word in text], path
         if path.name != "parameters.py":
             assert ".load_parameters(" not in text, path
