@@ -46,6 +46,12 @@ def printed(outputs):
     return "".join(out.text for out in outputs if out.output_type == "stream" and out.name == "stdout")
 
 
+def running(word):
+    """Command lines of processes that have a word in them."""
+    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [words for words in commands if word in words]
+
+
 TRY = """
 import json, os, socket, signal, ctypes, subprocess
 reached = {}
@@ -230,8 +236,7 @@ def test_what_a_cell_leaves_behind_ends_with_the_kernel(course_of_two, tmp_path)
     found = grade(tmp_path)
     assert found["stays"][0] == [1, 1, 1] and "q2: read it, it has subprocess" in found["stays"][1]
     assert found["bomb"][0] == [1, 0, 0] and "more than 64 processes: it was ended" in found["bomb"][1]
-    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-    assert not [words for words in commands if "98765.4321" in words]
+    assert not running("98765.4321")
 
 
 @walled
@@ -352,11 +357,42 @@ def test_without_a_wall_nothing_is_graded_unless_asked(course_of_two, tmp_path, 
     assert not (grading.GRADING / "records/nobody.json").exists()
 
 
+ENDLESS = """import os, socket, struct, time, select
+for name in os.listdir('/proc/self/fd'):
+    try:
+        one = socket.socket(fileno=os.dup(int(name)))
+        listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        if one.family == socket.AF_UNIX and not listens and str(one.getsockname()).endswith('-2'):
+            number = int(name)
+    except OSError:
+        pass
+part, end = memoryview(struct.pack('>BQ', 3, 4 << 20) + bytes(4 << 20)), time.time() + 20
+sent = 0
+while sent < 600_000_000 and time.time() < end:
+    select.select([], [number], [], 1)
+    try:
+        sent += os.write(number, part[sent % len(part):][:1 << 20])
+    except BlockingIOError:
+        pass
+time.sleep(5)"""
+
+
+@walled
+def test_a_message_that_never_ends_fills_no_more_than_a_limit(course_of_two, tmp_path, monkeypatch):
+    monkeypatch.setattr(wall, "MEMORY", wall.GB)  # of which the process that reads it may have a third
+    hand_in(tmp_path, "endless", RIGHT | {"q2": f"four = 4\n{ENDLESS}"})
+    points, report = grade(tmp_path)["endless"]
+    assert points == [0, 0, 0] and "more than 341 MB of output: it was ended" in report
+
+
 def test_without_the_wall_code_runs_as_the_teacher(course_of_two, tmp_path):
-    hand_in(tmp_path, "trusted", RIGHT | {"q2": f"import os\nfour = 4 if os.path.exists({str(ROOT)!r}) else 0"})
+    orphan = "import subprocess\nsubprocess.run('sleep 65432.1 > /dev/null &', shell=True, start_new_session=True)"
+    mine = f"{orphan}\nimport os\nfour = 4 if os.path.exists({str(ROOT)!r}) else 0"
+    hand_in(tmp_path, "trusted", RIGHT | {"q2": mine})
     grading.grade(tmp_path, 30, trusted=True)
     record = json.loads((grading.GRADING / "records/trusted.json").read_text())["01_small"]
     assert [points for points, _, _ in record["answers"].values()] == [1, 1, 1], record
+    assert not running("65432.1")
 
 
 @walled

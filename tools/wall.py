@@ -28,10 +28,10 @@ GB = 1 << 30
 SCRATCH = GB  # /tmp and home
 LOADERS = GB // 2  # /dev/shm, where loader workers put their batches
 MEMORY = 6 * GB  # of a notebook's processes, and of each; what lies in /tmp and /dev/shm counts too
-FREE = GB // 2  # memory of the machine that is left
+FREE = GB  # memory of the machine that is left, and at least a tenth of it: what sockets hold counts nowhere else
 PROCESSES = 64  # of a notebook
 THREADS = 2000  # of it, where the system can count them for it alone
-FILES = 1024  # open ones
+FILES = 256  # open ones
 MESSAGE = 8 << 20  # bytes of one message from the kernel; one that sends more is cut off
 NOBODY = "65534"
 CALLS = {  # machine → its number in audit.h; of socket, prctl; of three for keys, ptrace, process_vm_readv and _writev
@@ -209,8 +209,9 @@ def too_much(process, others, shared):
         return f"more than {MEMORY // 3 >> 20} MB of output"
     if memory_of(others) + max(0, shared_memory() - shared) > MEMORY:
         return f"more than {MEMORY / GB:g} GB of memory"
-    free = psutil.virtual_memory().available
-    return f"only {free >> 20} MB of the machine's memory were left" if free < FREE else None
+    machine = psutil.virtual_memory()
+    left = f"only {machine.available >> 20} MB of the machine's memory were left"
+    return left if machine.available < max(FREE, machine.total // 10) else None
 
 
 def memory_of(processes):
