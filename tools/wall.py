@@ -31,10 +31,10 @@ SCRATCH = GB  # /tmp and home
 LOADERS = GB // 2  # /dev/shm, where loader workers put their batches
 GRADER = 2 * GB  # memory of nbgrader's process, which takes what the kernel sends
 MEMORY = 6 * GB  # of a notebook's processes, and of each; what lies in /tmp and /dev/shm counts too
-FREE = GB // 2  # memory of the machine that is left
+FREE = GB  # memory of the machine that is left: what the system keeps for sockets counts nowhere else
 PROCESSES = 64  # of a notebook
 THREADS = 2000  # of it, where the system can count them for it alone
-FILES = 1024  # open ones
+FILES = 256  # open ones, as on macOS
 MESSAGE = 8 << 20  # bytes of one message from the kernel; one that sends more is cut off
 NOBODY = "65534"
 CALLS = {  # machine → its number in audit.h; of socket, of prctl; of add_key, request_key, keyctl, ptrace, process_vm_*
@@ -129,7 +129,13 @@ def seen():
             words += ["--symlink", os.readlink(name), name]
         elif os.path.isdir(name):
             words += ["--ro-bind", name, name]
-    places = ["/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu", "/sys/fs/cgroup/cpu.max"]
+    places = [
+        "/etc/ld.so.cache",
+        "/etc/alternatives",
+        "/etc/fonts",
+        "/sys/devices/system/cpu",
+        "/sys/fs/cgroup/cpu.max",
+    ]
     places += [sys.prefix, sys.base_prefix, ROOT / "utils", ROOT / "data", __file__]
     for place in dict.fromkeys(form for path in places for form in (os.path.abspath(path), os.path.realpath(path))):
         if not pathlib.Path(place).is_relative_to("/usr") and os.path.exists(place):
