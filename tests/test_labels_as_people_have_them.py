@@ -218,9 +218,8 @@ def test_the_advised_line_gives_a_new_folder_of_right_labels(tmp_path, case):
     commands = {command for text in texts for command in advised(text)}
     assert len(commands) == 1, commands
     command = commands.pop()
-    if "padded" not in case and "palette of" not in case:  # those two are read, but not as they are meant
-        with pytest.raises(ValueError, match=re.escape(command)):
-            utils.read_label(label_path(root, "p0"), utils.data_classes(root))
+    with pytest.raises(ValueError, match=re.escape(command)):
+        utils.read_label(label_path(root, "p0"), utils.data_classes(root))
     done = execute(command)
     assert done.returncode == 0, done.stderr
     assert files(root) == before
@@ -232,6 +231,13 @@ def test_the_advised_line_gives_a_new_folder_of_right_labels(tmp_path, case):
     assert not check(new).errors
     unlike = {path for path, data in files(new).items() if before[path] != data}
     assert all(path.parts[0] == "SegmentationClass" for path in unlike)
+
+
+def test_a_palette_padded_with_zeros_does_no_harm_where_no_pixel_is_of_its_zeros(tmp_path):
+    label = drawn(0, void=False)
+    palette(label, tmp_path / "label.png", dict(enumerate(COLORS.values())))
+    classes = utils.LabelMap([*COLORS], [*COLORS.values()])
+    np.testing.assert_array_equal(utils.read_label(tmp_path / "label.png", classes), label)
 
 
 # what no line can mend: how it is written, labelmap.txt, what is said

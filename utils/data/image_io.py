@@ -127,8 +127,9 @@ def read_label(path, classes=VOC):
     """A label PNG as (H, W) uint8 NumPy array of class indices, 255 = void (chapter 03).
 
     Colours decide: in a palette PNG the class is that of the pixel's palette colour, not its bare index. RGB does as
-    well, with an alpha channel too if all of it is opaque, and 1 bit, black and white. Anything else, or a colour of no
-    class, is a ValueError that says what it seems to be: never a guess.
+    well, with an alpha channel too if all of it is opaque, and 1 bit, black and white. Anything else, a colour of no
+    class, or a palette in which void's index has the colour of a class (padded with zeros, say), is a ValueError that
+    says what it seems to be: never a guess.
     """
     try:
         return _read_label(path, classes)
@@ -142,12 +143,24 @@ def read_label(path, classes=VOC):
 
 def _read_label(path, classes):
     pixels, palette = _label(path)
-    label = classes.indices(pixels) if palette is None else _looked_up(classes.indices(palette), pixels)
+    table = classes.indices(pixels if palette is None else palette)
+    label = table if palette is None else _looked_up(table, pixels)
+    if palette is not None and _is_doubtful(table, len(classes)):
+        from .label_hints import misread
+
+        if misread(path, classes):
+            raise ValueError(f"{path}: two indices have one colour")
     try:
         check_known(label, lambda row, column: (pixels if palette is None else palette[pixels])[row, column])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return label
+
+
+def _is_doubtful(table, num_classes):
+    """Whether a palette, as class indices, gives two classes' indices one colour, or void's the colour of a class."""
+    known = table[:num_classes][table[:num_classes] < num_classes].tolist()
+    return len(set(known)) < len(known) or any(table[VOID:] < num_classes)
 
 
 def _looked_up(table, pixels):

@@ -1,4 +1,4 @@
-"""What a label may be that was refused, or is read otherwise than meant, and the line that mends it.
+"""What a label may be that was refused, and the line that mends it.
 
 The one home of such hints: the reader and `python -m utils data` say the same. Imported only where something is wrong,
 as no training should hang on it. No line overwrites: `relabel` writes a new folder.
@@ -238,6 +238,8 @@ def _kind(found):
 
 
 def _seen(path, found, classes, near):
+    if wrong := misread(path, classes):
+        return wrong
     if found.alpha is not None and (found.alpha != 255).any():
         return _of_transparent(path, found, classes)
     if found.depth == 16:
@@ -361,7 +363,7 @@ def _few(values):
 
 
 def misread(path, classes):
-    """(what, what to do) of a label that is read without an error, but not as it was meant; or None.
+    """(what, what to do) of a label whose colours are classes', but not those that were meant; or None.
 
     A palette padded with zeros, or with one colour for several indices, gives pixels of one index another's class.
     """

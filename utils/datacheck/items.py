@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.image_io import orientation, picture_size
-from ..data.label_hints import EXPECTED, hint, misread
+from ..data.label_hints import EXPECTED, hint
 from ..data.labelmap import VOID
 from ..data.transforms import resize, scaled_size
 from ..data.voc import image_path, label_path, read_image, read_label
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
         return f"{self.file}: " + "; ".join(part for part in (self.found, expected, self.remedy) if part)
 
 
-ONE_COMMAND = "labels without colours", "labels of another kind", "labels read otherwise than meant"
+ONE_COMMAND = "labels without colours", "labels of another kind"
 """Kinds whose remedy is one command for all files; what was found may differ a little from file to file."""
 
 
@@ -151,8 +151,6 @@ def _look_at_label(root, path, classes, scale):
         problems = [
             Problem(False, "labels all void", file, "void only", "", "it teaches and tests nothing: leave it out")
         ]
-    if wrong := misread(path, classes):
-        problems.append(Problem(True, "labels read otherwise than meant", file, wrong[0], "", wrong[1]))
     return label.shape, pixels, pixels if scale == 1 else _counts(resize(label, scale), classes), {}, problems
 
 
