@@ -89,6 +89,7 @@ def spied(tmp_path_factory):
         "attempt('abstract socket', lambda: socket.socket(socket.AF_UNIX).connect('\\0wall-test'))",
         "attempt('the machine around', lambda: socket.socket(40, socket.SOCK_STREAM))",  # vsock
         "attempt('keys', lambda: None if libc.syscall(250, 0, -3, 0) != -1 else 1 / 0)",
+        "attempt('semaphores', lambda: None if libc.semget(0, 1, 0o1600) != -1 else 1 / 0)",
         "attempt('trace bwrap', lambda: None if libc.ptrace(16, 1, 0, 0) != -1 else 1 / 0)",  # 16: PTRACE_ATTACH
         "attempt('bwrap has no filter', lambda: open('/proc/1/status').read().split('Seccomp:\\t0')[1])",
         "attempt('outlive', lambda: None if libc.prctl(1, 0, 0, 0, 0) == 0 else 1 / 0)",
@@ -481,6 +482,11 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         ("np.allclose = print", "np.allclose = …"),
         ("setattr(np.random, 'rand', 1)", "setattr(np.random, …)"),
         ("setattr(self, 'x', 1)", None),
+        ("s = setattr; s(np, 'x', 1)", "setattr"),
+        ("map(setattr, [np], 'x', [1])", "setattr"),
+        ("type(x); getattr(x, 'y')", None),
+        ("type('E', (), {'_' * 2 + 'eq' + '_' * 2: 1})", "type(…, …)"),
+        ("getattr(np, 'sy' + 's')", "getattr(np, …)"),
         ("def print(*a): pass", "print = …"),
         ("del utils.VOID", "utils.VOID = …"),
         ("!ls", "lines that are no Python"),
@@ -495,6 +501,8 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         ("import numpy\nnumpy.allclose = 1", "numpy.allclose = …"),
         ("import numpy as np\nimport math as isclose", None),
         ("from math import isclose as np", "np = …"),
+        ("from mxnet import np", "np = …"),
+        ("from mxnet import autograd, gluon\nfrom math import isclose", None),
         ("try:\n    pass\nexcept ValueError as np:\n    pass", "np = …"),
         ("f().x = 1", "(…).x = …"),
         ("import os.path", "os"),
@@ -508,7 +516,10 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
 )
 def test_what_the_teacher_is_told_to_read(source, said):
     given = nbformat.v4.new_notebook(
-        cells=[cell("setup", "import utils\nimport numpy as np"), cell("q1", "### BEGIN SOLUTION")]
+        cells=[
+            cell("setup", "import utils\nimport numpy as np\nfrom mxnet import nd"),
+            cell("q1", "### BEGIN SOLUTION"),
+        ]
     )
     mine = nbformat.v4.new_notebook(cells=[given.cells[0], cell("q1", source)])
     expected = [f"q1: read it, it has {said}"] if said else []

@@ -37,9 +37,10 @@ THREADS = 2000  # of it, where the system can count them for it alone
 FILES = 256  # open ones, as on macOS
 MESSAGE = 8 << 20  # bytes of one message from the kernel; one that sends more is cut off
 NOBODY = "65534"
-CALLS = {  # machine → its number in audit.h; of socket, of prctl; of add_key, request_key, keyctl, ptrace, process_vm_*
-    "x86_64": (0xC000003E, 41, 157, [248, 249, 250, 101, 310, 311]),
-    "aarch64": (0xC00000B7, 198, 167, [217, 218, 219, 117, 270, 271]),
+CALLS = {  # machine → its number in audit.h; of socket, of prctl; of add_key, request_key, keyctl,
+    # ptrace, process_vm_*, and of shmget, semget, msgget
+    "x86_64": (0xC000003E, 41, 157, [248, 249, 250, 101, 310, 311, 29, 64, 68]),
+    "aarch64": (0xC00000B7, 198, 167, [217, 218, 219, 117, 270, 271, 194, 190, 186]),
 }
 INSTALL = "install bubblewrap 0.8 or newer (Debian 12 and newer: sudo apt-get install bubblewrap)"
 
@@ -102,7 +103,7 @@ def forbidden():
 
     It forbids what no namespace keeps apart, sockets to what runs a virtual machine and keyrings; and to trace bwrap's
     own process, or to have a process stay when its parent ends. Sockets are Unix's, IP's or netlink's; io_uring goes
-    too, which could open any.
+    too, which could open any; and System V's semaphores and queues, whose memory is no process's and counts nowhere.
     """
     machine, call, control, others = CALLS[os.uname().machine]
     load, equal, least, end = 0x20, 0x15, 0x35, 0x06
