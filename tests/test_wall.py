@@ -303,6 +303,16 @@ def test_memory_has_a_limit(course_of_two, tmp_path, monkeypatch):
         assert found[student][0] == [1, 0, 0] and "GB of memory: its kernel was ended" in found[student][1], found
 
 
+@walled
+def test_what_the_machine_had_no_memory_for_is_graded_again(course_of_two, tmp_path, monkeypatch):
+    hand_in(tmp_path, "unlucky", RIGHT)
+    with monkeypatch.context() as patch:
+        patch.setattr(wall, "FREE", 1 << 50)
+        points, said = grade(tmp_path)["unlucky"]
+        assert points == [0, 0, 0] and "of the machine's memory were left: its kernel was ended" in said
+    assert grade(tmp_path)["unlucky"][0] == [1, 1, 1]
+
+
 def test_what_is_no_notebook_stops_no_other(course_of_two, tmp_path, capsys):
     name = "01_small.ipynb"
     hand_in(tmp_path, "emoji", RIGHT | {"q2": "four = 4  # \\ud800"})

@@ -32,6 +32,7 @@ LOADERS = GB // 2  # /dev/shm, where loader workers put their batches
 GRADER = 2 * GB  # memory of nbgrader's process, which takes what the kernel sends
 MEMORY = 6 * GB  # of a notebook's processes, and of each; what lies in /tmp and /dev/shm counts too
 FREE = GB  # memory of the machine that is left: what the system keeps for sockets counts nowhere else
+LEFT = "of the machine's memory were left"  # the teacher's machine may be short of it: such a notebook is graded again
 PROCESSES = 64  # of a notebook
 THREADS = 2000  # of it, where the system can count them for it alone
 FILES = 256  # open ones, as on macOS
@@ -196,7 +197,7 @@ def too_much(processes, before):
     if used > MEMORY:
         return f"more than {MEMORY // GB} GB of memory"
     free = psutil.virtual_memory().available
-    return f"only {free >> 20} MB of the machine's memory were left" if free < FREE else None
+    return f"only {free >> 20} MB {LEFT}" if free < FREE else None
 
 
 def memory(process):
