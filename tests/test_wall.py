@@ -1,6 +1,7 @@
 # ruff: noqa: F811
 """The wall around students' kernels: what code behind it reaches, and what comes out of it. Attacks are bounded."""
 
+import functools
 import json
 import os
 import pathlib
@@ -484,6 +485,9 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         assert expected in wall.probe()
     (tmp_path / "bwrap").write_text("#!/bin/sh\n")
     assert f"this bwrap runs nothing, found {tmp_path}/bwrap" in wall.probe()
+    ended = functools.partial(wall.subprocess.run, ["sleep", "9"], timeout=1)
+    monkeypatch.setattr(wall.subprocess, "run", lambda *words, **settings: ended())
+    assert wall.probe() == "bwrap had not ended after 1 s"
 
 
 @pytest.mark.parametrize(

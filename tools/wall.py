@@ -60,8 +60,10 @@ def probe(*hidden):
             words = command([PYTHON, "-c", look, ROOT / "Makefile", ROOT / "chapters", *hidden], rules)
             settings = dict(pass_fds=[rules], capture_output=True, text=True, errors="replace", timeout=60)
             done = subprocess.run(words, **settings)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         return f"bwrap does not start: {error}"
+    except subprocess.TimeoutExpired as error:  # whose own words are the whole command
+        return f"bwrap had not ended after {error.timeout:.0f} s"
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         if "nknown option" in said:
