@@ -1,6 +1,7 @@
 # ruff: noqa: F811
 """The wall around students' kernels: what code behind it reaches, and what comes out of it. Attacks are bounded."""
 
+import functools
 import json
 import os
 import pathlib
@@ -89,6 +90,7 @@ def spied(tmp_path_factory):
         "attempt('abstract socket', lambda: socket.socket(socket.AF_UNIX).connect('\\0wall-test'))",
         "attempt('the machine around', lambda: socket.socket(40, socket.SOCK_STREAM))",  # vsock
         "attempt('keys', lambda: None if libc.syscall(250, 0, -3, 0) != -1 else 1 / 0)",
+        "attempt('semaphores', lambda: None if libc.semget(0, 1, 0o1600) != -1 else 1 / 0)",
         "attempt('trace bwrap', lambda: None if libc.ptrace(16, 1, 0, 0) != -1 else 1 / 0)",  # 16: PTRACE_ATTACH
         "attempt('bwrap has no filter', lambda: open('/proc/1/status').read().split('Seccomp:\\t0')[1])",
         "attempt('outlive', lambda: None if libc.prctl(1, 0, 0, 0, 0) == 0 else 1 / 0)",
@@ -302,6 +304,16 @@ def test_memory_has_a_limit(course_of_two, tmp_path, monkeypatch):
         assert found[student][0] == [1, 0, 0] and "GB of memory: its kernel was ended" in found[student][1], found
 
 
+@walled
+def test_what_the_machine_had_no_memory_for_is_graded_again(course_of_two, tmp_path, monkeypatch):
+    hand_in(tmp_path, "unlucky", RIGHT)
+    with monkeypatch.context() as patch:
+        patch.setattr(wall, "FREE", 1 << 50)
+        points, said = grade(tmp_path)["unlucky"]
+        assert points == [0, 0, 0] and "of the machine's memory were left: its kernel was ended" in said
+    assert grade(tmp_path)["unlucky"][0] == [1, 1, 1]
+
+
 def test_what_is_no_notebook_stops_no_other(course_of_two, tmp_path, capsys):
     name = "01_small.ipynb"
     hand_in(tmp_path, "emoji", RIGHT | {"q2": "four = 4  # \\ud800"})
@@ -473,6 +485,9 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         assert expected in wall.probe()
     (tmp_path / "bwrap").write_text("#!/bin/sh\n")
     assert f"this bwrap runs nothing, found {tmp_path}/bwrap" in wall.probe()
+    ended = functools.partial(wall.subprocess.run, ["sleep", "9"], timeout=1)
+    monkeypatch.setattr(wall.subprocess, "run", lambda *words, **settings: ended())
+    assert wall.probe() == "bwrap had not ended after 1 s"
 
 
 @pytest.mark.parametrize(
@@ -481,6 +496,11 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         ("np.allclose = print", "np.allclose = …"),
         ("setattr(np.random, 'rand', 1)", "setattr(np.random, …)"),
         ("setattr(self, 'x', 1)", None),
+        ("s = setattr; s(np, 'x', 1)", "setattr"),
+        ("map(setattr, [np], 'x', [1])", "setattr"),
+        ("type(x); getattr(x, 'y')", None),
+        ("type('E', (), {'_' * 2 + 'eq' + '_' * 2: 1})", "type(…, …)"),
+        ("getattr(np, 'sy' + 's')", "getattr(np, …)"),
         ("def print(*a): pass", "print = …"),
         ("del utils.VOID", "utils.VOID = …"),
         ("!ls", "lines that are no Python"),
@@ -495,6 +515,8 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
         ("import numpy\nnumpy.allclose = 1", "numpy.allclose = …"),
         ("import numpy as np\nimport math as isclose", None),
         ("from math import isclose as np", "np = …"),
+        ("from mxnet import np", "np = …"),
+        ("from mxnet import autograd, gluon\nfrom math import isclose", None),
         ("try:\n    pass\nexcept ValueError as np:\n    pass", "np = …"),
         ("f().x = 1", "(…).x = …"),
         ("import os.path", "os"),
@@ -508,7 +530,10 @@ def test_a_bubblewrap_that_is_too_old_or_forbidden_is_said(tmp_path, monkeypatch
 )
 def test_what_the_teacher_is_told_to_read(source, said):
     given = nbformat.v4.new_notebook(
-        cells=[cell("setup", "import utils\nimport numpy as np"), cell("q1", "### BEGIN SOLUTION")]
+        cells=[
+            cell("setup", "import utils\nimport numpy as np\nfrom mxnet import nd"),
+            cell("q1", "### BEGIN SOLUTION"),
+        ]
     )
     mine = nbformat.v4.new_notebook(cells=[given.cells[0], cell("q1", source)])
     expected = [f"q1: read it, it has {said}"] if said else []

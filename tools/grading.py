@@ -217,7 +217,8 @@ def grade_student(folder, releases, timeout, trusted):
         notes = [f"{visible(file.name)} {refused}"] if refused else notes
         points, worth = sum(points for points, _, _ in answers.values()), sum(marks.points_of(releases[name]).values())
         print(f"  {name}: {points:g} of {worth}", flush=True)
-        record[name] = {"digest": digest, "answers": answers, "notes": notes}
+        again = any(wall.LEFT in note for note in notes)
+        record[name] = {"digest": "" if again else digest, "answers": answers, "notes": notes}
         save(record, path)
 
 

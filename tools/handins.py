@@ -18,8 +18,19 @@ NAME = 200  # bytes of a student's folder's name
 ENTRIES = 10_000  # files and folders of a student
 DEEP = 20  # folders in each other
 READ_IT = {"get_ipython", "os", "sys", "open", "exec", "eval", "compile", "inspect", "subprocess", "ctypes", "gc"}
-READ_IT |= {"builtins", "importlib", "IPython", "threading", "globals", "locals", "vars", "modules", "unittest"}
-READ_IT |= {"exit", "quit", "In", "_ih", "_ip", "tb_frame", "f_back", "f_globals", "f_locals"}
+READ_IT |= {
+    "builtins",
+    "importlib",
+    "IPython",
+    "threading",
+    "globals",
+    "locals",
+    "vars",
+    "modules",
+    "unittest",
+    "pytest",
+}
+READ_IT |= {"unittest", "pytest", "exit", "quit", "In", "_ih", "_ip", "tb_frame", "f_back", "f_globals", "f_locals"}
 NAMED = {"id", "attr", "name", "asname", "module", "rest"}  # fields of syntax trees that hold a name
 GLUON = {"grad_req", "lr_mult", "wd_mult"}  # set on parameters
 METHODS = {"open", "compile", "eval"}  # of READ_IT, what is harmless behind a dot
@@ -170,7 +181,7 @@ def to_read(notebook, release):
             found = sorted(touched(cell.source, ours))
             name = grade_id(cell) or "a cell of their own"
             notes += [f"{name}: read it, it has {visible(', '.join(found), most=NAME)}"] if found else []
-    return notes
+    return notes[:20] + [f"and {len(notes) - 20} more cells to read"] * (len(notes) > 20)
 
 
 def solution(cell):
@@ -181,7 +192,10 @@ def imported(node):
     """What an import binds, (name, full name of the thing); nothing where the node is no import."""
     module = f"{node.module or ''}." if isinstance(node, ast.ImportFrom) else ""
     for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else []:
-        yield (alias.asname, module + alias.name) if alias.asname or module else (alias.name.split(".")[0],) * 2
+        if alias.asname or module:
+            yield alias.asname or alias.name, module + alias.name
+        else:
+            yield (alias.name.split(".")[0],) * 2
 
 
 def touched(source, ours):
@@ -189,7 +203,7 @@ def touched(source, ours):
 
     Names of READ_IT wherever they stand, special methods, and what sets one of ours or something of another object.
     """
-    found = set()
+    found, called = set(), set()
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -200,6 +214,15 @@ def touched(source, ours):
             words = {node.value} - METHODS  # as in getattr(x, "__dict__")
         harmless = SPECIAL | (METHODS if isinstance(node, ast.Attribute) else set())
         found |= {word for word in words - harmless if word in READ_IT or word.startswith("__")}
+        if isinstance(node, ast.Call):  # ast.walk comes to it before what it calls
+            called.add(node.func)
+            name = begin(node.func)
+            if name == "type" and len(node.args) > 1:
+                found.add("type(…, …)")
+            elif name == "getattr" and not isinstance(node.args[1:] and node.args[1], ast.Constant):
+                found |= {f"getattr({dotted(of)}, …)" for of in node.args[:1]}
+        elif isinstance(node, ast.Name) and node.id in ("setattr", "delattr") and node not in called:
+            found.add(node.id)  # by another name, or handed to something that calls it
         if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
             if (
                 begin(node) in ours

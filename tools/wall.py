@@ -32,14 +32,16 @@ LOADERS = GB // 2  # /dev/shm, where loader workers put their batches
 GRADER = 2 * GB  # memory of nbgrader's process, which takes what the kernel sends
 MEMORY = 6 * GB  # of a notebook's processes, and of each; what lies in /tmp and /dev/shm counts too
 FREE = GB  # memory of the machine that is left: what the system keeps for sockets counts nowhere else
+LEFT = "of the machine's memory were left"  # the teacher's machine may be short of it: such a notebook is graded again
 PROCESSES = 64  # of a notebook
 THREADS = 2000  # of it, where the system can count them for it alone
 FILES = 256  # open ones, as on macOS
 MESSAGE = 8 << 20  # bytes of one message from the kernel; one that sends more is cut off
 NOBODY = "65534"
-CALLS = {  # machine → its number in audit.h; of socket, of prctl; of add_key, request_key, keyctl, ptrace, process_vm_*
-    "x86_64": (0xC000003E, 41, 157, [248, 249, 250, 101, 310, 311]),
-    "aarch64": (0xC00000B7, 198, 167, [217, 218, 219, 117, 270, 271]),
+CALLS = {  # machine → its number in audit.h; of socket, of prctl; of add_key, request_key, keyctl,
+    # ptrace, process_vm_*, and of shmget, semget, msgget
+    "x86_64": (0xC000003E, 41, 157, [248, 249, 250, 101, 310, 311, 29, 64, 68]),
+    "aarch64": (0xC00000B7, 198, 167, [217, 218, 219, 117, 270, 271, 194, 190, 186]),
 }
 INSTALL = "install bubblewrap 0.8 or newer (Debian 12 and newer: sudo apt-get install bubblewrap)"
 
@@ -58,8 +60,10 @@ def probe(*hidden):
             words = command([PYTHON, "-c", look, ROOT / "Makefile", ROOT / "chapters", *hidden], rules)
             settings = dict(pass_fds=[rules], capture_output=True, text=True, errors="replace", timeout=60)
             done = subprocess.run(words, **settings)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         return f"bwrap does not start: {error}"
+    except subprocess.TimeoutExpired as error:  # whose own words are the whole command
+        return f"bwrap had not ended after {error.timeout:.0f} s"
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         if "nknown option" in said:
@@ -102,7 +106,7 @@ def forbidden():
 
     It forbids what no namespace keeps apart, sockets to what runs a virtual machine and keyrings; and to trace bwrap's
     own process, or to have a process stay when its parent ends. Sockets are Unix's, IP's or netlink's; io_uring goes
-    too, which could open any.
+    too, which could open any; and System V's semaphores and queues, whose memory is no process's and counts nowhere.
     """
     machine, call, control, others = CALLS[os.uname().machine]
     load, equal, least, end = 0x20, 0x15, 0x35, 0x06
@@ -195,7 +199,7 @@ def too_much(processes, before):
     if used > MEMORY:
         return f"more than {MEMORY // GB} GB of memory"
     free = psutil.virtual_memory().available
-    return f"only {free >> 20} MB of the machine's memory were left" if free < FREE else None
+    return f"only {free >> 20} MB {LEFT}" if free < FREE else None
 
 
 def memory(process):
