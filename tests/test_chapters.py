@@ -410,7 +410,7 @@ def test_a_chapter_runs_on_few_pictures_of_two_classes_without_void(own_folder, 
     [
         ("02", (48, 40), None),
         ("06", (90, 80), "one class alone in the test labels, expected two or more"),
-        ("07", (48, 40), "a picture 40 pixels wide or high at scale 1.0, expected 150"),
+        ("07", (48, 40), "no test picture of 150 × 150 pixels at scale 1.0"),
     ],
 )
 def test_a_chapter_copes_with_small_pictures_or_says_what_it_wants(number, size, message, monkeypatch, tmp_path):

@@ -168,7 +168,8 @@ def manager(folder):
                 connection = pathlib.Path(self.connection_file).read_text(encoding="utf-8")
                 numbers = [str(one.fileno()) for one in sockets]
                 words = [PYTHON, os.path.abspath(__file__), connection, ",".join(numbers)]
-                settings |= dict(cwd="/", env={"PATH": os.environ.get("PATH", os.defpath)})
+                path = f"{os.path.dirname(shutil.which('bwrap'))}:{os.defpath}"  # yours names folders of your home
+                settings |= dict(cwd="/", env={"PATH": path})
                 settings |= dict(pass_fds=[rules, *map(int, numbers)])
                 settings |= dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 await super()._async_launch_kernel(command(words, rules), **settings)
