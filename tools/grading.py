@@ -137,8 +137,12 @@ def none_graded(release):
 def what_failed(notebook, release):
     """Question (or "setup") → what became of it, and its first error; a check's own words before a stub that stayed."""
     stubs = {grade_id(cell): cell.source.split() for cell in release.cells}
-    kinds = {"AssertionError": "wrong", "CellTimeoutError": "stopped", "NotRun": "not graded"}
-    kinds["ChecksDisabled"] = "not graded"
+    kinds = {
+        "AssertionError": "wrong",
+        "CellTimeoutError": "stopped",
+        "NotRun": "not graded",
+        "ChecksDisabled": "not graded",
+    }
     found, not_run = {}, ""
     for cell in notebook.cells:
         errors = [out for out in cell.get("outputs", []) if out.output_type == "error"]

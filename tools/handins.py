@@ -17,20 +17,10 @@ SOURCE = 100_000  # characters of all its cells; the course's own have 15,000
 NAME = 200  # bytes of a student's folder's name
 ENTRIES = 10_000  # files and folders of a student
 DEEP = 20  # folders in each other
-READ_IT = {"get_ipython", "os", "sys", "open", "exec", "eval", "compile", "inspect", "subprocess", "ctypes", "gc"}
-READ_IT |= {
-    "builtins",
-    "importlib",
-    "IPython",
-    "threading",
-    "globals",
-    "locals",
-    "vars",
-    "modules",
-    "unittest",
-    "pytest",
-}
-READ_IT |= {"unittest", "pytest", "exit", "quit", "In", "_ih", "_ip", "tb_frame", "f_back", "f_globals", "f_locals"}
+# Names that reach beyond an answer: to the system, the checks, the Python that runs both.
+READ_IT = {"os", "sys", "open", "subprocess", "ctypes", "threading", "importlib", "exec", "eval", "compile", "inspect"}
+READ_IT |= {"gc", "builtins", "globals", "locals", "vars", "modules", "unittest", "pytest", "IPython", "get_ipython"}
+READ_IT |= {"exit", "quit", "In", "_ih", "_ip", "tb_frame", "f_back", "f_globals", "f_locals"}
 NAMED = {"id", "attr", "name", "asname", "module", "rest"}  # fields of syntax trees that hold a name
 GLUON = {"grad_req", "lr_mult", "wd_mult"}  # set on parameters
 METHODS = {"open", "compile", "eval"}  # of READ_IT, what is harmless behind a dot
