@@ -57,7 +57,7 @@ def add_arguments(parser):
         "--weights", choices=("median", "inverse"), help="rare classes weigh more, by this frequency (chapter 10; none)"
     )
     parser.add_argument("--model", metavar="NAME", help="the net: fcn32s, fcn16s, fcn8s, or one of your own (fcn8s)")
-    parser.add_argument("--stride", type=int, choices=(32, 16, 8), help="32 is short for --model fcn32s")
+    parser.add_argument("--stride", type=int, choices=(32, 16, 8, 4, 2), help="32 is short for --model fcn32s")
     parser.add_argument(
         "--backbone",
         metavar="NAME",
