@@ -16,8 +16,8 @@ def draw(path, rows):
     figure = plt.figure(figsize=(14, 9), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1])
     left, right = above.subplots(1, 2)
-    _bars(left, rows, ">=", "How many times faster: the line, or right of it, is wanted")
-    _bars(right, rows, "<=", "How many times the cost: the line, or left of it, is wanted")
+    _bars(left, rows, ">=", "Times as fast: right of the line is wanted")
+    _bars(right, rows, "<=", "Times the cost: left of the line is wanted")
     for axis, kind in zip(below.subplots(1, 2), ("time", "memory"), strict=True):
         _curves(axis, rows, kind)
     figure.savefig(path, dpi=110)
