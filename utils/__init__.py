@@ -1,6 +1,6 @@
 """What the chapters share, in the order in which the course meets it."""
 
-from .core import openmp  # first: it and the next set the threads of MXNet
+from .core import openmp as _openmp  # first: it and the next set the threads of MXNet
 from .core.device import physical_cores, try_all_gpus, try_gpu
 from .data.labelmap import VOC, VOC_CLASSES, VOC_COLORMAP, VOID, VOID_COLOR, LabelMap, image2label, label2image
 from .data.image_io import read_image, read_label
