@@ -69,7 +69,7 @@ def _stages(stride, way):
 
 
 def _net(num_classes, stride, way):
-    """From nothing plain, as chapters 05 and 09 write it: those rows were made so, and stay the same to the last digit."""
+    """From nothing with plain enlargements: those rows were made so, and stay the same to the last digit."""
     if way.startswith("pretrained"):
         return utils.fcn(num_classes, stride, "efficientnet_lite0", pretrained=True, ctx=utils.try_gpu())
     return utils.fcn(num_classes, stride, align=way != "classic", plain=True, ctx=utils.try_gpu())
