@@ -60,7 +60,7 @@ def test_train_evaluate_predict(voc_folder, tmp_path, capsys):
     assert code == 0 and "epoch 2 of 2: loss" in text and f"Written: {output}" in text, text
     assert sorted(path.name for path in output.parent.iterdir()) == ["tiny.json", "tiny.params"]
     net, classes, scale, known = utils.load_model(output)
-    assert classes == utils.VOC and scale == 1 and known["model"] == "fcn32s" and known["scores"]["epoch"] == 2
+    assert classes == utils.VOC and scale == 1 and known["model"] == "fcn8s" and known["scores"]["epoch"] == 2
     test_set = utils.VOCSegDataset(False, None, voc_folder)
     scores = utils.evaluate(net, test_set)
     assert scores["pixel_acc"] == known["scores"]["test_acc"]
