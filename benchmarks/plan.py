@@ -27,6 +27,8 @@ PROGRAMS = {
     "classic, default threads": Program("classic", all_cores=False),
     "PyTorch": Program("pytorch", ".venv-bench"),
     "PyTorch keeping memory": Program("pytorch", ".venv-bench", settings=KEEP),
+    "PyTorch, Lite0": Program("pytorch_lite", ".venv-bench"),
+    "PyTorch, Lite0, keeping memory": Program("pytorch_lite", ".venv-bench", settings=KEEP),
     "onnxruntime": Program("onnx_runtime"),
 }
 
@@ -106,6 +108,36 @@ def parts(quick=False):
     evaluation = [ours("evaluate", "course, utils.evaluate", **scored), ours("forward", "course, forward", **scored)]
     imports = [ours("importing", f"import {module}", module=module) for module in ("utils", "mxnet")]
 
+    small = {"height": 64, "width": 96} if quick else {"height": 160, "width": 224}
+    lite, resnet = {"backbone": "efficientnet_lite0", "pretrained": True}, {"backbone": "resnet18_v2"}
+
+    def pretrained(what, batch):
+        """FCN-8s on EfficientNet-Lite0 as it is trained by default, and on ResNet18, at the size of chapter 08."""
+        given = small | {"classes": 21, "batch": batch}
+        yield ours(what, "course, Lite0", stride=8, **given, **lite)
+        yield ours(what, "course, ResNet18", stride=8, **given, **resnet)
+        if what == "step":
+            yield ours("backbone", "course, Lite0 backbone alone", **given, **lite)
+            yield ours("backbone", "course, ResNet18 backbone alone", **given, **resnet)
+        forms = [form for form in FORMS if what == "predict" or "frozen" not in form]
+        yield from pytorch(what, "PyTorch, Lite0", forms, **given)
+        yield from pytorch(what, "PyTorch, Lite0, keeping memory", forms[1::2], **given)
+
+    def learning():
+        """Seconds of training until a score is reached on voc_mini's val, three seeds."""
+        for goal, name, rate, epochs, net in (
+            (0.5, "Lite0", 1e-3, 4, lite),
+            (0.5, "ResNet18 from nothing", 5e-4, 7, resnet),
+            (0.8, "Lite0", 1e-3, 4, lite),
+            (0.88, "Lite0", 1e-3, 4, lite),
+        ):
+            given = {"rate": rate, "epochs": 1 if quick else epochs, "goal": 0 if quick else goal} | net
+            yield f"{goal} mean IoU", ours("learn", f"course, {name}", **given)
+
+    learned = {}
+    for task, side in learning():
+        learned.setdefault(task, []).append(side)
+
     def curves():
         shapes = [(f"1 × {n} × {n}", 1, n, n) for n in sizes]
         shapes += [(f"{n} × {size['height']} × {size['width']}", n, size["height"], size["width"]) for n in batches]
@@ -121,6 +153,10 @@ def parts(quick=False):
         "memory": Part(1, 0, True, memory),
         "evaluation": Part(rounds, seconds, False, {"pictures in memory": evaluation}),
         "import": Part(rounds, seconds, False, {"import": imports}),
+        "pretrained": Part(
+            rounds, seconds, False, {"step": list(pretrained("step", 8)), "one picture": list(pretrained("predict", 1))}
+        ),
+        "learning": Part(1 if quick else 3, 0, False, learned),
         "size": Part(1 if quick else 2, seconds / 2, True, dict(curves())),
     }
 
@@ -163,6 +199,16 @@ def _targets():
     yield Target("5 · evaluation / forward passes", "evaluation", *scored, "<=", 1.1)
     imports = (("import", f"import {module}") for module in ("utils", "mxnet"))
     yield Target("6 · import utils / import mxnet", "import", *imports, "<=", 1.3)
+    for task, text in ("step", "training FCN-8s, batch 8"), ("one picture", "one picture to labels"):
+        course = task, "course, Lite0"
+        yield Target(f"7 · {text}: Lite0 / ResNet18", "pretrained", course, (task, "course, ResNet18"), "<=", 0.7)
+        theirs = task, "PyTorch, Lite0,*"
+        yield Target(f"7 · {text}, Lite0: course / PyTorch", "pretrained", course, theirs, "<=", 1.2)
+    for goal, bound in (0.8, 30), (0.88, 60):
+        text, course = f"7 · seconds of training to {goal} mean IoU on voc_mini", (f"{goal} mean IoU", "course, Lite0")
+        yield Target(text, "learning", course, None, "<=", bound)
+    half = (("0.5 mean IoU", f"course, {net}") for net in ("ResNet18 from nothing", "Lite0"))
+    yield Target("7 · seconds to 0.5 mean IoU: ResNet18 from nothing / Lite0", "learning", *half)
 
 
 TARGETS = list(_targets())

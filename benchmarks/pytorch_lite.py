@@ -1,4 +1,4 @@
-"""PyTorch: EfficientNet-Lite0 as published, and the course's FCN-8s on it, in plain torch; in an environment of its own.
+"""PyTorch: EfficientNet-Lite0 as published, and the course's FCN-8s on it, in plain torch, in its own environment.
 
     .venv-bench/bin/python -m benchmarks.pytorch_lite record WEIGHTS.pth PICTURES.npz RECORD.json
     .venv-bench/bin/python -m benchmarks.pytorch_lite scores WEIGHTS.pth SCORES.npz
@@ -97,15 +97,14 @@ def fold(net):
         names = ("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")
         pairs += [(block, *two) for two in names if hasattr(block, two[0])]
     for owner, conv, norm in pairs:
-        fused = nn.utils.fuse_conv_bn_weights(
-            getattr(owner, conv).weight, None, *(getattr(getattr(owner, norm), name) for name in _FUSED)
-        )
-        getattr(owner, conv).weight, getattr(owner, conv).bias = map(nn.Parameter, (fused[0].detach(), fused[1].detach()))
+        layer, values = getattr(owner, conv), (getattr(getattr(owner, norm), name) for name in _NORM)
+        fused = nn.utils.fuse_conv_bn_weights(layer.weight, None, *values)
+        layer.weight, layer.bias = (nn.Parameter(part.detach()) for part in fused)
         setattr(owner, norm, nn.Identity())
     return net
 
 
-_FUSED = "running_mean", "running_var", "eps", "weight", "bias"
+_NORM = "running_mean", "running_var", "eps", "weight", "bias"
 
 
 class FCN8s(nn.Module):

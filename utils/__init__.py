@@ -12,8 +12,7 @@ from .models.upsampling import BilinearUpsampling, MatrixUpsampling, bilinear_ke
 from .metrics import SegmentationMetric, baseline, ceiling, confusion_matrix, trimap
 from .models.surgery import atrous, convolutionize, receptive_field
 from .losses import SoftmaxCrossEntropyLoss
-from .models.backbones import backbones, fixed_batch_norm, register_backbone, resnet_features
-from .models.efficientnet_lite import EfficientNetLite0, efficientnet_lite0
+from .models.backbones import backbones, fixed_batch_norm, resnet_features
 from .models.zoo import get_model, register_model
 from .models.fcn_vgg16 import VGG16FCN
 from .models.fcn import FCN8s, FCN16s, FCN32s, fcn, start_from

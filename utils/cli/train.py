@@ -63,8 +63,8 @@ def add_arguments(parser):
         "--backbone",
         metavar="NAME",
         help="resnet18_v2, 34, 50, 101, 152, vgg16 or efficientnet_lite0, from random weights. Without it: "
-        "efficientnet_lite0 with ImageNet's weights, which are installed; a net that has learned photographs needs fewer "
-        "of yours, and less time (a net of your own keeps its own backbone)",
+        "efficientnet_lite0 with ImageNet's weights, which are installed: a net that has learned photographs needs "
+        "fewer of yours, and less time (a net of your own keeps its own backbone)",
     )
     parser.add_argument(
         "--pretrained",

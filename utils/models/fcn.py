@@ -3,6 +3,7 @@
 from mxnet import gluon, init
 from mxnet.gluon import nn
 
+from . import efficientnet_lite  # noqa: F401  it registers its backbone
 from .backbones import Features, make_backbone, zoo_net
 from .fcn_vgg16 import VGG16FCN
 from .surgery import receptive_margin

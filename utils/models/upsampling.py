@@ -165,7 +165,9 @@ def reach(factors, align=True, start=0, offsets=None):
 
 def _check_offset(stride, align, offset):
     if not 0 <= offset < stride or offset and align is not True:
-        raise ValueError(f"offset={offset!r}: expected 0 to below the stride {stride}, and align=True where it is not 0")
+        raise ValueError(
+            f"offset={offset!r}: expected 0 to below the stride {stride}, and align=True where it is not 0"
+        )
 
 
 def _classic(stride):
