@@ -93,11 +93,12 @@ def learn(goal, rate, epochs, **net):
     The rate falls to 0 at the last epoch. Val is looked at every quarter of an epoch, which is not counted; each call
     has another seed. A training that never comes there is an error.
     """
-    train_set, test_set = utils.VOCSegDataset(True, (160, 224)), utils.VOCSegDataset(False, None)
-    seeds = itertools.count()
+    test_set, seeds = utils.VOCSegDataset(False, None), itertools.count()
 
     def once():
-        utils.seed(next(seeds))
+        seed = next(seeds)  # of the crops too: a pretrained net with scores from zero has no other chance in it
+        utils.seed(seed)
+        train_set = utils.VOCSegDataset(True, (160, 224), seed=seed)
         net_, loss = utils.fcn(21, 8, **net), utils.SoftmaxCrossEntropyLoss()
         net_.hybridize()
         batches, seconds, best = utils.data_loader(train_set, 8), 0.0, 0.0
