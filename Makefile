@@ -15,18 +15,21 @@ ARCHIVE =# for make data: a file brought along, in place of the download
 TORCH_INDEX ?=# for make bench: the package index that has PyTorch, if it is not pip's own
 ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade, make bench ARGS=--quick
 
-# Any Python from 3.6 starts the set-up, which then looks for a 3.11 or 3.10 (or takes PYTHON=...).
-ANY = $(or $(shell for p in python3 python3.11 python3.10 python "$(PYTHON)"; do \
-	"$$p" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null && echo "$$p" && break; \
-	done),$(error No Python was found. Install Python 3.11: see docs/installing.md))
+# What these variables hold reaches the commands through their environment, as "$$DATASET", and make never looks into it:
+# so a name may have spaces, quotes, $ or ` in it, and is only a name. ARGS are words for the shell, on purpose.
+NAMES = DEVICE CHAPTER DATASET CROP SCALE EPOCHS CAMVID PLATFORM WHEELHOUSE SUBMITTED ARCHIVE TORCH_INDEX PYTHON
+$(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
+export $(NAMES)
+option  = $${$(2):+--$(1)="$$$(2)"}
+asked   = $(if $($(1)),"$$$(1)",$(error Which? $(2)))
 
-READY   = @"$(ANY)" install/bootstrap.py --quiet
+ANY     = sh install/any_python.sh
+READY   = @$(ANY) install/bootstrap.py --quiet
 NOTEBOOKS = .venv/bin/python tools/notebooks.py
 GRADING = .venv/bin/python tools/grading.py
-UV_LOCK = "$(ANY)" install/bootstrap.py uv pip compile --universal --generate-hashes \
+UV_LOCK = $(ANY) install/bootstrap.py uv pip compile --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-annotate --no-python-downloads --quiet $(ARGS)
 LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
-option  = $(if $(2),--$(1) "$(2)")
 
 .DEFAULT_GOAL := help
 .PHONY: help course book test test-all test-book lab setup check refresh exercises release grade feedback data results bench wheelhouse clean distclean lock
@@ -38,8 +41,8 @@ help:
 
 course: ## run the chapters and make a book of them; CHAPTER=08 runs one; DATASET= CROP= SCALE= EPOCHS= change the data
 	$(READY)
-	@.venv/bin/python tools/book.py --execute $(call option,chapter,$(CHAPTER)) $(call option,dataset,$(DATASET)) \
-		$(call option,crop,$(CROP)) $(call option,scale,$(SCALE)) $(call option,epochs,$(EPOCHS))
+	@.venv/bin/python tools/book.py --execute $(call option,chapter,CHAPTER) $(call option,dataset,DATASET) \
+		$(call option,crop,CROP) $(call option,scale,SCALE) $(call option,epochs,EPOCHS)
 
 book: ## make the book, build/book/index.html, of the chapters with their committed outputs, and run nothing
 	$(READY)
@@ -48,7 +51,7 @@ book: ## make the book, build/book/index.html, of the chapters with their commit
 lab: ## open JupyterLab on the index of chapters and exercises; ARGS="--no-browser --port=8890" elsewhere
 	$(READY)
 	@$(NOTEBOOKS) exercises > /dev/null || true # what it lacks, it says
-	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH="$$PWD/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 		.venv/bin/python -m jupyterlab --LabApp.default_url=/lab/tree/chapters/index.ipynb \
 		--LabApp.workspaces_dir=build/lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
@@ -65,14 +68,14 @@ test-book: ## make the book and look at each page in Chromium (Debian: apt-get i
 	@COURSE_BROWSER=needed .venv/bin/python -m pytest -q -m "book or lab" tests $(ARGS)
 
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
-	@"$(ANY)" install/doctor.py
+	@$(ANY) install/doctor.py
 
 setup: ## set up .venv (the targets above do so by themselves); PYTHON= names the Python, DEVICE=cpu or gpu the packages
-	@"$(ANY)" install/bootstrap.py
+	@$(ANY) install/bootstrap.py
 
 exercises: ## write the exercises without their solutions to my_exercises/, where you solve them
 	$(READY)
-	@$(NOTEBOOKS) exercises $(call option,chapter,$(CHAPTER))
+	@$(NOTEBOOKS) exercises $(call option,chapter,CHAPTER)
 
 release: ## pack the course for a class, exercises without solutions, in grading/release/ (docs/teaching.md)
 	$(READY)
@@ -80,32 +83,32 @@ release: ## pack the course for a class, exercises without solutions, in grading
 
 grade: ## grade SUBMITTED=FOLDER, which has a folder of notebooks for each student: marks in grading/grades.csv
 	$(READY)
-	@$(GRADING) grade --submitted "$(or $(SUBMITTED),$(error Which? make grade SUBMITTED=FOLDER))" $(ARGS)
+	@$(GRADING) grade --submitted=$(call asked,SUBMITTED,make grade SUBMITTED=FOLDER) $(ARGS)
 
 feedback: ## write a page for each graded notebook to grading/feedback/
 	$(READY)
-	@$(GRADING) feedback
+	@.venv/bin/python tools/feedback.py
 
 data: ## fetch DATASET=voc2012 (2 GB) or camvid, where it is not there yet; ARCHIVE=FILE takes a file you bring
 	$(READY)
-	@.venv/bin/python -m utils.data.sources "$(or $(DATASET),$(error Which? make data DATASET=voc2012 or camvid))" \
-		$(call option,archive,$(ARCHIVE))
+	@.venv/bin/python -m utils.data.sources $(call asked,DATASET,make data DATASET=voc2012 or camvid) \
+		$(call option,archive,ARCHIVE)
 
 refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=08 does one
 	$(READY)
-	@$(NOTEBOOKS) refresh $(call option,chapter,$(CHAPTER))
+	@$(NOTEBOOKS) refresh $(call option,chapter,CHAPTER)
 
 results: ## make the tables in results/ that chapters load, where code, data or settings changed; CAMVID=FOLDER
 	$(READY)
-	@for table in fcn32s skips optimisation; do .venv/bin/python -m results.$$table.run $(if $(CAMVID),"$(CAMVID)") || exit 1; done
+	@for table in fcn32s skips optimisation; do .venv/bin/python -m results.$$table.run $${CAMVID:+"$$CAMVID"} || exit 1; done
 
 bench: ## measure the course against PyTorch and others; ARGS=--quick, or parts; TORCH_INDEX= (benchmarks/README.md)
 	$(READY)
-	@TORCH_INDEX="$(TORCH_INDEX)" .venv/bin/python -m benchmarks.run $(ARGS)
+	@.venv/bin/python -m benchmarks.run $(ARGS)
 
 wheelhouse: ## pack all that an install needs, for rooms without a network; PLATFORM= WHEELHOUSE=
-	@WHEELHOUSE=none "$(ANY)" install/bootstrap.py --quiet
-	@.venv/bin/python install/wheelhouse.py $(PLATFORM)
+	@WHEELHOUSE=none $(ANY) install/bootstrap.py --quiet
+	@set -f; .venv/bin/python install/wheelhouse.py $$PLATFORM
 
 lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer ones
 	@$(UV_LOCK) $(LOCKED) --extra cpu -o locks/cpu.txt

@@ -84,45 +84,49 @@ def _format(channels_last):
     return torch.channels_last if channels_last else torch.contiguous_format
 
 
-def step(batch, height, width, classes, compiled, channels_last):
-    """Forward, loss, backward and update on one batch."""
-    torch.manual_seed(0)
-    net = FCN32s(classes).to(memory_format=_format(channels_last))
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, fused=True)
-    x, y = map(torch.from_numpy, pictures.batch(batch, height, width, classes))
-    x = x.to(memory_format=_format(channels_last))
+def measures(Net):
+    """The two measures of a net made by Net(classes), for `serve`."""
 
-    def loss(x, y):
-        return functional.cross_entropy(net(x), y, ignore_index=pictures.VOID)
+    def step(batch, height, width, classes, compiled, channels_last):
+        """Forward, loss, backward and update on one batch."""
+        torch.manual_seed(0)
+        net = Net(classes).to(memory_format=_format(channels_last))
+        optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=1e-4, fused=True)
+        x, y = map(torch.from_numpy, pictures.batch(batch, height, width, classes))
+        x = x.to(memory_format=_format(channels_last))
 
-    if compiled:
-        loss = torch.compile(loss)
+        def loss(x, y):
+            return functional.cross_entropy(net(x), y, ignore_index=pictures.VOID)
 
-    def once():
-        optimizer.zero_grad(set_to_none=True)
-        loss(x, y).backward()
-        optimizer.step()
+        if compiled:
+            loss = torch.compile(loss)
 
-    return once, batch
+        def once():
+            optimizer.zero_grad(set_to_none=True)
+            loss(x, y).backward()
+            optimizer.step()
 
+        return once, batch
 
-def predict(batch, height, width, classes, compiled, channels_last, frozen=False):
-    """Normalised image → labels. frozen: compiled with weights as constants, folded and laid out for the processor."""
-    torch.manual_seed(0)
-    net, (x, _) = FCN32s(classes).eval(), pictures.batch(batch, height, width, classes)
-    net = net.to(memory_format=_format(channels_last))
+    def predict(batch, height, width, classes, compiled, channels_last, frozen=False):
+        """Normalised image → labels. frozen: compiled with weights as constants, laid out for the processor."""
+        torch.manual_seed(0)
+        net, (x, _) = Net(classes).eval(), pictures.batch(batch, height, width, classes)
+        net = net.to(memory_format=_format(channels_last))
 
-    def labels(x):
-        return net(x).argmax(dim=1).to(torch.uint8)
+        def labels(x):
+            return net(x).argmax(dim=1).to(torch.uint8)
 
-    if compiled:
-        labels = torch.compile(labels, options={"freezing": frozen})
+        if compiled:
+            labels = torch.compile(labels, options={"freezing": frozen})
 
-    def once():
-        with torch.inference_mode():
-            labels(torch.from_numpy(x).to(memory_format=_format(channels_last))).numpy()
+        def once():
+            with torch.inference_mode():
+                labels(torch.from_numpy(x).to(memory_format=_format(channels_last))).numpy()
 
-    return once, batch
+        return once, batch
+
+    return step, predict
 
 
 def _scores(weights_path, scores_path):
@@ -137,4 +141,4 @@ if __name__ == "__main__":
     if len(sys.argv) == 3:
         _scores(*sys.argv[1:])
     else:
-        serve(step, predict)
+        serve(*measures(FCN32s))

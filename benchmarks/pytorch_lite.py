@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from . import pictures
+from .pytorch import measures
 from .side import serve
 
 STAGES = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192)]
@@ -134,51 +134,6 @@ def enlarge(scores, factor, like):
     return scores[:, :, : like.shape[2], : like.shape[3]]
 
 
-def _format(channels_last):
-    return torch.channels_last if channels_last else torch.contiguous_format
-
-
-def step(batch, height, width, classes, compiled, channels_last):
-    """Forward, loss, backward and update on one batch."""
-    torch.manual_seed(0)
-    net = FCN8s(classes).to(memory_format=_format(channels_last))
-    optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=1e-4, fused=True)
-    x, y = map(torch.from_numpy, pictures.batch(batch, height, width, classes))
-    x = x.to(memory_format=_format(channels_last))
-
-    def loss(x, y):
-        return functional.cross_entropy(net(x), y, ignore_index=pictures.VOID)
-
-    if compiled:
-        loss = torch.compile(loss)
-
-    def once():
-        optimizer.zero_grad(set_to_none=True)
-        loss(x, y).backward()
-        optimizer.step()
-
-    return once, batch
-
-
-def predict(batch, height, width, classes, compiled, channels_last, frozen=False):
-    """Normalised image → labels. frozen: compiled with weights as constants, laid out for the processor."""
-    torch.manual_seed(0)
-    net, (x, _) = FCN8s(classes).eval(), pictures.batch(batch, height, width, classes)
-    net = net.to(memory_format=_format(channels_last))
-
-    def labels(x):
-        return net(x).argmax(dim=1).to(torch.uint8)
-
-    if compiled:
-        labels = torch.compile(labels, options={"freezing": frozen})
-
-    def once():
-        with torch.inference_mode():
-            labels(torch.from_numpy(x).to(memory_format=_format(channels_last))).numpy()
-
-    return once, batch
-
-
 def _published(path, same):
     net = Lite0(same).eval()
     net.load_state_dict(torch.load(path, weights_only=True))
@@ -215,4 +170,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         {"record": _record, "scores": _scores}[sys.argv[1]](*sys.argv[2:])
     else:
-        serve(step, predict)
+        serve(*measures(FCN8s))

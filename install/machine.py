@@ -203,9 +203,11 @@ def read_stamp():
     """What write_stamp wrote, or None."""
     try:
         with open(stamp_path()) as file:
-            return json.load(file)
+            stamp = json.load(file)
     except (OSError, ValueError):
         return None
+    whole = isinstance(stamp, dict) and {"root", "python", "fingerprint", "packages"} <= set(stamp)
+    return stamp if whole else None
 
 
 def venv_device():

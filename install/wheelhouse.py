@@ -104,21 +104,22 @@ def find(wanted="cpu"):
     try:
         with open(os.path.join(folder, MANIFEST)) as file:
             manifest = json.load(file)
-    except (OSError, ValueError):
+        platforms, digests, sizes = list(manifest["platforms"]), dict(manifest["locks"]), dict(manifest["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise SetupError(
             f"{folder}: found no {MANIFEST} that can be read, expected a folder made by `make wheelhouse`" + way_out
         ) from None
     here = this_platform(wanted)
-    if here not in manifest["platforms"]:
-        packed = " and ".join(manifest["platforms"])
+    if here not in platforms:
+        packed = " and ".join(map(str, platforms))
         raise SetupError(f"{folder}: packed for {packed}, expected {here}" + way_out)
-    other = sorted(name for name, digest in locks([here]).items() if manifest["locks"].get(name) != digest)
+    other = sorted(name for name, digest in locks([here]).items() if digests.get(name) != digest)
     if other:
         raise SetupError(f"{folder}: packed for another locks/{other[0]} than this one" + way_out)
     there = files(folder)
-    bad = [name for name, size in manifest["files"].items() if there.get(name) != size]
+    bad = [name for name, size in sizes.items() if there.get(name) != size]
     if bad:
-        count = "{} of {} files".format(len(bad), len(manifest["files"]))
+        count = f"{len(bad)} of {len(sizes)} files"
         raise SetupError(f"{folder}: {count} missing or cut short, first {bad[0]}. Copy the folder again.")
     return folder
 

@@ -9,16 +9,13 @@ import utils
 import contextlib
 import io
 import re
-import sys
 import time
 import typing
 
 import nbformat
+import notebooks
 import pytest
 from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
-import notebooks
 
 EXERCISES = notebooks.find(folder=notebooks.CHAPTERS / "exercises")
 EACH_EXERCISE = pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)

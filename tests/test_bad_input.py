@@ -88,6 +88,7 @@ JPEG = encoded(Image.fromarray(PHOTO), "JPEG", quality=95)
 AT = JPEG.index(b"\xff\xc0") + 5  # where a JPEG tells its height and width
 JPEG_BOMB = JPEG[:AT] + struct.pack(">HH", 60000, 50000) + JPEG[AT + 4 :]
 SHORT_PALETTE = png(*[(k, c[:6] if k == b"PLTE" else c) for k, c in chunks(palette_png())])
+SHORT_OF_99 = png(*[(k, c[:6] if k == b"PLTE" else c) for k, c in chunks(palette_png(PLANES * 0 + 99))])
 NO_PALETTE = png(*[(k, c) for k, c in chunks(palette_png()) if k != b"PLTE"])
 GREY_PALETTE = [(i, i, i) for i in range(256)]
 DEEP_RGB = png(
@@ -95,6 +96,8 @@ DEEP_RGB = png(
     (b"IDAT", zlib.compress(bytes(25) * 4)),
     (b"IEND", b""),
 )
+deep_and_damaged = bytearray(DEEP_RGB)
+deep_and_damaged[-13] ^= 1  # a checksum
 NOT_PICTURES = [
     (b"", r"empty \(0 bytes\); expected a JPEG or PNG"),
     (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "a text file .a web page or a git-lfs pointer"),
@@ -111,11 +114,15 @@ NOT_PICTURES = [
     (ANIMATED_BOMB, r"50000 × 50000 \(height × width\), 2,500,000,000 pixels"),
     (JPEG_BOMB, r"60000 × 50000 \(height × width\), 3,000,000,000 pixels"),
     (ANIMATED, "an animation of 2 frames; save the one you mean"),
-    (DEEP_RGB, "a PNG of 16 bits a channel; convert it to 8 bits"),
-    (encoded(Image.new("I;16", (4, 4))), "a PNG of 16 bits a channel; convert it to 8 bits"),
+    (bytes(deep_and_damaged), "a PNG of 16 bits a channel; expected 8: export it anew with 8"),
+]
+DEEP = [
+    (DEEP_RGB, "a PNG of 16 bits a channel; expected 8: export it anew with 8"),
+    (encoded(Image.new("I;16", (4, 4))), "a PNG of 16 bits a channel; expected 8: export it anew with 8"),
 ]
 BAD_PICTURES = [
     *NOT_PICTURES,
+    *DEEP,
     (JPEG[: len(JPEG) // 2], "cannot be read as a picture .*truncated.*copy or export it anew"),
     (encoded(Image.fromarray(PHOTO))[:-40], "cannot be read as a picture"),
 ]
@@ -126,15 +133,30 @@ BAD_LABELS = [
     (JPEG, "saved as JPEG, which changes colours; export the label anew as a PNG"),
     (bytes(flipped), "cannot be read as a picture .*checksum.*copy or export it anew"),
     (palette_png()[:-12], "cannot be read as a picture .*truncated.*copy or export it anew"),
-    (encoded(Image.fromarray(PLANES)), r"mode L; expected a palette or RGB.*values \(0, 1, 2, 15, 255\) could be"),
-    (encoded(Image.new("1", (4, 4))), "mode 1; expected a palette or RGB PNG in the classes' colours"),
-    (encoded(Image.new("LA", (4, 4))), "mode LA; expected .* without transparency: export it as one"),
-    (encoded(Image.new("RGBA", (4, 4))), "mode RGBA; expected .* without transparency: export it as one"),
-    (encoded(Image.new("RGB", (4, 4), (1, 2, 3))), r"unknown colour \(1, 2, 3\) at row 0, column 0 \(16 pixels"),
-    (palette_png(colors=GREY_PALETTE), r"unknown colour \(1, 1, 1\).*bare values \(0, 1, 2, 15, 255\).*label2image"),
-    (palette_png(values=PLANES * 0 + 99, colors=GREY_PALETTE), r"unknown colour \(99, 99, 99\).*other classes\?$"),
-    (SHORT_PALETTE, "a pixel of value 255, but the palette has 2 colours only; export it anew"),
-    (NO_PALETTE, "a pixel of value 255, but the palette has 0 colours only; export it anew"),
+    (DEEP_RGB, r"16 bits of bare values \(0\) that could be class indices"),
+    (encoded(Image.new("I;16", (4, 4))), r"of mode I;16: 16 bits of bare values \(0\) that could be class indices"),
+    (
+        encoded(Image.fromarray(PLANES)),
+        r"greyscale of 0 to 255: its bare values \(0, 1, 2, 15, 255\) could be.*relabel",
+    ),
+    (
+        encoded(Image.fromarray(PLANES < 1)),
+        "of mode 1: a mask of 0 and 255, and white is no class; .*expected a palette or",
+    ),
+    (
+        encoded(Image.new("RGBA", (4, 4))),
+        "of mode RGBA: 100.0% of its pixels are transparent, .*; if they are background",
+    ),
+    (encoded(Image.new("LA", (4, 4), (9, 255))), "of mode LA: its bare values .9. could be class indices; .*relabel"),
+    (encoded(Image.new("RGB", (4, 4), (60, 70, 80))), r"unknown colour \(60, 70, 80\) at row 0, column 0 \(16 pixels"),
+    (palette_png(colors=GREY_PALETTE), r"its bare values \(0, 1, 2, 15, 255\) could be class indices; .*relabel"),
+    (
+        palette_png(values=PLANES * 0 + 99, colors=GREY_PALETTE),
+        r"its greys \(99\) are no classes' colours; .*look again$",
+    ),
+    (SHORT_PALETTE, "a pixel of value 255, but the palette has 2 colours only; its bare values .*relabel"),
+    (NO_PALETTE, "a pixel of value 255, but the palette has 0 colours only; its bare values .*relabel"),
+    (SHORT_OF_99, "value 99, but .* 2 colours only; expected .*it anew$"),
     (palette_png(exif=exif(6)), "its EXIF data says to turn it; save the label upright"),
 ]
 
@@ -161,8 +183,21 @@ def test_bad_label(tmp_path, data, message):
     path = tmp_path / "label.png"
     path.write_bytes(data)
     refused(path, message, utils.read_label, path)
-    if "unknown colour" not in message:
-        refused(path, message, image_io.read_label_image, path)
+
+
+@pytest.mark.parametrize("data, message", [*NOT_PICTURES, *DEEP], ids=named)
+def test_bad_label_image(tmp_path, data, message):
+    """Of a label read for its colours, not for classes."""
+    path = tmp_path / "label.png"
+    path.write_bytes(data)
+    refused(path, message, image_io.read_label_image, path)
+
+
+def test_a_label_image_of_a_mode_that_is_not_read(tmp_path):
+    path = tmp_path / "label.png"
+    for picture in Image.fromarray(PLANES), Image.new("RGBA", (4, 4)), Image.new("LA", (4, 4), (0, 254)):
+        picture.save(path)
+        refused(path, f"mode {picture.mode}; expected .* nothing in it transparent", image_io.read_label_image, path)
 
 
 @pytest.mark.parametrize("data, message", NOT_PICTURES, ids=named)
@@ -201,14 +236,48 @@ def test_unusual_labels_are_read_right(tmp_path, case):
         assert data[24] == int(case[0])
 
 
+BLACK_AND_WHITE = utils.LabelMap(["ground", "grey", "object"], [(0, 0, 0), (100, 100, 100), (255, 255, 255)])
+SAME_PICTURE = {
+    "opaque RGBA": Image.fromarray(as_rgb(PLANES)).convert("RGBA"),
+    "opaque LA": Image.fromarray(np.uint8([0, 100, 255])[PLANES % 3]).convert("LA"),
+    "1 bit": Image.fromarray(PLANES % 2 > 0),
+}
+
+
+@pytest.mark.parametrize("case", SAME_PICTURE)
+def test_labels_in_colours_that_say_nothing_more_are_read_as_pillow_converts_them(tmp_path, case):
+    """A full alpha channel, or one bit: the same picture as RGB."""
+    path, right = (
+        tmp_path / "label.png",
+        {"opaque RGBA": PLANES, "opaque LA": PLANES % 3, "1 bit": PLANES % 2 * 2}[case],
+    )
+    SAME_PICTURE[case].save(path)
+    classes = utils.VOC if case == "opaque RGBA" else BLACK_AND_WHITE
+    with Image.open(path) as picture:
+        assert picture.mode == SAME_PICTURE[case].mode
+        np.testing.assert_array_equal(image_io.read_label_image(path), np.asarray(picture.convert("RGB")))
+    np.testing.assert_array_equal(utils.read_label(path, classes), right)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_one_transparent_pixel_is_enough_to_refuse_a_label(tmp_path, mode):
+    path, picture = tmp_path / "label.png", Image.new(mode, (40, 20), (0, 0, 0, 255)[-len(mode) :])
+    picture.save(path)
+    np.testing.assert_array_equal(utils.read_label(path), np.zeros((20, 40)))
+    picture.putpixel((39, 19), (0, 0, 0, 254)[-len(mode) :])
+    picture.save(path)
+    refused(path, "0.1% of its pixels are transparent, some in part, .*transparent", utils.read_label, path)
+
+
 def test_the_remedy_for_bare_indices_works(tmp_path):
     path, classes = tmp_path / "label.png", utils.VOC
     path.write_bytes(palette_png(colors=GREY_PALETTE))
     with pytest.raises(ValueError) as caught:
         utils.read_label(path)
-    code = re.search(r"Image\.fromarray.*$", str(caught.value))[0]
-    exec(code, {"Image": Image, "np": np, "utils": utils, "path": path, "classes": classes})
-    np.testing.assert_array_equal(utils.read_label(path), PLANES)
+    code, before = re.search(r"from utils.data.relabel.*$", str(caught.value))[0], path.read_bytes()
+    exec(code, {"path": path, "classes": classes})
+    assert path.read_bytes() == before
+    np.testing.assert_array_equal(utils.read_label(tmp_path / "label_new.png"), PLANES)
 
 
 CMYK = encoded(Image.fromarray(PHOTO).convert("CMYK"), "JPEG", quality=95)

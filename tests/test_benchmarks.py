@@ -5,7 +5,6 @@ import utils
 import math
 import mmap
 import subprocess
-import sys
 
 import mxnet as mx
 import numpy as np
@@ -13,7 +12,6 @@ import pytest
 from conftest import ROOT
 from mxnet import autograd, gluon, nd
 
-sys.path.insert(0, str(ROOT))
 from benchmarks import classic, figure, pictures, plan, processes, report, side
 
 TORCH = ROOT / ".venv-bench" / "bin" / "python"

@@ -12,20 +12,17 @@ import http.server
 import json
 import os
 import re
-import sys
 import threading
 import urllib.parse
 from importlib import resources
 
+import book as maker
 import nbformat
+import notebooks
 import pytest
 from browser import chromium
 from bs4 import BeautifulSoup
 from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
-import book as maker
-import notebooks
 
 pytestmark = pytest.mark.book
 WIDTHS = {390: 844, 1440: 1000}

@@ -8,18 +8,15 @@ import os
 import pathlib
 import re
 import shutil
-import sys
 
+import book as maker
 import nbformat
+import notebooks
 import numpy as np
 import pytest
 from conftest import ROOT, write_palette_png
 from nbgrader.preprocessors import CheckCellMetadata
 from PIL import Image
-
-sys.path.insert(0, str(ROOT / "tools"))
-import book as maker
-import notebooks
 
 CHAPTERS = notebooks.find()
 EXERCISES = notebooks.find(folder=notebooks.CHAPTERS / "exercises")
@@ -405,6 +402,32 @@ def test_a_chapter_runs_on_few_pictures_of_two_classes_without_void(own_folder, 
     monkeypatch.setattr(notebooks, "BUILD", tmp_path / "build")
     (executed,) = notebooks.run(number, {"dataset": str(own_folder), "num_epochs": 2})
     assert executed.error is None
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(
+    "number, size, message",
+    [
+        ("02", (48, 40), None),
+        ("06", (90, 80), "one class alone in the test labels, expected two or more"),
+        ("07", (48, 40), "no test picture of 150 × 150 pixels at scale 1.0"),
+    ],
+)
+def test_a_chapter_copes_with_small_pictures_or_says_what_it_wants(number, size, message, monkeypatch, tmp_path):
+    root = tmp_path / "small"
+    for folder in "JPEGImages", "SegmentationClass", "ImageSets/Segmentation":
+        (root / folder).mkdir(parents=True)
+    names = [f"p{i}" for i in range(10)]
+    for name in names:
+        Image.new("RGB", size, (90, 120, 30)).save(root / f"JPEGImages/{name}.jpg")
+        label = np.zeros(size[::-1], np.uint8)
+        label[:20, :20] = number != "06"
+        write_palette_png(root / f"SegmentationClass/{name}.png", label, [(0, 0, 0), (128, 0, 0)])
+    for split, part in ("train", names[:8]), ("val", names[8:]):
+        (root / f"ImageSets/Segmentation/{split}.txt").write_text("\n".join(part))
+    monkeypatch.setattr(notebooks, "BUILD", tmp_path / "build")
+    (executed,) = notebooks.run(number, {"dataset": str(root)})
+    assert executed.error is None if message is None else message in executed.error
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):

@@ -176,7 +176,7 @@ def test_nothing_but_damage_is_refused(voc_folder, kept):
 
 
 def _others(folder):
-    yield "scheduler's max_update 40, now 50", {"updates": 50}
+    yield "epochs over which its rate falls 20, now 25; .*so take 20 again", {"updates": 50}
     yield "optimizer's lr 0.05, now 0.01", {"poly": False, "learning_rate": 0.01}
     yield "optimizer's momentum 0.9, now 0.8", {"momentum": 0.8}
     yield "optimizer SGD, now Adam", {"optimizer": "adam"}
@@ -418,8 +418,13 @@ def test_other_steps_of_a_scheduler_are_refused_and_more_epochs_explained(voc_fo
     with pytest.raises(ValueError, match=r"scheduler's step \[200, 400\], now \[2, 4\]"):
         tiny.train(tiny.setup(voc_folder, poly=False, lr_scheduler=steps(2, 4)), 2, checkpoint=tmp_path / "steps")
     tiny.train(tiny.setup(voc_folder, updates=4), 1, checkpoint=tmp_path / "poly")
-    with pytest.raises(ValueError, match=r"max_update 4, now 8 \(its falling rate was made for another number of ep"):
+    with pytest.raises(ValueError, match="its rate falls 2, now 4; .*so take 2 again .num_epochs") as error:
         tiny.train(tiny.setup(voc_folder, updates=8), 2, checkpoint=tmp_path / "poly")
+    assert "max_" not in str(error.value)
+    with pytest.raises(ValueError, match="max_update 4, now 5"):  # no whole epochs
+        tiny.train(tiny.setup(voc_folder, updates=5), 2, checkpoint=tmp_path / "poly")
+    with pytest.raises(ValueError, match="max_update 4, now 6; .*batches an epoch 2, now 3"):
+        tiny.train(tiny.setup(voc_folder, updates=6, batch=2), 2, checkpoint=tmp_path / "poly")
 
 
 def test_a_rate_lowered_before_a_save_that_failed(voc_folder, tmp_path, monkeypatch):

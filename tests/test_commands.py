@@ -178,7 +178,7 @@ def test_a_net_that_does_not_fit_is_refused(street, voc_folder, tmp_path, capsys
         with pytest.raises(ValueError, match=error):
             utils.load_model(copy)
     record.write_text("[")
-    with pytest.raises(ValueError, match=r"a\.json: not the description of a net"):
+    with pytest.raises(ValueError, match=r"a\.json: damaged \(Expecting value"):
         utils.load_model(copy)
     record.unlink()
     with pytest.raises(FileNotFoundError, match=r"a\.json: no such file; expected the two files"):
@@ -420,8 +420,8 @@ def test_other_epochs_on_a_checkpoint_are_spoken_of_as_the_option(voc_folder, tm
     kept = tmp_path / "kept"
     assert run(capsys, *words_for(voc_folder, tmp_path / "a.params", "--epochs", 2, "--checkpoint", kept))[0] == 0
     code, text = run(capsys, *words_for(voc_folder, tmp_path / "b.params", "--epochs", epochs, "--checkpoint", kept))
-    assert code == 2 and f"a training of 2 epochs, --epochs says {epochs}" in text and "Say --epochs 2" in text
-    assert "max_update" not in text and "num_epochs" not in text
+    assert code == 2 and f"epochs over which its rate falls 2, now {epochs}; " in text
+    assert "take 2 again (num_epochs, on the command line --epochs)" in text and "max_" not in text
 
 
 def test_evaluate_refuses_what_data_calls_an_error(voc_folder, tmp_path, capsys):
@@ -454,7 +454,7 @@ def test_a_folder_given_to_predict_names_its_pictures(street, tmp_path, capsys):
 
 def test_the_python_of_a_next_line_is_this_one(tmp_path, monkeypatch):
     """Elsewhere `python` may be another, without MXNet."""
-    from utils.cli.options import python
+    from utils.core.surroundings import python
 
     monkeypatch.chdir(tmp_path)
     assert python() == sys.executable

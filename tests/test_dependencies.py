@@ -16,13 +16,13 @@ PACKAGES = {
     "PIL": "pillow",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
+    "zmq": "pyzmq",
 }
 # What is run or read and not imported: the file that does so, and the name by which it does
 RUN = {
     "axe-core-python": ("tests/test_book.py", "axe_core_python"),
     "check-jsonschema": ("tests/test_front.py", "check_jsonschema"),
     "import-linter": ("tests/test_layers.py", "lint-imports"),
-    "ipykernel": ("install/doctor.py", "Jupyter kernel"),
     "jupyter-book": ("tools/book.py", "jupyter_book.cli.main"),
     "jupyterlab": ("Makefile", "-m jupyterlab"),
     "nbval": ("tools/run_tests.py", "--nbval-lax"),

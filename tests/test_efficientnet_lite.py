@@ -23,7 +23,7 @@ from mxnet import autograd, gluon, nd
 from serving import cut_off
 
 PADDINGS = pytest.mark.parametrize("padding", ["symmetric", "same"])
-STRIDES = pytest.mark.parametrize("stride", [32, 16, 8])
+STRIDES = pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
 NAME = "efficientnet_lite0"
 
 
@@ -320,15 +320,17 @@ def test_a_score_is_put_where_its_cell_looks(padding, stride, plain):
     """By gradient of all scores for one cell of each map, through all its enlargements."""
     net = utils.fcn(1, stride, NAME, plain=plain, features={"padding": padding, "folded": True})
     x = nd.zeros((1, 3, 320, 384))
-    maps = net.features.by_stride(x, [s for s in (32, 16, 8) if s >= stride])
+    maps = net.features.by_stride(x, [s for s in (32, 16, 8, 4, 2) if s >= stride])
     net(x)
     for at in maps:
         cell, score = 160 // at, nd.zeros((1, 1, *maps[at].shape[2:]))
         score[0, 0, cell, cell] = 1
-        for fine, name in (16, "upscore2"), (8, "upscore_pool4"):
+        for fine, name in (16, "upscore2"), (8, "upscore_pool4"), (4, "upscore_pool3"), (2, "upscore_pool2"):
             if at > fine >= stride:
                 score = getattr(net, name)(score, maps[fine])
-        out = getattr(net, {32: "upscore", 16: "upscore16", 8: "upscore8"}[stride])(score, x)[0, 0].asnumpy()
+        out = getattr(net, {32: "upscore", 16: "upscore16", 8: "upscore8", 4: "upscore4", 2: "upscore_pool1"}[stride])(
+            score, x
+        )[0, 0].asnumpy()
         expected = at * cell + (at - 1 if padding == "same" else 0)
         assert out.sum() == pytest.approx(at**2, rel=1e-5)
         assert (centre(out), centre(out.T)) == pytest.approx((expected, expected), abs=1e-3)

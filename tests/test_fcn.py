@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mxnet import autograd, gluon, init, nd
 
-STRIDES = pytest.mark.parametrize("stride", [32, 16, 8])
+STRIDES = pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
 
 
 @STRIDES
@@ -233,7 +233,7 @@ def test_concatenating_and_scoring_once_is_adding_scores():
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(ValueError, match="stride=7: expected 32, 16 or 8"):
+    with pytest.raises(ValueError, match="stride=7: expected 32, 16, 8, 4 or 2"):
         utils.fcn(stride=7)
     with pytest.raises(ValueError, match="backbone='alexnet': expected resnet18_v2"):
         utils.fcn(backbone="alexnet")

@@ -8,14 +8,14 @@ import sys
 import time
 import zipfile
 
-import nbformat
-import pytest
-from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
+import feedback
 import grading
 import marks
+import nbformat
 import notebooks
+import pytest
+import wall
+from conftest import ROOT
 
 pytestmark = pytest.mark.filterwarnings("default")  # nbgrader's own
 DOUBLE = """### BEGIN SOLUTION
@@ -103,7 +103,7 @@ def split_in_two(notebook):
 
 def grade(folder, timeout=30):
     """{student: (points of 01_small, the report's text)} of all that were graded so far."""
-    grading.grade(folder, timeout)
+    grading.grade(folder, timeout, trusted=wall.probe() is not None)
     points, report = {}, {}
     with (grading.GRADING / "grades.csv").open() as file:
         for row in csv.DictReader(file):
@@ -152,7 +152,7 @@ def graded(course_of_two):
         ("blank", [0, 0, 0], "old/01_small.ipynb: a second one"),
         ("cheat", [0, 0, 0], "q1-check was missing: put back"),
         ("deleted", [1, 0, 1], "q2 was missing: blank"),
-        ("broken", [0, 0, 0], "cannot be read as a notebook (NotJSONError: "),
+        ("broken", [0, 0, 0], "cannot be read as a notebook (JSONDecodeError: "),
         ("broken", [0, 0, 0], "02_small (1).ipynb: no exercise's name"),
         ("nothing", [0, 0, 0], "  01_small: not handed in"),
         ("leftover", [1, 0, 0], "q2-check: AssertionError: four is 5\n    q3: NotImplementedError"),
@@ -206,13 +206,15 @@ def test_what_nobody_handed_in_is_no_row(course_of_two, tmp_path):
             "q3: CellTime",
         ),
         ({"q2": "import os\nos._exit(7)"}, [1, 0, 0], "q2: NotRun: the kernel was lost in q2 (Kernel died); nothing"),
-        ({"q2": "import os\nos.kill(os.getppid(), 9)"}, [0, 0, 0], "not graded: its process ended with -9"),
+        ({"q2": "import os\nfour = 4\nos.kill(os.getppid(), 9)"}, [1, 1, 1], "q2: read it, it has os"),
         ({"q1": 'while True:\n    print("x" * 100000)'}, [0, 1, 1], "q1: CellTimeoutError: stopped after 5 s"),
         ({"q1": f"{RIGHT['q1']}\nfor i in range(9999): print('x' * 99999)"}, [1, 1, 1], "3 points"),
     ],
     ids=["loop", "stubborn", "exit", "murder", "flood", "much"],
 )
 def test_accidents_cost_nobody_else_s_marks(course_of_two, tmp_path, cells, points, said):
+    if "getppid" in str(cells) and wall.probe():
+        points, said = [0, 0, 0], "not graded: its process ended with -9"
     hand_in(tmp_path, "accident", RIGHT | cells)
     hand_in(tmp_path, "neighbour", RIGHT | {"q2": f"four = 4  # {said}"})  # not graded before
     found = grade(tmp_path, timeout=5)
@@ -263,21 +265,13 @@ def test_what_comes_later_is_graded_and_the_rest_stays(graded, course_of_two, tm
 
 
 def test_pages_for_students_load_nothing_from_a_network(graded):
-    grading.feedback()
+    feedback.feedback()
     pages = {path.parts[-3]: path.read_text() for path in (grading.GRADING / "feedback").rglob("01_small.html")}
     assert {"right", "blank", "deleted"} <= set(pages)
     assert "q1</a>: blank, 0 of 1. </li>" in pages["blank"] and "Test cell" not in pages["blank"]
     assert "NotImplementedError" in pages["blank"] and "NotImplementedError" not in pages["right"]
     for page in pages.values():
         assert not any(f'{attribute}="http' in page for attribute in ("src", "href"))
-
-
-def test_a_page_begins_with_the_questions_and_what_failed():
-    page = '<li><a href="#q2-check">Test cell</a> (Score: 0.0 / 1.0)</li> <li><a href="#comment-q2">Comment</a></li>'
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("## 2. The way to a net, `NCHW`\n\nOf")])
-    head = marks.with_head(page, notebook, {"q2": [0, "wrong", "q2-check: AssertionError: expected a < b"]})
-    expected = "The way to a net, NCHW</a>: wrong, 0 of 1. expected a &lt; b</li> "
-    assert head == f'<li><a href="#q2-check">{expected}'
 
 
 def test_students_see_none_of_nbgrader_s_menus():
@@ -295,7 +289,6 @@ def test_students_see_none_of_nbgrader_s_menus():
         ([], ["grade"], "None: no such folder"),
         ([], ["grade", "--submitted", "sub"], "sub: no such folder; expected one that has a folder for each student"),
         (["sub"], ["grade", "--submitted", "sub"], "release: nothing was released; `make release` comes first"),
-        ([], ["feedback"], "grading: nothing is graded; `make grade SUBMITTED=FOLDER` comes first"),
     ],
 )
 def test_what_is_missing_is_said(tmp_path, monkeypatch, make, words, message):
@@ -308,10 +301,8 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch, make, words, message):
         grading.main()
 
 
-@pytest.mark.parametrize(("name", "message"), [("", "no folders in it"), ("a[1]", "rename it")])
-def test_a_folder_of_no_students_is_said(course_of_two, tmp_path, name, message):
-    (tmp_path / name).mkdir(exist_ok=True)
-    with pytest.raises(SystemExit, match=message):
+def test_a_folder_of_no_students_is_said(course_of_two, tmp_path):
+    with pytest.raises(SystemExit, match="no folders in it"):
         grading.grade(tmp_path, timeout=5)
 
 

@@ -230,8 +230,9 @@ def test_made_by_hand_with_another_python(course):
     expect("refuse", "has Python 3.12, expected 3.11 or 3.10")
 
 
-def test_half_a_stamp_is_no_stamp(course):
-    pathlib.Path(machine.stamp_path()).write_text('{"root": "')
+@pytest.mark.parametrize("text", ['{"root": "', "[1]", "null", '{"root": 3}'])
+def test_half_a_stamp_is_no_stamp(course, text):
+    pathlib.Path(machine.stamp_path()).write_text(text)
     expect("complete", "not made by")
 
 

@@ -117,14 +117,7 @@ CASES = {
     "mask, two classes": (lambda a, p: grey(a * 255, p), TWO, False, "a mask of 0 and 255; expected"),
     "RGB mask": (lambda a, p: grey(as_rgb(a, MASK), p), TWO, False, "a mask of 0 and 255"),
     "1 bit": (lambda a, p: Image.fromarray(a > 0).save(p), TWO, False, "a mask of 0 and 255"),
-    "1 bit, white a class": (lambda a, p: Image.fromarray(a > 0).save(p), MASK, False, "the classes' colours"),
     "greys that are colours": (lambda a, p: grey(a, p, [0, 100, 255]), GREYS, False, "has the classes' colours"),
-    "grey and alpha": (
-        lambda a, p: Image.fromarray(np.array([0, 100, 255], np.uint8)[a]).convert("LA").save(p),
-        GREYS,
-        False,
-        "of mode LA: it has the classes' colours",
-    ),
     "indices": (grey, COLORS, True, "greyscale of 0 to 255: its bare values (0, 1, 2, 255) could be class indices"),
     "indices as RGB": (lambda a, p: grey(np.dstack([a] * 3), p), COLORS, True, "its bare values (0, 1, 2, 255)"),
     "indices in red": (
@@ -147,12 +140,23 @@ CASES = {
         False,
         "16 bits of greys that are classes' colours",
     ),
-    "RGBA": (rgba, COLORS, True, "a PNG picture of mode RGBA: it has the classes' colours"),
     "nothing painted is transparent": (
         lambda a, p: rgba(a, p, lambda a: ((a > 0) * 255).astype(np.uint8)),
         COLORS,
         True,
         "of its pixels are transparent, the others have classes' colours",
+    ),
+    "half painted is painted": (
+        lambda a, p: rgba(a, p, lambda a: np.array([0, 200, 128] + [255] * 253, np.uint8)[a]),
+        COLORS,
+        True,
+        "of its pixels are transparent, some in part, the others have classes' colours",
+    ),
+    "opaque RGBA, indices": (
+        lambda a, p: Image.fromarray(np.dstack([a] * 3)).convert("RGBA").save(p),
+        COLORS,
+        True,
+        "a PNG picture of mode RGBA: its bare values (0, 1, 2, 255) could be class indices",
     ),
     "red and blue swapped": (lambda a, p: grey(as_rgb(a)[..., ::-1], p), COLORS, True, "red and blue are swapped"),
     "padded with zeros": (
@@ -213,7 +217,10 @@ def test_the_advised_line_gives_a_new_folder_of_right_labels(tmp_path, case):
     assert any(message in text for text in texts), "\n".join(texts)
     commands = {command for text in texts for command in advised(text)}
     assert len(commands) == 1, commands
-    done = execute(commands.pop())
+    command = commands.pop()
+    with pytest.raises(ValueError, match=re.escape(command)):
+        utils.read_label(label_path(root, "p0"), utils.data_classes(root))
+    done = execute(command)
     assert done.returncode == 0, done.stderr
     assert files(root) == before
     new = tmp_path / "my photos_relabelled"
@@ -224,6 +231,13 @@ def test_the_advised_line_gives_a_new_folder_of_right_labels(tmp_path, case):
     assert not check(new).errors
     unlike = {path for path, data in files(new).items() if before[path] != data}
     assert all(path.parts[0] == "SegmentationClass" for path in unlike)
+
+
+def test_a_palette_padded_with_zeros_does_no_harm_where_no_pixel_is_of_its_zeros(tmp_path):
+    label = drawn(0, void=False)
+    palette(label, tmp_path / "label.png", dict(enumerate(COLORS.values())))
+    classes = utils.LabelMap([*COLORS], [*COLORS.values()])
+    np.testing.assert_array_equal(utils.read_label(tmp_path / "label.png", classes), label)
 
 
 # what no line can mend: how it is written, labelmap.txt, what is said
@@ -241,7 +255,9 @@ NO_LINE = {
     ),
     "ids of another list": (lambda a, p: grey(a, p, [7, 11, 23]), COLORS, "its greys (7, 11, 23) are no classes'"),
     "smoothed transparency": (
-        lambda a, p: rgba(a, p, lambda a: np.where(a == 1, 128, 255).astype(np.uint8)),
+        lambda a, p: Image.fromarray(
+            np.dstack([as_rgb(a) // (1 + (a == 1))[..., None], np.where(a == 1, 128, 255)]).astype(np.uint8)
+        ).save(p),
         COLORS,
         "some in part; ",
     ),
@@ -262,6 +278,23 @@ def test_no_line_where_none_is_right(tmp_path, case):
     assert not any(advised(text) or "could be class indices" in text for text in texts)
 
 
+AS_THEY_ARE = {
+    "opaque RGBA": (rgba, COLORS, True),
+    "opaque LA": (lambda a, p: Image.fromarray(np.uint8([0, 100, 255])[a]).convert("LA").save(p), GREYS, False),
+    "1 bit, white a class": (lambda a, p: Image.fromarray(a > 0).save(p), MASK, False),
+}
+
+
+@pytest.mark.parametrize("case", AS_THEY_ARE)
+def test_labels_that_need_no_line_are_read_and_nothing_is_said(tmp_path, case):
+    encode, labelmap, void = AS_THEY_ARE[case]
+    root = folder(tmp_path, encode, labelmap, void)
+    assert not check(root).problems
+    for i, name in enumerate(NAMES):
+        label = utils.read_label(label_path(root, name), utils.data_classes(root))
+        np.testing.assert_array_equal(label, drawn(i, len(labelmap), void))
+
+
 def test_white_is_void_by_a_line_of_labelmap_txt(tmp_path):
     colors = {**dict(enumerate(COLORS.values())), 255: (255, 255, 255)}
     root = folder(tmp_path, lambda a, p: palette(a, p, colors))
@@ -275,12 +308,12 @@ def test_white_is_void_by_a_line_of_labelmap_txt(tmp_path):
 
 
 def test_mask_without_labelmap_is_told_what_to_write(tmp_path):
-    """Followed to the word: three lines, then the line for white."""
+    """Followed to the word: two lines, then the line for white."""
     root = folder(tmp_path, lambda a, p: grey(a * 255, p), MASK, False)
     (root / "labelmap.txt").unlink()
-    text = str(check(root).errors[0])
-    lines = re.search(r"the lines (\S+) and (\S+)", text)
-    (root / "labelmap.txt").write_text(f"{lines[1]}\n{lines[2]}\n")
+    (remedy,) = {problem.remedy for problem in check(root).errors}
+    subprocess.run(["sh", "-c", "printf" + remedy.partition(": printf")[2]], check=True)
+    assert (root / "labelmap.txt").read_text() == "background:0,0,0::\nobject:255,255,255::\n"
     (command,) = {command for problem in check(root).errors for command in advised(str(problem))}
     assert execute(command).returncode == 0
     new = tmp_path / "my photos_relabelled"

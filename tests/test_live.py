@@ -224,6 +224,21 @@ def test_viewer_steps_orders_and_fades(driver, lab):
     _quiet(driver)
 
 
+def _uploader(driver, cell):
+    """Brings a file by the button of a cell."""
+    # the widget's <input> isn't on the page, and pressing the button opens the system's dialogue: put it on the page
+    driver.execute_script("HTMLInputElement.prototype.click = function () { document.body.append(this) }")
+    before = len(_find(driver, "body > input[type=file]"))
+    _one(cell, "button.jupyter-widgets", "your own picture").click()
+    field = _until(lambda: _find(driver, "body > input[type=file]")[before:])[0]
+
+    def upload(path):
+        driver.execute_script("arguments[0].value = ''", field)  # as pressing the button does
+        field.send_keys(str(path))
+
+    return upload
+
+
 def test_compare_takes_a_picture_of_the_list_and_uploads(driver, lab, tmp_path):
     from selenium.webdriver.support.ui import Select
 
@@ -233,15 +248,7 @@ def test_compare_takes_a_picture_of_the_list_and_uploads(driver, lab, tmp_path):
     _changes(cell, lambda: choice.select_by_index(3))
     _screenshot(driver, "compare")
 
-    # the widget's <input> isn't on the page, and pressing the button opens the system's dialogue: put it on the page
-    driver.execute_script("HTMLInputElement.prototype.click = function () { document.body.append(this) }")
-    _one(cell, "button.jupyter-widgets", "your own picture").click()
-    field = _one(driver, "body > input[type=file]")
-
-    def upload(path):
-        driver.execute_script("arguments[0].value = ''", field)  # as pressing the button does
-        field.send_keys(str(path))
-
+    upload = _uploader(driver, cell)
     photo = tmp_path / "photo <b>.jpg"
     shutil.copy(utils.image_path(utils.data_root(), utils.read_names(utils.data_root(), False)[7]), photo)
     shown = _changes(cell, lambda: upload(photo))
@@ -263,4 +270,19 @@ def test_compare_takes_a_picture_of_the_list_and_uploads(driver, lab, tmp_path):
     _one(cell, ".widget-html", "large.png, as the nets saw it: 819 × 1024 pixels")
     upload(photo)
     _until(lambda: _picture(cell) == shown)
+    _quiet(driver)
+
+
+def test_chapter_00_names_and_segments_an_uploaded_photograph(driver, lab):
+    """Both of its buttons, on the chapter as it is."""
+    _open(driver, lab, "00_before_you_start.ipynb")
+    _run_all(driver)
+    photo = utils.image_path(utils.data_root(), utils.read_names(utils.data_root(), False)[7])
+    for code, name in ("data/photo/chelsea.jpg", "what-and-where"), ("utils.compare(", "the-net"):
+        cell = _cell(driver, code)
+        _until(lambda cell=cell: _find(cell, "button.jupyter-widgets", "your own picture"))
+        upload = _uploader(driver, cell)
+        _changes(cell, lambda upload=upload: upload(photo))
+        _one(cell, ".widget-html", f"{photo.name}, as the nets saw it: ")
+        _screenshot(driver, f"chapter00-{name}")
     _quiet(driver)

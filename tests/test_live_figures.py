@@ -1,23 +1,22 @@
 """The figures of `Viewer` and `compare`, uploads, and what both leave in a notebook without a browser."""
 
 import utils
-from utils.viz.widgets import draw_labels, read_upload
+from utils.viz.plotting import BLUE, ORANGE
+from utils.viz.widgets import draw_labels, draw_what_and_where, read_upload
 
 import base64
 import io
-import sys
 
 import matplotlib.pyplot as plt
 import nbformat
+import notebooks
 import numpy as np
 import pytest
 import tiny
 from conftest import ROOT
-from mxnet import init
+from matplotlib.colors import to_rgb
+from mxnet import init, nd
 from PIL import Image
-
-sys.path.insert(0, str(ROOT / "tools"))
-import notebooks
 
 
 @pytest.fixture(autouse=True)
@@ -204,8 +203,53 @@ def test_a_broken_upload_is_one_sentence_with_its_name(data, message):
     assert "tmp" not in str(error.value) and "\n" not in str(error.value)
 
 
+class Sees:
+    """Stands for a classifier of 10 classes: each cell of 32 × 32 pixels has the class that its red says."""
+
+    def __init__(self):
+        self.features = self
+
+    def place(self, stride):
+        return 31
+
+    def scores(self, x):
+        red = utils.denormalize(x)[0, ::32, ::32, 0]
+        return nd.array(5 * np.eye(10)[red].transpose(2, 0, 1)[None])
+
+    def __call__(self, x):
+        return self.scores(x).mean(axis=(2, 3))
+
+
+def test_what_and_where_names_the_whole_and_each_place():
+    """Two cells of class 3, one of 7, one of each of five more; the rarest by number have no colour."""
+    cells = np.array([[3, 3, 7, 7], [3, 9, 0, 1], [2, 4, 5, 6]], np.uint8)
+    image = np.repeat(np.kron(cells, np.ones((32, 32), np.uint8))[..., None], 3, axis=2)
+    figure = draw_what_and_where(Sees(), list("abcdefghij"), image)
+    photograph, whole, places = figure.axes
+    np.testing.assert_array_equal(photograph.images[0].get_array(), image)
+    assert [tick.get_text() for tick in whole.get_yticklabels()][:2] == ["d", "h"]
+    scores = 5 * np.bincount(cells.ravel(), minlength=10) / cells.size
+    expected = np.sort(np.exp(scores) / np.exp(scores).sum())[::-1][:5]
+    np.testing.assert_allclose([bar.get_width() for bar in whole.patches], expected, rtol=1e-5)
+    assert places.get_title() == "each of 3 × 4 places" and _legend(figure) == ["d", "h", "a", "b", "c", "e"]
+    squares = places.images[1]
+    assert squares.get_extent() == [15, 15 + 4 * 32, 15 + 3 * 32, 15]  # the first around pixel 31
+    colors = squares.get_array()
+    np.testing.assert_array_equal(colors[..., 3] > 0, np.isin(cells, [3, 7, 0, 1, 2, 4]))
+    for color, index in (BLUE, 3), (ORANGE, 7):
+        np.testing.assert_allclose(colors[cells == index][:, :3], [to_rgb(color)] * (cells == index).sum())
+    assert places.get_xlim() == photograph.get_xlim() and places.get_ylim() == photograph.get_ylim()
+
+
+def test_what_and_where_of_no_picture_is_the_readers_error(tmp_path):
+    (tmp_path / "cat.jpg").write_bytes(b"GIF89a" + bytes(99))
+    with pytest.raises(ValueError, match=r"cat\.jpg: a GIF file, whatever its ending says; expected a JPEG or PNG"):
+        utils.what_and_where(Sees(), list("abcdefghij"), tmp_path / "cat.jpg")
+
+
 @pytest.mark.filterwarnings("default")
 def test_a_notebook_without_a_front_end_keeps_one_still_figure_each(voc_folder, tmp_path):
+    photo = str(ROOT / "data" / "photo" / "chelsea.jpg")
     start = [
         "import utils",
         f"dataset = utils.VOCSegDataset(False, None, {str(voc_folder)!r})",
@@ -216,6 +260,7 @@ def test_a_notebook_without_a_front_end_keeps_one_still_figure_each(voc_folder, 
         "\n".join(start),
         "utils.Viewer(net, dataset).show()",
         "utils.compare({'32s': net, 'again': net}, dataset)",
+        f"utils.what_and_where(utils.EfficientNetLite0(), list(range(1000)), {photo!r})",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     assert notebooks.execute(notebook, tmp_path) is None

@@ -152,7 +152,7 @@ def geometry(monkeypatch):
 
 
 @pytest.mark.parametrize("align", [True, False])
-@pytest.mark.parametrize("stride", [32, 16, 8])
+@pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
 def test_margin_of_the_fcns(geometry, stride, align):
     net = utils.fcn(2, stride, align=align)
     assert measured_margin(net) == net.receptive_margin and net.stride == 32
@@ -274,7 +274,8 @@ def test_a_net_of_the_course_on_a_backbone_of_one_s_own(monkeypatch, tmp_path):
 
 def test_wrong_names_and_options_are_said():
     for words, error in (
-        (("fcn4s", 3), r"no net named 'fcn4s': expected fcn32s, fcn16s, fcn8s, .*looks at all"),
+        (("fcn1s", 3), r"no net named 'fcn1s': expected fcn32s, fcn16s, fcn8s, .*looks at all"),
+        (("fcn4s", 3, "vgg16"), r"backbone='vgg16': the authors' nets stop at stride 8"),
         (("fcn8s", 3, "alexnet"), r"backbone='alexnet': expected resnet18_v2, .*vgg16, efficientnet_lite0, small"),
     ):
         with pytest.raises(ValueError, match=error):

@@ -2,18 +2,14 @@
 
 import utils
 
-import sys
-
 import nbformat
+import notebooks
 import numpy as np
 import pytest
 from conftest import ROOT
 from mxnet import autograd, gluon, init, nd
 from mxnet.gluon import nn
 from sklearn.utils.class_weight import compute_class_weight
-
-sys.path.insert(0, str(ROOT / "tools"))
-import notebooks
 
 from results import common
 from results.optimisation import run as optimisation

@@ -105,7 +105,7 @@ def test_greyscale_export_is_refused_with_a_remedy():
     report = check(HERE / "grey")
     problem = line(report, "four.png", "greyscale of 0 to 3", "apply_colormap=True")
     assert problem.error and problem.file == "SegmentationClass/four.png"
-    with pytest.raises(ValueError, match="mode L"):
+    with pytest.raises(ValueError, match="greyscale of 0 to 3: "):
         utils.read_label(label_path(HERE / "grey", "four"))
 
 
@@ -198,6 +198,12 @@ def convert(path, mode):
     Image.open(path).convert(mode).save(path)
 
 
+def fade(path):
+    picture = Image.open(path).convert("RGBA")
+    picture.putalpha(100)
+    picture.save(path)
+
+
 def add(path, *lines):
     path.write_text(path.read_text() + "".join(f"{line}\n" for line in lines))
 
@@ -240,7 +246,7 @@ ERRORS = {
     "sizes": (lambda r: blank(image_path(r, "d"), (50, 40)), "d.png: 40 × 60 (height × width); expected 40 × 50"),
     "turned, label not": (lambda r: turn(image_path(r, "e")), "e.png: 40 × 60", "EXIF", "expected 60 × 40"),
     "grey label": (lambda r: convert(label_path(r, "f"), "L"), "Class/f.png: greyscale of 0 to", "export with colours"),
-    "transparent label": (lambda r: convert(label_path(r, "f"), "RGBA"), "Class/f.png: a PNG picture of mode RGBA"),
+    "transparent label": (lambda r: fade(label_path(r, "f")), "Class/f.png: a PNG picture of mode RGBA: 100.0% of"),
     "label as JPEG": (
         lambda r: Image.open(label_path(r, "f")).convert("RGB").save(label_path(r, "f"), "JPEG"),
         "f.png: saved as JPEG",

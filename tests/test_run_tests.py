@@ -9,10 +9,8 @@ import time
 
 import psutil
 import pytest
-from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
 import run_tests
+from conftest import ROOT
 from run_tests import Job
 
 

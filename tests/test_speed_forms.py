@@ -16,7 +16,7 @@ from mxnet import autograd, nd
 
 
 @pytest.mark.parametrize("align", [True, False])
-@pytest.mark.parametrize("stride", [32, 16, 8])
+@pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
 def test_the_fast_net_is_the_plain_one(stride, align):
     """Scores, loss, gradients of every parameter and labels, within 1e-5 of the largest."""
     plain, fast = (utils.fcn(4, stride, align=align, plain=plain) for plain in (True, False))

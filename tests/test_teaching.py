@@ -2,13 +2,10 @@
 
 import functools
 import re
-import sys
 
+import marks
 import nbformat
 from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
-import marks
 
 PAGE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
 EXERCISES = {path.name[:2]: path for path in sorted((ROOT / "chapters/exercises").glob("[0-9][0-9]_*.ipynb"))}

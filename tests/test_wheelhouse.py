@@ -137,6 +137,14 @@ def test_refused_where_the_copy_was_cut_short(packed):
     refused("1 of 2 files missing or cut short, first both-1.0-py3-none-any.whl")
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "null", "{}", '{"platforms": 3}', "[" * 100_000, '{"platforms": [], "locks": 1}']
+)
+def test_refused_where_the_manifest_is_damaged(packed, text):
+    (packed / "wheelhouse.json").write_text(text)
+    refused("found no wheelhouse.json that can be read")
+
+
 def test_refused_where_the_named_folder_is_none(course, monkeypatch):
     monkeypatch.setenv("WHEELHOUSE", str(course / "stick"))
     refused("found no wheelhouse.json")

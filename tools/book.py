@@ -25,6 +25,7 @@ import options
 
 PAGES = [
     "LICENSE",
+    "NOTICE",
     "CHANGELOG.md",
     "docs/*",
     "data/README.md",

@@ -1,37 +1,40 @@
-"""Releases and grades the exercises with nbgrader: `make release`, `make grade`, `make feedback` call this.
+"""Releases and grades the exercises with nbgrader: `make release` and `make grade` call this.
 
 release   what students get: the exercises without solutions and hidden tests, in grading/release/exercises, and the
           course with these in the place of the solved ones, grading/release/course.zip
 grade     FOLDER/STUDENT/NN_….ipynb by what was released: grading/grades.csv and grading/report.txt
-feedback  a page for each graded notebook, grading/feedback/STUDENT/exercises/NN_….html
 
-Each notebook is executed in a process of its own, with limits of time and output. That keeps accidents apart; it is
-no wall against malice (docs/teaching.md).
+Each notebook is executed in a process of its own, with limits of time and output, its kernel behind a wall (wall.py;
+docs/teaching.md says what that keeps out). --trust-students does without the wall.
 """
 
 import argparse
-import copy
 import hashlib
 import json
 import logging
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 import zipfile
 
+import handins
 import marks
 import nbformat
 import notebooks
 import psutil
+import wall
+from handins import grade_id
+from marks import visible
 
 GRADING = pathlib.Path(os.environ.get("COURSE_GRADING", notebooks.ROOT / "grading")).resolve()
 EXERCISES = "exercises"  # nbgrader's name for all of them: one assignment
 
 
-def tool(name, student="*", notebook="*", timeout=None):
+def tool(name, student="*", notebook="*", timeout=None, sockets=""):
     """One of nbgrader's converters on grading/, for one or all students and notebooks."""
     from nbgrader import converters
     from nbgrader.coursedir import CourseDirectory
@@ -42,6 +45,7 @@ def tool(name, student="*", notebook="*", timeout=None):
     config = notebooks.nbgrader_config()
     if timeout:
         config.Isolated.timeout = timeout
+    config.Isolated.sockets = sockets
     folder = CourseDirectory(config=config, root=str(GRADING), student_id=student, notebook_id=notebook)
     folder.assignment_id = EXERCISES
     return getattr(converters, name)(coursedir=folder, config=config, force=True)
@@ -87,74 +91,64 @@ def released():
     return {path.stem: nbformat.read(path, 4) for path in paths}
 
 
-def grade_id(cell):
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
-
-
-def rebuilt(submission, release):
-    """The released notebook with the student's solutions, and further cells, in their places; and what was amiss."""
-    notebook, notes = copy.deepcopy(release), []
-    names, texts = {grade_id(cell) for cell in release.cells}, {cell.source for cell in release.cells}
-    mine, further, place = {}, {}, ""
-    for cell in submission.cells:
-        name = grade_id(cell)
-        if name and name in names and name not in mine:
-            mine[name], place = cell.source, name
-        elif cell.cell_type == "code":
-            further.setdefault(place, []).append(nbformat.v4.new_code_cell(cell.source))
-        elif cell.cell_type == "markdown" and cell.source not in texts:
-            further.setdefault(place, []).append(nbformat.v4.new_markdown_cell(cell.source))
-    notebook.cells = further.get("", [])
-    for cell in copy.deepcopy(release.cells):
-        notebook.cells.append(cell)
-        if not (name := grade_id(cell)):
-            continue
-        if name not in mine:
-            notes.append(f"{name} was missing: " + ("blank" if cell.metadata.nbgrader.solution else "put back"))
-        elif cell.metadata.nbgrader.solution:
-            cell.source = mine[name]
-        elif cell.source.split() != mine[name].split():
-            notes.append(f"{name} was changed: the original counts")
-        notebook.cells += further.get(name, [])
-    return notebook, notes
-
-
-def grade_notebook(student, name, path, release, timeout):
+def grade_notebook(student, name, data, release, timeout, trusted):
     """Question → [points, state, message] of one notebook, and sentences on what was amiss with it."""
     worth = marks.points_of(release)
-    answers = {question: [0, "not graded", ""] for question in worth}
+    answers = none_graded(release)
     for kind, suffix in ("autograded", "ipynb"), ("feedback", "html"):  # what came before counts no more
         (GRADING / kind / student / EXERCISES / f"{name}.{suffix}").unlink(missing_ok=True)
     try:
-        notebook, notes = rebuilt(nbformat.read(path, 4), release)
+        notebook, notes = handins.rebuilt(handins.parsed(data), release)
     except Exception as error:  # whatever a file may hold
-        return answers, [f"cannot be read as a notebook ({type(error).__name__}: {str(error)[:100]}): ask for it again"]
+        why = visible(f"{type(error).__name__}: {str(error)[:100]}")
+        return answers, [f"cannot be read as a notebook ({why}): ask for it again"]
+    notes += handins.to_read(notebook, release)
     submitted = GRADING / "submitted" / student / EXERCISES / f"{name}.ipynb"
     submitted.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, submitted)
-    error = in_a_process(student, name, timeout)
+    error, over = in_a_process(student, name, timeout, trusted)
+    notes += [f"{over}: its kernel was ended"] if over else []
     graded = GRADING / "autograded" / student / EXERCISES / f"{name}.ipynb"
+    if not error and graded.exists() and graded.stat().st_size > 2 * handins.SIZE:
+        error = f"its outputs are larger than {2 * handins.SIZE // 1_000_000} MB"
     if error or not graded.exists():
         return answers, [*notes, f"not graded: {error or 'nbgrader gave up'}. {show(GRADING / 'grading.log')} has more"]
-    failed = what_failed(nbformat.read(graded, 4), release)
+    failed = what_failed(as_graded(graded), release)
     with gradebook() as book:
         for grade in book.find_submission_notebook(name, EXERCISES, student).grades:
             question = grade.name.removesuffix("-check")
+            if not 0 <= grade.score <= worth[question]:
+                notes.append(f"{question}: {grade.score} points of {worth[question]}: refused")
+                continue
             state = ["right", ""] if grade.score >= worth[question] else failed.get(question, ["wrong", ""])
             answers[question] = [grade.score, *state]
     return answers, notes + [message for name, (_, message) in failed.items() if name not in worth]
 
 
+def as_graded(path):
+    """An autograded notebook, without nbformat's validation: of odd outputs that takes minutes."""
+    return nbformat.v4.reads_json(path.read_text(encoding="utf-8"))
+
+
+def none_graded(release):
+    return {question: [0, "not graded", ""] for question in marks.points_of(release)}
+
+
 def what_failed(notebook, release):
     """Question (or "setup") → what became of it, and its first error; a check's own words before a stub that stayed."""
     stubs = {grade_id(cell): cell.source.split() for cell in release.cells}
-    kinds = {"AssertionError": "wrong", "CellTimeoutError": "stopped", "NotRun": "not graded"}
+    kinds = {
+        "AssertionError": "wrong",
+        "CellTimeoutError": "stopped",
+        "NotRun": "not graded",
+        "ChecksDisabled": "not graded",
+    }
     found, not_run = {}, ""
     for cell in notebook.cells:
         errors = [out for out in cell.get("outputs", []) if out.output_type == "error"]
         if not errors or not (name := grade_id(cell)):
             continue
-        kind, says = errors[-1].ename, " ".join(errors[-1].evalue.split())[:300]
+        kind, says = visible(errors[-1].ename), visible(" ".join(errors[-1].evalue.split()), most=300)
         state, message = kinds.get(kind, "crashed"), f"{name}: {kind}: {says}".rstrip(": ")
         if kind == "NotImplementedError" and cell.source.split() == stubs[name]:
             state, message = "blank", ""
@@ -167,59 +161,69 @@ def what_failed(notebook, release):
     return found
 
 
-def in_a_process(student, name, timeout):
-    """Autograde one notebook in a process, and end it with all its children; what went wrong, or None."""
-    with (GRADING / "grading.log").open("a", encoding="utf-8") as log:
+def in_a_process(student, name, timeout, trusted):
+    """Autograde one notebook in a process, and end it with all its children.
+
+    Returns what went wrong, or None, and which limit its kernel was ended for, or None.
+    """
+    words = ["autograde", f"--student={student}", f"--notebook={name}", f"--timeout={timeout}"]
+    over, before = None, wall.shared_memory()
+    with (
+        (GRADING / "grading.log").open("a", encoding="utf-8") as log,
+        tempfile.TemporaryDirectory(prefix="grading-", dir="/tmp") as sockets,  # a short path: addresses have 107 bytes
+    ):
         print(f"\n=== {student} {name}", file=log, flush=True)
-        words = ["autograde", f"--student={student}", f"--notebook={name}", f"--timeout={timeout}"]
-        process = psutil.Popen([sys.executable, __file__, *words], stdout=log, stderr=log)
-        try:
-            code = process.wait(5 * timeout + 60)
-            return f"its process ended with {code}" if code else None
-        except psutil.TimeoutExpired:
-            return "its process did not end"
-        finally:
-            if process.is_running():
-                for child in [*process.children(recursive=True), process]:
-                    child.kill()
+        words += [] if trusted else [f"--sockets={sockets}"]
+        with wall.family() as family:
+            process = psutil.Popen([sys.executable, __file__, *words], stdout=log, stderr=log)
+            end = time.monotonic() + 5 * timeout + 60
+            try:
+                while time.monotonic() < end:
+                    try:
+                        code = process.wait(0.5)
+                        return f"its process ended with {code}" if code else None, over
+                    except psutil.TimeoutExpired:
+                        if wall.memory(process) > wall.GRADER:
+                            return "its kernel sent more than there is room for", over
+                        kernel = [one for one in family() if one != process]
+                        if found := wall.too_much(kernel, before):
+                            over = over or found
+                            wall.kill(kernel)
+                return "its process did not end", over
+            finally:
+                wall.kill([process])
                 process.wait()
 
 
-def grade_student(folder, releases, timeout):
+def grade_student(folder, releases, timeout, trusted):
     """Grade the notebooks in one student's folder into grading/records, but for those graded before and unchanged."""
     path = GRADING / "records" / f"{folder.name}.json"
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    files, odd = {}, []
-    for file in sorted(folder.rglob("*.ipynb")):
-        if not file.is_file() or ".ipynb_checkpoints" in file.parts:
-            continue
-        if file.stem in releases and file.stem not in files:
-            files[file.stem] = file
-        else:
-            odd.append(
-                f"{file.relative_to(folder)}: " + ("a second one" if file.stem in files else "no exercise's name")
-            )
+    files, odd = handins.notebooks_in(folder, releases)
     record["other files"] = {"notes": odd}
     save(record, path)
     for name, file in files.items():
+        data, refused = b"", None
+        try:
+            data = handins.content(file)
+        except ValueError as error:
+            refused = str(error)
         source = GRADING / "source" / EXERCISES / f"{name}.ipynb"
-        digest = hashlib.sha256(source.read_bytes() + content(file)).hexdigest()
+        digest = hashlib.sha256(source.read_bytes() + data).hexdigest()
         if record.get(name, {}).get("digest") == digest:
             print(f"  {name}: graded before, unchanged", flush=True)
             continue
-        answers, notes = grade_notebook(folder.name, name, file, releases[name], timeout)
+        try:
+            answers, notes = grade_notebook(folder.name, name, data, releases[name], timeout, trusted)
+        except Exception as error:  # of this notebook; all others are graded
+            answers = none_graded(releases[name])
+            notes = [f"not graded: {type(error).__name__}: {visible(str(error), most=handins.NAME)}"]
+        notes = [f"{visible(file.name)} {refused}"] if refused else notes
         points, worth = sum(points for points, _, _ in answers.values()), sum(marks.points_of(releases[name]).values())
         print(f"  {name}: {points:g} of {worth}", flush=True)
-        record[name] = {"digest": digest, "answers": answers, "notes": notes}
+        again = any(wall.LEFT in note for note in notes)
+        record[name] = {"digest": "" if again else digest, "answers": answers, "notes": notes}
         save(record, path)
-
-
-def content(file):
-    """The bytes of a file; none of one that may not be read, which is no notebook then."""
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
 
 
 def save(record, path):
@@ -228,23 +232,42 @@ def save(record, path):
         beside.write_text(json.dumps(record), encoding="utf-8")
 
 
-def grade(submitted, timeout):
+def grade(submitted, timeout, trusted=False):
     """Grade each student's folder in `submitted`, and write the marks of all that were ever graded."""
     releases = released()
     if not releases:
         sys.exit(f"{show(GRADING / 'release')}: nothing was released; `make release` comes first")
-    folders = [path for path in sorted(submitted.glob("*")) if path.is_dir() and path.name[0] != "."]
-    if not folders:
+    folders, refused = handins.students(submitted)
+    if not folders and not refused:
         sys.exit(
             f"{submitted}: no folders in it; expected one for each student, with notebooks: anna/{[*releases][0]}.ipynb"
         )
-    if bad := [path.name for path in folders if set(path.name) & set("*?[]")]:
-        sys.exit(f"{submitted}: folder {bad[0]!r}; expected a name without * ? [ ]: rename it")
+    if not trusted and (why := wall.probe(GRADING, submitted.resolve())):
+        sys.exit(
+            f"Nothing was graded: students' code would run as you, with your files and your network, for there is no "
+            f"wall to put it behind here: {why}. Where you trust each student with all that, do without: "
+            "make grade ARGS=--trust-students (docs/teaching.md)"
+        )
     for number, folder in enumerate(folders, 1):
         print(f"{folder.name} ({number} of {len(folders)})", flush=True)
-        grade_student(folder, releases, timeout)
-    marks.write(GRADING, records(), releases)
+        try:
+            grade_student(folder, releases, timeout, trusted)
+        except Exception as error:  # of this folder; all others are graded
+            refused[folder.name] = f"not graded: {type(error).__name__}: {visible(str(error), most=handins.NAME)}"
+    write_marks(refused, releases)
     print(f"Marks: {show(GRADING / 'grades.csv')}; what went wrong, where: {show(GRADING / 'report.txt')}")
+
+
+def write_marks(refused, releases):
+    """The table and the report of all that were ever graded, and of folders that were not: whole, or as before."""
+    found = records()
+    for name, why in refused.items():
+        found.setdefault(name, {})["other files"] = {"notes": [why]}
+    with tempfile.TemporaryDirectory(dir=GRADING) as beside:
+        marks.write(pathlib.Path(beside), found, releases)
+        for name in "grades.csv", "report.txt":
+            with notebooks.atomic_write(GRADING / name) as new:
+                shutil.move(os.path.join(beside, name), new)
 
 
 def records():
@@ -253,42 +276,32 @@ def records():
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
-def feedback():
-    """Write the pages that students get back; they show the hidden tests."""
-    if not (GRADING / "autograded").exists():
-        sys.exit(f"{show(GRADING)}: nothing is graded; `make grade SUBMITTED=FOLDER` comes first")
-    tool("GenerateFeedback").start()
-    found, releases = records(), released()
-    for path in (GRADING / "feedback").rglob("*.html"):
-        page = re.sub(r'<script src="http[^>]*>\s*</script>', "", path.read_text("utf-8"))  # nothing from a network
-        if record := found.get(path.parts[-3], {}).get(path.stem):
-            page = marks.with_head(page, releases[path.stem], record["answers"])
-        path.write_text(page, "utf-8")
-    print(f"A folder of pages for each student: {show(GRADING / 'feedback')}")
-
-
 def show(path):
     return path.relative_to(GRADING.parent)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["release", "grade", "feedback", "autograde"])
+    parser.add_argument("command", choices=["release", "grade", "autograde"])
     parser.add_argument("--submitted", type=pathlib.Path, metavar="FOLDER", help="has a folder for each student")
     parser.add_argument("--timeout", type=int, default=300, help="seconds a cell may take, 300")
+    parser.add_argument(
+        "--trust-students", action="store_true", help="no wall: students' code runs as you, with your files and network"
+    )
+    parser.add_argument("--sockets", default="", help=argparse.SUPPRESS)
     parser.add_argument("--student", help=argparse.SUPPRESS)
     parser.add_argument("--notebook", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")  # names in a terminal that lacks their letters
     if args.command == "release":
         release()
-    elif args.command == "feedback":
-        feedback()
     elif args.command == "autograde":  # of one notebook: grade calls this
-        tool("Autograde", args.student, args.notebook, args.timeout).start()
+        wall.end_with_parent()
+        tool("Autograde", args.student, args.notebook, args.timeout, args.sockets).start()
     elif args.submitted is None or not args.submitted.is_dir():
         sys.exit(f"{args.submitted}: no such folder; expected one that has a folder for each student")
     else:
-        grade(args.submitted, args.timeout)
+        grade(args.submitted, args.timeout, args.trust_students)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,31 @@
-"""Writes what `make grade` found: grading/grades.csv, grading/report.txt, and the heads of feedback pages.
+"""Writes what `make grade` found: grading/grades.csv and grading/report.txt.
 
 A student's record has for each exercise handed in its `answers`, question → [points, state, message], and `notes`.
+What students wrote, names of folders and files among it, passes through `visible`, and into the CSV through
+`for_spreadsheet`.
 """
 
 import collections
 import csv
-import html
 import re
 
 STATES = ["right", "wrong", "blank", "crashed", "stopped", "not graded", "not handed in"]
+
+
+def visible(text, keep="", most=None):
+    """A stranger's text that is safe to print: what can't be seen as itself is an escape, such as \\x1b or \\u202e.
+
+    So no text moves the cursor of a terminal, begins a line, runs from right to left, or can't be written as UTF-8.
+    keep: characters that stay, such as newlines. most: characters of the text that are shown, of a longer one.
+    """
+    shown = text if most is None else text[:most]
+    seen = "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in shown)
+    return seen + " …" * (len(shown) < len(text))
+
+
+def for_spreadsheet(name):
+    """A name for a spreadsheet: an apostrophe before what it would take for a formula, at the start or after ; or ,."""
+    return re.sub(r"(^|[;,|]\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])", r"\1'", visible(name))
 
 
 def points_of(notebook):
@@ -31,9 +48,9 @@ def write(folder, records, releases):
         rows = csv.writer(file)
         rows.writerow(("student", "exercise", "question", "points", "max", "state"))
         for (student, name, question), (points, state, _) in marks.items():
-            rows.writerow((student, name, question, f"{points:g}", worth[name][question], state))
+            rows.writerow((for_spreadsheet(student), name, question, f"{points:g}", worth[name][question], state))
     parts = points_table(marks, records, worth), questions(marks, worth), students(records, worth)
-    text = "\n\n".join("\n".join(lines) for lines in parts)
+    text = "\n\n".join("\n".join(map(visible, lines)) for lines in parts)
     (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
 
 
@@ -43,13 +60,15 @@ def number_of(name):
 
 def points_table(marks, records, worth):
     """Students × exercises."""
-    width = max(len(student) for student in [*records, "POINTS"])
+    width = max(len(visible(student)) for student in [*records, "POINTS"])
     head = [f"{number_of(name)} ({sum(worth[name].values()):g})" for name in worth]
     lines = [f"{'POINTS':{width}}" + "".join(f"{cell:>9}" for cell in [*head, "all"])]
     for student, record in records.items():
         sums = {name: sum(marks[student, name, question][0] for question in worth[name]) for name in worth}
         cells = [f"{sums[name]:g}" if name in record else "-" for name in worth]
-        lines.append(f"{student:{width}}" + "".join(f"{cell:>9}" for cell in [*cells, f"{sum(sums.values()):g}"]))
+        lines.append(
+            f"{visible(student):{width}}" + "".join(f"{cell:>9}" for cell in [*cells, f"{sum(sums.values()):g}"])
+        )
     return lines
 
 
@@ -96,17 +115,3 @@ def students(records, worth):
                     lines.append(f"    {message or f'{question}: blank'}")
         lines += [f"  {note}" for note in record["other files"]["notes"]]
     return lines
-
-
-def with_head(page, notebook, answers):
-    """A feedback page whose head has the questions and what failed in them, in the place of nbgrader's "Test cell"."""
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    titles = {f"q{number}": title.replace("`", "") for number, title in re.findall(r"(?m)^## (\d+)\. (.*)", text)}
-
-    def entry(found):
-        points, state, message = answers.get(found[1], [0, "not graded", ""])
-        line = f'<li><a href="#{found[1]}-check">{html.escape(titles.get(found[1], found[1]))}</a>: {state}'
-        return f"{line}, {points:g} of {float(found[2]):g}. {html.escape(short(message))}</li>"
-
-    page = re.sub(r'<li><a href="#comment-.*?</li>', "", page)
-    return re.sub(r'<li><a href="#([^"]+)-check">Test cell</a> \(Score: .*? / (.*?)\)</li>', entry, page)

@@ -149,19 +149,10 @@ def refresh(number):
         seconds = time.time() - start
         if path.parent == CHAPTERS:
             notebook.cells[0].source = TIME_LINE.sub(times(seconds, notebook), notebook.cells[0].source)
-            save_readme_picture(notebook)
         nbformat.write(notebook, path)
         print(f"{seconds:.0f} s, {path.stat().st_size / 1000:.0f} kB", flush=True)
     write_times(ROOT / "README.md", CHAPTERS / "index.ipynb")
     return ok
-
-
-def save_readme_picture(notebook):
-    """The figure of the cell tagged `readme-picture`, if the chapter has one, is the README's."""
-    for cell in notebook.cells:
-        if "readme-picture" in cell.metadata.get("tags", []):
-            pictures = [out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", {})]
-            (ROOT / "docs" / "result.png").write_bytes(base64.b64decode(pictures[0]))
 
 
 def execute(notebook, folder):

@@ -13,6 +13,7 @@ from .metrics import SegmentationMetric, baseline, ceiling, confusion_matrix, tr
 from .models.surgery import atrous, convolutionize, receptive_field
 from .losses import SoftmaxCrossEntropyLoss
 from .models.backbones import backbones, fixed_batch_norm, resnet_features
+from .models.efficientnet_lite import EfficientNetLite0
 from .models.zoo import get_model, register_model
 from .models.fcn_vgg16 import VGG16FCN
 from .models.fcn import FCN8s, FCN16s, FCN32s, fcn, start_from
@@ -23,4 +24,4 @@ from .engine.callbacks import Callback
 from .engine.train import seed, train
 from .engine.cache import train_or_load
 from .engine.predict import predict
-from .viz.widgets import Viewer, compare
+from .viz.widgets import Viewer, compare, what_and_where

@@ -1,5 +1,6 @@
-"""Cross-entropy over pixels, void left out (chapter 08)."""
+"""Cross-entropy over pixels, void left out (chapter 08), and weights of classes (chapter 10)."""
 
+import numpy as np
 from mxnet import gluon, nd
 
 from .data.labelmap import VOID
@@ -48,3 +49,16 @@ class WeightedCrossEntropyLoss(gluon.Block):
         losses = -nd.pick(nd.log_softmax(scores.transpose((0, 2, 3, 1)), axis=-1), target, axis=-1) * weights
         losses = nd.where(known, losses, nd.zeros_like(losses))
         return losses.sum(axis=(1, 2)) / nd.maximum(known.sum(axis=(1, 2)), 1)
+
+
+def frequency_weights(pixels, way):
+    """(C,) weights by frequency (chapter 10): the average labelled pixel weighs 1, a class that never occurs 0.
+
+    pixels: (pictures, C) labelled pixels of each class. way: "inverse", 1 / its share of all; "median", 1 / its share
+    in the pictures that show it (the median itself is a factor common to all, which the average takes out).
+    """
+    counts, labelled = pixels.sum(0), pixels.sum(1, keepdims=True)
+    seen = ((pixels > 0) * labelled).sum(0)  # all labelled pixels of the pictures that show it
+    share = counts / (seen if way == "median" else counts.sum()).clip(1)
+    weights = np.divide(1, share, out=np.zeros_like(share), where=share > 0)
+    return weights * counts.sum() / (weights * counts).sum()

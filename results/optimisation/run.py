@@ -14,6 +14,7 @@ About 55 minutes on two cores.
 
 import utils
 from utils.engine.digest import data_digest
+from utils.losses import frequency_weights
 
 import time
 
@@ -94,20 +95,12 @@ class PlainNet(gluon.HybridBlock):
 
 
 def class_weights(train_set, way):
-    """One weight a class, the average labelled pixel weighing 1; 0 for classes that don't occur.
-
-    inverse: 1 / the class's share of all labelled pixels. median: 1 / its share in the pictures that show it (times the
-    median of these, which the scaling to an average of 1 takes out again).
-    """
-    counts, seen = np.zeros((2, len(train_set.classes)))
-    for name in train_set.names:
+    """One weight a class, by how often it occurs in the training labels."""
+    pixels = np.zeros((len(train_set), len(train_set.classes)), np.int64)
+    for row, name in zip(pixels, train_set.names, strict=True):
         label = utils.read_label(utils.label_path(train_set.root, name), train_set.classes)
-        here = np.bincount(label[label != utils.VOID], minlength=len(counts))
-        counts += here
-        seen += (here > 0) * here.sum()
-    share = counts / (seen if way == "median" else counts.sum()).clip(1)
-    weights = np.divide(1, share, out=np.zeros_like(share), where=share > 0)
-    return weights * counts.sum() / (weights * counts).sum()
+        row[:] = np.bincount(label[label != utils.VOID], minlength=len(row))
+    return frequency_weights(pixels, way)
 
 
 class Loss:

@@ -35,7 +35,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    check_layout(args.dataset)
+    check_layout(args.dataset, args.split)
     net, classes, scale, known = load_model(args.model, try_gpu())
     test_set = VOCSegDataset(False, None, args.dataset, scale, split=args.split)
     if test_set.classes != classes:
@@ -49,7 +49,10 @@ def run(args):
     train = None
     if (test_set.root / f"ImageSets/Segmentation/{trained_on}.txt").is_file() and args.split != trained_on:
         train = read_names(test_set.root, split=trained_on)
-    refuse(glance(test_set.root, train, test_set.names, (trained_on, args.split)), args.dataset)
+    report = glance(test_set.root, train, test_set.names, (trained_on, args.split))
+    refuse(report, args.dataset)
+    for problem in report.doubts:
+        log.line(f"Warning: {problem}")
     metric = confusion(net, _Counted(test_set, log), flip=args.flip, scales=args.scales)
     log.line(f"{test_set!r}")
     width = max(len(name) for name in [*classes.names, "pixel_acc"])

@@ -12,7 +12,8 @@ HELP = "write a trained net as files that load without the course"
 DESCRIPTION = """\
 Write a net as NAME-symbol.json and NAME-0000.params, which MXNet loads (gluon.SymbolBlock.imports), or with --onnx as
 NAME.onnx, which onnxruntime and other programs load. Neither needs the course. Both take normalised pictures of any
-size and give scores; docs/command_line.md has ten lines for each.
+size and give scores; docs/command_line.md has ten lines for each. Take models from people you trust: outside the course
+nothing checks these files.
 """
 EPILOG = """\
 examples:

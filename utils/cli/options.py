@@ -2,12 +2,9 @@
 
 import argparse
 import importlib
-import os
 import pathlib
 import re
 import shlex
-import shutil
-import sys
 
 
 def size(text):
@@ -61,6 +58,8 @@ def scales(text):
 
 
 def describe(parser, description, epilog):
+    from ..core.surroundings import python  # here, and below: tools/ takes this module alone, without MXNet
+
     parser.formatter_class, parser.description, parser.epilog = (
         argparse.RawDescriptionHelpFormatter,
         description,
@@ -99,37 +98,39 @@ def add_averaging(parser):
     )
 
 
-def python():
-    """The Python to type in a command, this one: another may have no MXNet."""
-    path = os.path.relpath(sys.executable)
-    if not path.startswith(".."):
-        return shlex.quote(path)
-    return "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)
+def check_layout(folder, *splits):
+    """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is.
 
-
-def check_layout(folder):
-    """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is."""
-    from ..datacheck.missing import layout  # here: tools/ takes this module alone
+    splits: the lists that are wanted, which may be there under another name.
+    """
+    from ..core.surroundings import python
+    from ..datacheck.lists import list_file, other_lists, rename_command
+    from ..datacheck.missing import layout
 
     path = pathlib.Path(folder).expanduser()
-    if (path / "ImageSets" / "Segmentation").is_dir():
+    for split, found in other_lists(path).items():
+        if split in splits:
+            raise FileNotFoundError(f"{found}: expected {list_file(split)}; {rename_command(path, split, found)}")
+    if any((path / "ImageSets" / "Segmentation").glob("*.txt")):
         return
     if (path / "SegmentationClass").is_dir():
         make = f"{python()} -m utils data {shlex.quote(str(folder))} --split"
-        raise FileNotFoundError(
-            f"{path}: no ImageSets/Segmentation/ in it, where the lists are; to have them made: {make}"
-        )
+        raise FileNotFoundError(f"{path}: no lists in its ImageSets/Segmentation/; to have them made: {make}")
     if told := layout(path):
         raise FileNotFoundError(told)
 
 
 def refuse(report, folder):
     """A ValueError that names the errors of a `Report`: what `data` calls one, no training or score passes over."""
+    from ..core.surroundings import python
+    from ..datacheck.items import merged
+
     if errors := report.errors:
-        more = f"\n  and {len(errors) - 3} more" if len(errors) > 3 else ""
+        told = list(merged(errors))
+        more = f"\n  and {len(told) - 3} more" if len(told) > 3 else ""
         raise ValueError(
             f"{folder}: not ready, {len(errors)} error{'s' * (len(errors) > 1)}:\n  "
-            + "\n  ".join(map(str, errors[:3]))
+            + "\n  ".join(told[:3])
             + more
             + f"\nAll of them: {python()} -m utils data {shlex.quote(str(folder))}"
         )

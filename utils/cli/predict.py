@@ -23,7 +23,8 @@ Label pictures of any size, JPEG or PNG. For each IMAGE, DIR gets
   NAME.png            the label: a palette PNG in the classes' colours, whose values are the classes' indices
   NAME_overlay.jpg    the picture with its label painted over it
 
-All pictures are read once before the first is labelled; if one cannot be, nothing is written.
+All pictures are read once before the first is labelled; if one cannot be, nothing is written. Take models from people
+you trust (docs/command_line.md).
 """
 EPILOG = """\
 examples:

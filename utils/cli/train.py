@@ -1,6 +1,5 @@
 """`python -m utils train`: a net from a folder of pictures and labels."""
 
-import re
 import shlex
 import time
 
@@ -10,16 +9,16 @@ from mxnet import gluon
 
 from ..core.console import Log
 from ..core.device import try_all_gpus
+from ..core.surroundings import python
 from ..data.dataset import VOCSegDataset, data_loader
 from ..data.labelmap import VOC
 from ..datacheck.report import glance
-from ..engine.checkpoint.identity import OTHER_END
 from ..engine.train import seed, train
-from ..losses import SoftmaxCrossEntropyLoss, WeightedCrossEntropyLoss
+from ..losses import SoftmaxCrossEntropyLoss, WeightedCrossEntropyLoss, frequency_weights
 from ..metrics import SegmentationMetric
 from ..models.saving import check_output, save_model
 from ..models.zoo import find_builder, get_model
-from .options import add_import, check_layout, count, describe, python, rate, refuse, scale, size
+from .options import add_import, check_layout, count, describe, rate, refuse, scale, size
 
 HELP = "train a net on a folder of pictures and labels"
 DESCRIPTION = """\
@@ -58,7 +57,7 @@ def add_arguments(parser):
         "--weights", choices=("median", "inverse"), help="rare classes weigh more, by this frequency (chapter 10; none)"
     )
     parser.add_argument("--model", metavar="NAME", help="the net: fcn32s, fcn16s, fcn8s, or one of your own (fcn8s)")
-    parser.add_argument("--stride", type=int, choices=(32, 16, 8), help="32 is short for --model fcn32s")
+    parser.add_argument("--stride", type=int, choices=(32, 16, 8, 4, 2), help="32 is short for --model fcn32s")
     parser.add_argument(
         "--backbone",
         metavar="NAME",
@@ -80,14 +79,13 @@ def add_arguments(parser):
 def run(args):
     name, backbone, pretrained = _net(args)
     check_output(args.output, args.force)
-    check_layout(args.dataset)
+    check_layout(args.dataset, args.train_split, args.val_split)
     contexts = try_all_gpus()
     train_set = VOCSegDataset(True, args.crop, args.dataset, args.scale, seed=args.seed, split=args.train_split)
     test_set = VOCSegDataset(False, None, args.dataset, args.scale, split=args.val_split)
-    try:
-        batches = data_loader(train_set, args.batch)
-    except ValueError as error:
-        raise ValueError(str(error).replace("batch_size", "--batch")) from None
+    if args.batch > len(train_set):
+        raise ValueError(f"--batch {args.batch}, but {train_set!r}: take at most {len(train_set)}")
+    batches = data_loader(train_set, args.batch)
     pixels, nothing = _look(args, train_set, test_set)
     seed(args.seed)
     net = get_model(name, train_set.classes, backbone, pretrained, contexts)
@@ -96,10 +94,7 @@ def run(args):
     trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": args.rate, "lr_scheduler": schedule})
     options = {"checkpoint": args.checkpoint} if args.checkpoint else {}
     loss = _loss(args, net, pixels)
-    try:
-        history = train(batches, test_set, net, loss, trainer, contexts, args.epochs, **options)
-    except ValueError as error:
-        raise ValueError(_as_options(str(error), args, len(batches))) from None
+    history = train(batches, test_set, net, loss, trainer, contexts, args.epochs, **options)
     if len(history) < args.epochs:
         kept = f"they are kept in {args.checkpoint}, the same command goes on" if history else "none is kept"
         kept = kept if args.checkpoint else "with --checkpoint FOLDER each would be kept"
@@ -119,8 +114,8 @@ def run(args):
 def _look(args, train_set, test_set):
     """Refuse what `data` calls an error; print classes and baseline.
 
-    Returns the training labels' pixels, (pictures, classes), and the baseline: its class and scores. Labels are read
-    whole, pictures' headers only: a full check reads those too.
+    Returns the training labels' pixels, (pictures, classes), and the baseline: its class and scores, on labels at
+    --scale, as the net is scored. Labels are read whole, pictures' headers only: a full check reads those too.
     """
     log, start, classes = Log(), time.time(), train_set.classes
     where = "VOC's, as there is no labelmap.txt" if classes == VOC else "labelmap.txt"
@@ -132,15 +127,18 @@ def _look(args, train_set, test_set):
         [] if same else test_set.names,
         (args.train_split, args.val_split),
         lambda i, n: log.status(f"{i} of {n} labels looked at"),
+        args.scale,
     )
     refuse(report, args.dataset)
+    for problem in report.doubts:
+        log.line(f"Warning: {problem}")
     if same:
         log.line(f"Scored on {args.val_split}, the pictures it is trained on: that says nothing of new ones")
     log.line(f"{len(report.pairs)} labels looked at in {time.time() - start:.1f} s")
     pixels = np.array([report.pairs[name].pixels[:-1] for name in train_set.names])
-    index = int(pixels.sum(0).argmax())
+    index = int(sum(report.pairs[name].scaled[:-1] for name in train_set.names).argmax())
     metric = SegmentationMetric(len(classes))
-    metric.confusion[:, index] = sum(report.pairs[name].pixels[:-1] for name in test_set.names)
+    metric.confusion[:, index] = sum(report.pairs[name].scaled[:-1] for name in test_set.names)
     nothing = {"class": classes.names[index]} | metric.scores()
     text = "pixel accuracy {pixel_acc:.3f}, mean IoU {mean_iou:.3f}".format(**nothing)
     log.line(f"To beat: {classes.names[index]} everywhere has {text}")
@@ -154,37 +152,9 @@ def _loss(args, net, pixels):
         return (own or SoftmaxCrossEntropyLoss)()
     if own:
         raise ValueError(f"--weights {args.weights}: {type(net).__name__} has a loss of its own, {own.__name__}")
-    loss = WeightedCrossEntropyLoss(class_weights(pixels, args.weights))
+    loss = WeightedCrossEntropyLoss(frequency_weights(pixels, args.weights))
     loss.__qualname__ = f"WeightedCrossEntropyLoss, {args.weights} frequency"  # a checkpoint is asked about it
     return loss
-
-
-def class_weights(pixels, way):
-    """(C,) weights by frequency as in chapter 10: the average labelled pixel weighs 1, a class that never occurs 0.
-
-    pixels: (pictures, C) labelled pixels of each class. way: "inverse", 1 / its share of all; "median", 1 / its share
-    in the pictures that show it (the median itself is a factor common to all, which the average takes out).
-    """
-    counts, labelled = pixels.sum(0), pixels.sum(1, keepdims=True)
-    of = ((pixels > 0) * labelled).sum(0).clip(1) if way == "median" else max(1, counts.sum())
-    share = counts / of
-    weights = np.divide(1, share, out=np.zeros(len(counts)), where=counts > 0)
-    return weights * counts.sum() / (weights * counts).sum()
-
-
-def _as_options(text, args, batches):
-    """What the engine says of a number of epochs, as this command asks for it."""
-    if not args.checkpoint or OTHER_END not in text:
-        return text
-    was = re.search(r"scheduler's max_update (\d+), now", text)
-    others = [part for part in text.split("; ") if "scheduler's max_" not in part]
-    if others or not was or int(was[1]) % batches:  # another training altogether
-        return text.replace(OTHER_END, " (--epochs was another number)")
-    return (
-        f"{args.checkpoint}: its checkpoints are of a training of {int(was[1]) // batches} epochs, --epochs says "
-        f"{args.epochs}: the rate falls to 0 at the last one, so the number is fixed from the start. Say --epochs "
-        f"{int(was[1]) // batches}, or name another folder to begin anew"
-    )
 
 
 def _net(args):

@@ -7,10 +7,12 @@ import shlex
 import sys
 
 from ..core.console import Log
+from ..core.surroundings import python
+from ..datacheck.items import merged
 from ..datacheck.lists import SPLITS
 from ..datacheck.report import CROP_SIZE, check, find
 from ..datacheck.split import refusal, refuse_existing, write_split
-from .options import python, scale, share, size
+from .options import scale, share, size
 
 FEW = 5  # lines of each kind
 COURSE = pathlib.Path(__file__).resolve().parents[2]  # where its Makefile is
@@ -93,21 +95,11 @@ def lines(report, few=FEW):
         for kind in dict.fromkeys(problem.kind for problem in problems):
             found = [problem for problem in problems if problem.kind == kind]
             yield f"  {kind} ({len(found)})"
-            told = list(_merged(found)) if few else [str(problem) for problem in found]
+            told = list(merged(found)) if few else [str(problem) for problem in found]
             yield from (f"    {text}" for text in told[:few])
             if len(told[:few]) < len(told):
                 yield f"    and {len(told) - few} more (--all shows them)"
     yield ""
-
-
-def _merged(problems):
-    """The problems as lines, those that differ in the file only as one, with their number."""
-    groups = {}
-    for problem in problems:
-        groups.setdefault(problem._replace(file=""), []).append(problem)
-    for same in groups.values():
-        more = f" and {len(same) - 1} more (--all shows them)" if len(same) > 1 else ""
-        yield str(same[0]._replace(file=same[0].file + more))
 
 
 def _table(report):

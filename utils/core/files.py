@@ -3,12 +3,17 @@
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import pathlib
 import re
 import shutil
 import stat
 import sys
+
+MAX_PIXELS = 250_000_000
+"""Pixels of the largest picture that is read: the 200 million of the largest telephones pass, and take 2 GB."""
+MOST_JSON = 2**24  # bytes: what describes a net or a training is a thousandth of it
 
 
 @contextlib.contextmanager
@@ -29,6 +34,15 @@ def opened(path, expected):
         raise ValueError(f"{path}: cannot be read ({error.strerror}); expected {expected}") from None
 
 
+def check_pixels(path, height, width):
+    """A ValueError for a picture of more than `MAX_PIXELS`."""
+    if height * width > MAX_PIXELS:
+        raise ValueError(
+            f"{path}: {height} × {width} (height × width), {height * width:,} pixels, "
+            f"but at most {MAX_PIXELS:,} are read; reduce or cut it"
+        )
+
+
 def read_lines(path, expected):
     """[(number, line)] of a UTF-8 text file: counted from 1, outer spaces stripped, empty lines left out."""
     with opened(path, expected) as file:
@@ -42,6 +56,23 @@ def read_lines(path, expected):
         if re.search(r"[\0-\x08\x0b-\x1f\x7f]", line):
             raise ValueError(f"{path}, line {number}: control characters in {short(line)}; save it as UTF-8 text")
     return [(number, line) for number, line in lines if line]
+
+
+def read_json(path, expected):
+    """A dict from a JSON file; whatever else is in it, too deep, too large or damaged is a ValueError."""
+    with opened(path, expected) as file:
+        data = file.read(MOST_JSON + 1)
+    try:
+        if len(data) > MOST_JSON:
+            raise ValueError(f"more than {MOST_JSON:,} bytes")
+        found = json.loads(data)
+        if not isinstance(found, dict):
+            raise ValueError(f"a {type(found).__name__}, not a dict")
+    except RecursionError:
+        raise ValueError(f"{path}: lists in lists without end; expected {expected}") from None
+    except ValueError as error:  # of JSON, UTF-8 and digits too
+        raise ValueError(f"{path}: damaged ({error}); expected {expected}") from None
+    return found
 
 
 def short(text):
@@ -132,12 +163,19 @@ def atomic_write(path):
         beside.unlink(missing_ok=True)
 
 
-def write_parameters(net, beside, path):
-    """`net.save_parameters`, read again: MXNet does not notice a full disk. path: where they go, for the OSError."""
+def write_parameters(net, beside, path, half=False):
+    """`net.save_parameters`, read again: MXNet does not notice a full disk. path: where they go, for the OSError.
+
+    half: as float16, in half the bytes.
+    """
     import mxnet as mx  # here: what fetches data sets needs no MXNet
 
     try:
-        net.save_parameters(str(beside))
+        if half:
+            parameters = net._collect_params_with_prefix().items()
+            mx.nd.save(str(beside), {name: parameter._reduce().astype("float16") for name, parameter in parameters})
+        else:
+            net.save_parameters(str(beside))
         mx.nd.load(str(beside))
     except mx.MXNetError:
         raise OSError(

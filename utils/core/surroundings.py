@@ -1,7 +1,10 @@
-"""What MXNet's import doesn't bear, said in words before or after it: a list of threads, another NumPy."""
+"""What is around the course: which Python runs it, and what MXNet's import doesn't bear, said in words."""
 
 import os
 import re
+import shlex
+import shutil
+import sys
 
 PAGE = "docs/if_something_looks_wrong.md"
 
@@ -25,3 +28,11 @@ def check_numpy(error):
             f"NumPy {numpy.__version__}, expected 1.23.5: MXNet 1.9.1 asks for what NumPy 1.24 took away. "
             f"make setup puts the locked version back ({PAGE})"
         ) from None
+
+
+def python():
+    """The Python to type in a command, this one: another may have no MXNet."""
+    path = os.path.relpath(sys.executable)
+    if not path.startswith(".."):
+        return shlex.quote(path)
+    return "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)

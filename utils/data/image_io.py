@@ -10,11 +10,8 @@ from PIL import Image, ImageFile, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from ..core.files import opened
+from ..core.files import check_pixels, opened
 from .labelmap import VOC, VOID, VOID_COLOR, check_known
-
-MAX_PIXELS = 250_000_000
-"""Pixels of the largest picture that is read: the 200 million of the largest telephones pass, and take 2 GB."""
 
 _ORIENTATION = 0x0112  # EXIF: how the camera was held
 _EXIF = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}  # where a PNG may have it
@@ -50,9 +47,9 @@ def _header(path, file):
     file.seek(0)
     if start.startswith(_PNG):
         width, height, depth = struct.unpack_from(">IIB", start.ljust(25, b"\0"), 16)
-        _check_pixels(path, height, width)  # before Pillow, which makes room for an animation's first frame at once
+        check_pixels(path, height, width)  # before Pillow, which makes room for an animation's first frame at once
         if depth == 16:
-            raise ValueError(f"{path}: a PNG of 16 bits a channel; convert it to 8 bits")
+            raise ValueError(f"{path}: a PNG of 16 bits a channel; expected 8: export it anew with 8")
         with _decoding(path):
             picture = PngImageFile(file)
         if picture.is_animated:
@@ -60,7 +57,7 @@ def _header(path, file):
     elif start.startswith(b"\xff\xd8\xff"):
         with _decoding(path):
             picture = JpegImageFile(file)
-        _check_pixels(path, picture.height, picture.width)
+        check_pixels(path, picture.height, picture.width)
     else:
         raise ValueError(f"{path}: {_kind(start)}; expected a JPEG or PNG: export it as one")
     return picture
@@ -76,14 +73,6 @@ def _kind(start):
     if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in start):
         return "a text file (a web page or a git-lfs pointer in the picture's place?)"
     return "no picture that is known here"
-
-
-def _check_pixels(path, height, width):
-    if height * width > MAX_PIXELS:
-        raise ValueError(
-            f"{path}: {height} × {width} (height × width), {height * width:,} pixels, "
-            f"but at most {MAX_PIXELS:,} are read; reduce or cut it"
-        )
 
 
 def _load(path, expected):
@@ -135,19 +124,43 @@ def _orientation(path, picture):
 
 
 def read_label(path, classes=VOC):
-    """A label PNG, palette or RGB, as (H, W) uint8 NumPy array of class indices, 255 = void (chapter 03).
+    """A label PNG as (H, W) uint8 NumPy array of class indices, 255 = void (chapter 03).
 
-    Colours decide: in a palette PNG the class is that of the pixel's palette colour, not its bare index.
-    What is no such PNG, or has a colour of no class, is a ValueError: never a guess.
+    Colours decide: in a palette PNG the class is that of the pixel's palette colour, not its bare index. RGB does as
+    well, with an alpha channel too if all of it is opaque, and 1 bit, black and white. Anything else, a colour of no
+    class, or a palette in which void's index has the colour of a class (padded with zeros, say), is a ValueError that
+    says what it seems to be: never a guess.
     """
+    try:
+        return _read_label(path, classes)
+    except ValueError:
+        from .label_hints import explained  # only here: most labels are right
+
+        if text := explained(path, classes):
+            raise ValueError(text) from None
+        raise
+
+
+def _read_label(path, classes):
     pixels, palette = _label(path)
-    label = classes.indices(pixels) if palette is None else _looked_up(classes.indices(palette), pixels)
+    table = classes.indices(pixels if palette is None else palette)
+    label = table if palette is None else _looked_up(table, pixels)
+    if palette is not None and _is_doubtful(table, len(classes)):
+        from .label_hints import misread
+
+        if misread(path, classes):
+            raise ValueError(f"{path}: two indices have one colour")
     try:
         check_known(label, lambda row, column: (pixels if palette is None else palette[pixels])[row, column])
     except ValueError as error:
-        hint = "" if palette is None else _indices_hint(pixels, len(classes))
-        raise ValueError(f"{path}: {error}{hint}") from None
+        raise ValueError(f"{path}: {error}") from None
     return label
+
+
+def _is_doubtful(table, num_classes):
+    """Whether a palette, as class indices, gives two classes' indices one colour, or void's the colour of a class."""
+    known = table[:num_classes][table[:num_classes] < num_classes].tolist()
+    return len(set(known)) < len(known) or any(table[VOID:] < num_classes)
 
 
 def _looked_up(table, pixels):
@@ -169,14 +182,15 @@ def _label(path):
         raise ValueError(f"{path}: saved as {picture.format}, which changes colours; export the label anew as a PNG")
     if _orientation(path, picture) != 1:
         raise ValueError(f"{path}: its EXIF data says to turn it; save the label upright and without EXIF data")
+    if picture.mode in ("RGBA", "LA") and picture.getextrema()[-1] == (255, 255) or picture.mode == "1":
+        picture = picture.convert("RGB")  # drops what says nothing
     pixels = np.asarray(picture)
     if picture.mode == "RGB":
         return pixels, None
     if picture.mode != "P":
-        hint = _indices_hint(pixels, VOID) if picture.mode == "L" else ""
         raise ValueError(
             f"{path}: a picture of mode {picture.mode}; expected a palette or RGB PNG in the classes' colours, "
-            f"without transparency: export it as one.{hint}"
+            "nothing in it transparent: export it as one"
         )
     palette = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
     if pixels.max() >= len(palette):
@@ -184,18 +198,6 @@ def _label(path):
             f"{path}: a pixel of value {pixels.max()}, but the palette has {len(palette)} colours only; export it anew"
         )
     return pixels, palette
-
-
-def _indices_hint(values, num_classes):
-    """What to do where a file's bare values, not its colours, are class indices: the usual mistake."""
-    found = np.unique(values)
-    if set(found) <= {*range(num_classes), VOID}:
-        return (
-            f" Its bare values ({', '.join(map(str, found[:6]))}{', …' if len(found) > 6 else ''}) could be class "
-            "indices: if they are, give them colours with Image.fromarray("
-            "utils.label2image(np.array(Image.open(path)), classes).asnumpy()).save(path)"
-        )
-    return ""
 
 
 def palette_picture(label, classes):

@@ -1,19 +1,22 @@
-"""What a label may be that was refused, or is read otherwise than meant, and the line that mends it.
+"""What a label may be that was refused, and the line that mends it.
 
 The one home of such hints: the reader and `python -m utils data` say the same. Imported only where something is wrong,
 as no training should hang on it. No line overwrites: `relabel` writes a new folder.
 """
 
+import io
 import json
 import os
 import pathlib
 import shlex
-import sys
+import struct
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile
 
+from ..core.files import check_pixels, opened
+from ..core.surroundings import python
 from .labelmap import VOID, VOID_COLOR
 
 UNKNOWN = 254  # as `LabelMap.indices` says it
@@ -21,6 +24,7 @@ NEAR = 16  # further from a class's colour than this is another colour
 FEW = 12  # more greys than this were not painted: they are blended
 SIBLINGS = 20  # labels beside a mask that are looked at
 WHITE = 255, 255, 255
+EXPECTED = "a palette or RGB PNG in the classes' colours"
 
 
 class Raw(NamedTuple):
@@ -28,7 +32,7 @@ class Raw(NamedTuple):
 
     rgb: (H, W, 3) uint8. alpha: (H, W) uint8 or None. values: (H, W) bare values (a palette's indices, or greys at
     the depth of the file) or None where colours are more than greys. grey: no colour in it. palette: (N, 3) or None.
-    depth: bits a channel.
+    depth: bits a channel. kind, mode: as Pillow says it, such as PNG and RGBA.
     """
 
     rgb: np.ndarray
@@ -37,29 +41,35 @@ class Raw(NamedTuple):
     grey: bool
     palette: np.ndarray | None
     depth: int
+    kind: str
+    mode: str
 
 
 def raw(path):
     """`Raw` of a label file that lost nothing; an error where it is broken, turned by EXIF data, or moving."""
-    path = pathlib.Path(path)
-    start = path.read_bytes()[:32]
+    with opened(path, EXPECTED) as file:
+        data = file.read()
+    is_png = data.startswith(b"\x89PNG")
+    if is_png:  # before Pillow, as the reader does: it makes room for an animation at once
+        check_pixels(path, *struct.unpack_from(">II", data, 16)[::-1])
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # gluoncv sets it
-    with Image.open(path) as picture:
+    with Image.open(io.BytesIO(data)) as picture:
+        check_pixels(path, picture.height, picture.width)
         picture.verify()
-    with Image.open(path) as picture:
+    with Image.open(io.BytesIO(data)) as picture:
         if picture.format not in ("PNG", "BMP", "TIFF", "GIF"):
             raise ValueError(f"{path}: a {picture.format}, which changes colours")
         if picture.getexif().get(0x0112, 1) != 1 or getattr(picture, "n_frames", 1) > 1:
             raise ValueError(f"{path}: turned by EXIF data, or of several frames")
         picture.load()
-        mode, pixels = picture.mode, np.asarray(picture)
+        kind, mode, pixels = picture.format, picture.mode, np.asarray(picture)
         if mode == "I;16B":
             pixels = pixels.astype(np.uint16)
         alpha = np.asarray(picture.getchannel("A")) if mode in ("RGBA", "LA") else None
         palette = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3) if mode == "P" else None
         deep = mode.startswith("I") or mode == "F"
         rgb = np.repeat(_eight_bits(pixels)[..., None], 3, 2) if deep else np.asarray(picture.convert("RGB"))
-    depth = start[24] if start.startswith(b"\x89PNG") else 8
+    depth = data[24] if is_png else 8
     colors = rgb if palette is None else palette  # a black label of a coloured palette is no grey one
     grey = bool((colors == colors[..., :1]).all())
     if mode == "P" or deep:
@@ -70,7 +80,7 @@ def raw(path):
         values = rgb[..., 0]
     else:
         values = None
-    return Raw(rgb, alpha, values, grey, palette, depth)
+    return Raw(rgb, alpha, values, grey, palette, depth, kind, mode)
 
 
 def _eight_bits(values):
@@ -86,15 +96,14 @@ def as_label(found, classes, way):
 
 def _colours(found, classes):
     label = classes.indices(found.rgb)
+    if found.palette is not None:  # Pillow makes black of what a short palette lacks
+        label = np.where(found.values < len(found.palette), label, UNKNOWN)
     return label if found.alpha is None else np.where(found.alpha == 255, label, UNKNOWN)
 
 
 def _transparent(found, classes):
     label = classes.indices(found.rgb)
-    if found.alpha is None:
-        return label
-    label = np.where(found.alpha == 255, label, UNKNOWN)
-    return np.where(found.alpha == 0, 0, label).astype(np.uint8)
+    return label if found.alpha is None else np.where(found.alpha < 128, 0, label).astype(np.uint8)
 
 
 def _as_indices(values, classes, whole=VOID):
@@ -154,7 +163,7 @@ def _nothing(found):
 
 WAYS = {
     "colours": _colours,  # drops a full alpha channel, makes three channels of one
-    "transparent": _transparent,  # where nothing is painted is the first class
+    "transparent": _transparent,  # where nothing is painted, or less than half, is the first class
     "indices": _indices,
     "indices from 1": _from_1,  # 0 is void
     "class x 256 + id": _high_byte,
@@ -172,7 +181,7 @@ def fits(found, classes, way):
 def line(path, way):
     """The command that makes a new folder; for a file that is in no data set, the Python line for that file."""
     path = pathlib.Path(path)
-    root = next((parent.parent for parent in path.parents if parent.name == "SegmentationClass"), None)
+    root = _root(path)
     words = f'"{way}"'
     if isinstance(way, dict):  # as Python has it: JSON's keys would be texts
         words = "{" + ", ".join(f"{grey}: {json.dumps(name, ensure_ascii=False)}" for grey, name in way.items()) + "}"
@@ -185,6 +194,11 @@ def line(path, way):
     return f"{python()} -c {shlex.quote(f'{use}({old}, {new}, {words})')}"
 
 
+def _root(path):
+    """The data set's folder that a label lies in, or None."""
+    return next((parent.parent for parent in pathlib.Path(path).parents if parent.name == "SegmentationClass"), None)
+
+
 def _free(absolute, root):
     """A name beside the folder that nothing has yet."""
     number = 1
@@ -195,10 +209,10 @@ def _free(absolute, root):
         number += 1
 
 
-def python():
-    """The Python that runs this, as one types it."""
-    path = os.path.relpath(sys.executable)
-    return shlex.quote(sys.executable if path.startswith("..") else path)
+def explained(path, classes):
+    """The whole text of the error of a label that the reader refused, or "" where nothing is known of it."""
+    known = hint(path, classes)
+    return f"{path}: {known[0]}; expected {EXPECTED}; {known[1]}" if known else ""
 
 
 def hint(path, classes, near=True):
@@ -210,18 +224,38 @@ def hint(path, classes, near=True):
         found = raw(path)
     except Exception:  # the reader has said what is wrong with the file
         return None
+    known = _seen(path, found, classes, near)
+    return known and (_kind(found) + known[0], known[1])
+
+
+def _kind(found):
+    """What the file is, where that alone is a reason to refuse it."""
+    if found.kind == "PNG" and found.mode in ("P", "RGB"):
+        return ""
+    if found.kind == "PNG" and found.mode == "L":
+        return f"greyscale of {found.rgb.min()} to {found.rgb.max()}: "
+    return f"a {found.kind} picture of mode {found.mode}: "
+
+
+def _seen(path, found, classes, near):
+    if wrong := misread(path, classes):
+        return wrong
     if found.alpha is not None and (found.alpha != 255).any():
         return _of_transparent(path, found, classes)
     if found.depth == 16:
         return _of_16_bits(path, found, classes)
+    if found.palette is not None and found.values.max() >= len(found.palette):
+        what = f"a pixel of value {found.values.max()}, but the palette has {len(found.palette)} colours only"
+        if fits(found, classes, "indices"):
+            return f"{what}; its bare values ({_few(found.values)}) could be class indices", line(path, "indices")
+        return what, "export it anew"
     if fits(found, classes, "colours"):
-        return "it has the classes' colours, in a kind of file that is not read", line(path, "colours")
+        how = "as greys, which could be indices too" if found.mode == "L" else "in a kind of file that is not read"
+        return f"it has the classes' colours, {how}", line(path, "colours")
     if fits(found, classes, "red and blue swapped"):
         return "its red and blue are swapped, as OpenCV's order is BGR", line(path, "red and blue swapped")
     if found.grey or found.values is not None and found.palette is None:
         return _of_values(path, found, classes)
-    if found.palette is not None and len(found.palette) <= found.values.max() and fits(found, classes, "indices"):
-        return f"its bare values ({_few(found.values)}) could be class indices", line(path, "indices")
     if near and fits(found, classes, "nearest colour"):
         return (
             f"each colour is within {NEAR} of a class's, as colour management or another palette leaves it",
@@ -231,14 +265,16 @@ def hint(path, classes, near=True):
 
 
 def _of_transparent(path, found, classes):
-    share = f"{(found.alpha != 255).mean():.1%} of its pixels are transparent"
-    if np.isin(found.alpha, (0, 255)).all():
-        if fits(found, classes, "transparent"):
-            return f"{share}, the others have classes' colours", (
-                f"if they are {classes.names[0]}, the first class, {line(path, 'transparent')}"
-            )
-        return share, "paint them in a class's colour, and the others too; export without transparency"
-    return f"{share}, some in part", "its edges are smoothed: export it anew without smoothing and transparency"
+    in_part = not np.isin(found.alpha, (0, 255)).all()
+    what = f"{(found.alpha != 255).mean():.1%} of its pixels are transparent" + ", some in part" * in_part
+    if fits(found, classes, "transparent") and (not in_part or found.alpha.max() >= 128):
+        these = "what is less than half opaque is" if in_part else "they are"
+        return f"{what}, the others have classes' colours", (
+            f"if {these} {classes.names[0]}, the first class, {line(path, 'transparent')}"
+        )
+    if in_part:
+        return what, "its edges are smoothed: export it anew without smoothing and transparency"
+    return what, "paint them in a class's colour, and the others too; export without transparency"
 
 
 def _of_16_bits(path, found, classes):
@@ -298,10 +334,11 @@ def _of_mask(path, classes):
     if len(classes) == 2:
         way = {0: classes.names[0], 255: classes.names[1]}
         return "a mask of 0 and 255", f"if 255 is {classes.names[1]}, {line(path, way)}"
-    lines = "background:0,0,0:: and object:255,255,255:: (your names)"
-    return "a mask of 0 and 255, and white is no class", (
-        f"write labelmap.txt with the lines {lines}, then look again; 255 is no class index here"
-    )
+    lines, root = ("background:0,0,0::", "object:255,255,255::"), _root(path)
+    remedy = f"write labelmap.txt with the lines {' and '.join(lines)} (your names), then look again"
+    if root and not os.path.lexists(root / "labelmap.txt"):
+        remedy += f": printf '%s\\n' {' '.join(lines)} > {shlex.quote(str(root / 'labelmap.txt'))}"
+    return "a mask of 0 and 255, and white is no class; 255 is no class index here", remedy
 
 
 def _others(path):
@@ -310,8 +347,11 @@ def _others(path):
     for other in beside:
         try:
             with Image.open(other) as picture:
-                if picture.mode in ("L", "P", "I;16") and not np.isin(np.asarray(picture), (0, 255)).all():
-                    return True
+                mode, values = picture.mode, np.asarray(picture)
+            if mode in ("RGB", "RGBA") and (values[..., 1:3] == values[..., :1]).all():
+                mode, values = "L", values[..., 0]
+            if mode in ("L", "P", "I;16") and not np.isin(values, (0, 255)).all():
+                return True
         except Exception:  # another label's fault, told where it is looked at
             continue
     return False
@@ -323,7 +363,7 @@ def _few(values):
 
 
 def misread(path, classes):
-    """(what, what to do) of a label that is read without an error, but not as it was meant; or None.
+    """(what, what to do) of a label whose colours are classes', but not those that were meant; or None.
 
     A palette padded with zeros, or with one colour for several indices, gives pixels of one index another's class.
     """

@@ -11,8 +11,9 @@ import shlex
 import shutil
 
 from ..core.files import atomic_write
+from ..core.surroundings import python
 from .image_io import palette_picture, read_label
-from .label_hints import UNKNOWN, WAYS, as_label, misread, python, raw
+from .label_hints import UNKNOWN, WAYS, as_label, raw
 from .voc import classes_in
 
 
@@ -66,7 +67,7 @@ def _reads(path, classes, way):
         found = raw(path)
     except (OSError, ValueError):
         return False
-    return way != "red and blue swapped" and not found.grey and misread(path, classes) is None
+    return way != "red and blue swapped" and not found.grey
 
 
 def _read(path, classes, way):

@@ -17,6 +17,7 @@ NO_CLASS = re.compile(
     r"([-_ ]*(region|area|class|label|pixels?))?[-_ ]*|255",
     re.IGNORECASE,
 )
+SWALLOWED = "background swallowed"  # a kind of problem
 
 
 def beside(root):
@@ -32,11 +33,10 @@ def beside(root):
                 f"{name}:{color or '::'}" + "::" * bool(color) for name, (_, color) in zip(names, rows, strict=True)
             ]
             found = f"names {len(names)} classes, {_few(names)}, and is not read; the 21 of VOC are taken"
-            remedy = f"printf '%s\\n' {shlex.join(lines)} > {shlex.quote(str(root / 'labelmap.txt'))}"
-            if not any(color for _, color in rows):
-                remedy += "   (without colours: VOC's, in this order)"
+            of_voc = "" if any(color for _, color in rows) else " (without colours: VOC's, in this order)"
+            remedy = f"write it{of_voc}: printf '%s\\n' {shlex.join(lines)} > {shlex.quote(str(root / 'labelmap.txt'))}"
             file = (folder / name).relative_to(root).as_posix()
-            return [Problem(True, "classes", file, found, "labelmap.txt", f"write it: {remedy}")]
+            return [Problem(True, "classes", file, found, "labelmap.txt", remedy)]
     return []
 
 
@@ -125,4 +125,4 @@ def _background(report):
         f"if so, rename {names[0]} to something behind '{names[black]}' there, and export anew; "
         f"if all is marked, take {names[black]} out of labelmap.txt"
     )
-    return [Problem(True, "classes", "labelmap.txt", found, "", remedy)]
+    return [Problem(True, SWALLOWED, "labelmap.txt", found, "", remedy)]

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from ..data.image_io import orientation, picture_size
-from ..data.label_hints import hint, misread
+from ..data.label_hints import EXPECTED, hint
 from ..data.labelmap import VOID
-from ..data.transforms import scaled_size
+from ..data.transforms import resize, scaled_size
 from ..data.voc import image_path, label_path, read_image, read_label
 
 SMEARED = 4, 0.002  # as many unknown colours, or more, each on less of the picture: edges that were blended
@@ -35,11 +35,27 @@ class Problem(NamedTuple):
         return f"{self.file}: " + "; ".join(part for part in (self.found, expected, self.remedy) if part)
 
 
+ONE_COMMAND = "labels without colours", "labels of another kind"
+"""Kinds whose remedy is one command for all files; what was found may differ a little from file to file."""
+
+
+def merged(problems):
+    """The problems as texts, those that differ in the file only as one, with their number."""
+    groups = {}
+    for problem in problems:
+        found = "" if problem.kind in ONE_COMMAND and " -c " in problem.remedy else problem.found
+        groups.setdefault(problem._replace(file="", found=found), []).append(problem)
+    for same in groups.values():
+        more = f" and {len(same) - 1} more (--all shows them)" if len(same) > 1 else ""
+        yield str(same[0]._replace(file=same[0].file + more))
+
+
 class Pair(NamedTuple):
     """What picture and label of one name hold; None for what is missing or could not be read.
 
     file: the picture's, relative to the folder. size: its (height, width), upright. digest: of its pixels. pixels:
-    int64, how many of each class, void last. unknown: {colour of no class: pixels}. complete: both files are there.
+    int64, how many of each class, void last; scaled: the same of the label reduced by a scale. unknown: {colour of no
+    class: pixels}. complete: both files are there.
     """
 
     name: str
@@ -47,19 +63,20 @@ class Pair(NamedTuple):
     size: tuple | None
     digest: bytes | None
     pixels: np.ndarray | None
+    scaled: np.ndarray | None
     unknown: dict
     complete: bool
     problems: list
 
 
-def look(root, name, classes, whole=True):
+def look(root, name, classes, whole=True, scale=1):
     """The `Pair` of one name; classes: a `LabelMap`, or None where labels are only to be opened.
 
     whole=False reads the size of the picture only, not its pixels: there is no digest.
     """
     picture, label = picture_path(root, name), label_path(root, name)
     size, digest, problems = _look_at_picture(root, picture, whole)
-    label_size, pixels, unknown, found = _look_at_label(root, label, classes)
+    label_size, pixels, scaled, unknown, found = _look_at_label(root, label, classes, scale)
     problems += found
     if size and label_size and size != label_size:
         turned = size == label_size[::-1] and orientation(picture) in (5, 6, 7, 8)
@@ -78,6 +95,7 @@ def look(root, name, classes, whole=True):
         size,
         digest,
         pixels,
+        scaled,
         unknown,
         os.path.isfile(picture) and os.path.isfile(label),
         problems,
@@ -114,60 +132,60 @@ def _look_at_picture(root, path, whole=True):
     return image.shape[:2], hashlib.blake2b(image.tobytes(), digest_size=16).digest(), problems
 
 
-def _look_at_label(root, path, classes):
-    """Size, pixels of each class, unknown colours and problems of a label."""
+def _look_at_label(root, path, classes, scale):
+    """Size, pixels of each class, the same at a scale, unknown colours and problems of a label."""
     file = _short(root, path)
     if not os.path.isfile(path):
         remedy = "label it (CVAT writes none where nothing is marked), or take its name out of the list"
-        return None, None, {}, [_missing(root, path, "labels missing", remedy)]
+        return None, None, None, {}, [_missing(root, path, "labels missing", remedy)]
     try:
         if classes is None:
-            return read_image(path).shape[:2], None, {}, []
+            return read_image(path).shape[:2], None, None, {}, []
         label = read_label(path, classes)
     except Exception as error:
-        return _why(path, file, classes, error)
-    counts = np.bincount(label.ravel(), minlength=VOID + 1)
-    pixels = np.append(counts[: len(classes)], counts[VOID])
+        size, unknown, problems = _why(path, file, classes, error)
+        return size, None, None, unknown, problems
+    pixels = _counts(label, classes)
     problems = []
-    if counts[VOID] == label.size:
+    if pixels[-1] == label.size:
         problems = [
             Problem(False, "labels all void", file, "void only", "", "it teaches and tests nothing: leave it out")
         ]
-    if wrong := misread(path, classes):
-        problems.append(Problem(True, "labels read otherwise than meant", file, wrong[0], "", wrong[1]))
-    return label.shape, pixels, {}, problems
+    return label.shape, pixels, pixels if scale == 1 else _counts(resize(label, scale), classes), {}, problems
+
+
+def _counts(label, classes):
+    counts = np.bincount(label.ravel(), minlength=VOID + 1)
+    return np.append(counts[: len(classes)], counts[VOID])
 
 
 def _why(path, file, classes, error):
-    """What `_look_at_label` returns of a label that `read_label` refused."""
+    """Size, unknown colours and problems of a label that `read_label` refused."""
     try:
         with Image.open(path) as picture:
-            kind, mode, rgb = picture.format, picture.mode, np.asarray(picture.convert("RGB"))
+            grey, png, rgb = picture.mode == "L", picture.format == "PNG", np.asarray(picture.convert("RGB"))
     except Exception:
-        return None, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
-    size, expected = rgb.shape[:2], "a palette or RGB PNG in the classes' colours"
-    known = hint(path, classes, near=False)
-    if mode == "L" and kind == "PNG":
-        what = f"greyscale of {rgb.min()} to {rgb.max()}"
-        what, repair = (f"{what}: {known[0]}", f"{known[1]}; or {EXPORT}") if known else (what, EXPORT)
-        return size, None, {}, [Problem(True, "labels without colours", file, what, expected, repair)]
+        return None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
+    size, known = rgb.shape[:2], hint(path, classes, near=False)
+    if known and grey and png:
+        remedy = f"{EXPORT}; or {known[1]}"  # a command comes last, to be copied
+        return size, {}, [Problem(True, "labels without colours", file, known[0], EXPECTED, remedy)]
     if known:
-        what = known[0] if mode in ("P", "RGB") and kind == "PNG" else f"a {kind} picture of mode {mode}: {known[0]}"
-        return size, None, {}, [Problem(True, "labels of another kind", file, what, expected, known[1])]
-    if mode not in ("P", "RGB") or kind != "PNG":
-        return size, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
+        return size, {}, [Problem(True, "labels of another kind", file, known[0], EXPECTED, known[1])]
+    if grey or not png:
+        return size, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     index = classes.indices(rgb)
     colors, counts = np.unique(rgb[(index >= len(classes)) & (index != VOID)], axis=0, return_counts=True)
     if not len(colors):
-        return size, None, {}, [Problem(True, "labels unreadable", file, without(path, error))]
+        return size, {}, [Problem(True, "labels unreadable", file, without(path, error))]
     unknown = {tuple(color): int(count) for color, count in zip(colors.tolist(), counts, strict=True)}
     if not _is_smeared(len(unknown), counts.sum(), index.size):
-        return size, None, unknown, []  # labels.py tells of colours, not of files
+        return size, unknown, []  # labels.py tells of colours, not of files
     found = f"{len(unknown)} unknown colours on {counts.sum() / index.size:.1%} of the pixels"
     remedy = "blended at edges: resized with interpolation, drawn with smoothing, or once a JPEG; export it anew"
     if counts.sum() > 0.95 * index.size:  # edges are never all of a picture
         remedy = "a photograph, or a label laid over one: export the mask alone"
-    return size, None, {}, [Problem(True, "labels smeared", file, found, "the classes' colours alone", remedy)]
+    return size, {}, [Problem(True, "labels smeared", file, found, "the classes' colours alone", remedy)]
 
 
 def _is_smeared(colors, pixels, size):

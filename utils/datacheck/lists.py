@@ -6,7 +6,7 @@ import re
 import shlex
 
 from ..core.files import read_lines
-from ..data.voc import read_names
+from ..data.voc import name_fault, read_names
 from .items import SUFFIXES, Problem, picture_path, without
 
 TRAIN_LEAST, VAL_LEAST = 8, 1  # one batch of the chapters, one picture to test on
@@ -125,7 +125,8 @@ def _unlabelled(root, split, names):
 def _read(root, path):
     """Names of a list as they stand, and what keeps it from being read.
 
-    `read_names` stops at what is to be told here.
+    `read_names` stops at what is to be told here. Lines that are no names are left out where there are several: they
+    are told once, not by a missing picture and label for each.
     """
     file = path.relative_to(root).as_posix()
     if not path.is_file():
@@ -136,14 +137,16 @@ def _read(root, path):
         return [], [Problem(True, "lists", file, "no such file", A_LIST, remedy)]
     try:
         lines = [line for _, line in read_lines(path, A_LIST)]
-        return _bare(root, lines) or lines, []
+        names = _bare(root, lines) or lines
+        good = [name for name in names if not name_fault(name)]
+        return good if len(good) < len(names) - 1 else names, []
     except (OSError, ValueError) as error:
         return [], [Problem(True, "lists", file, without(path, error))]
 
 
 def _bare(root, lines):
     """The names, where each line is a picture's path or file name, perhaps with its label's behind it; else []."""
-    names = [re.sub(r"\.[A-Za-z]+$", "", re.sub(r"\s.*", "", line).rpartition("/")[2]) for line in lines]
+    names = [_first_stem(line) for line in lines]
     if (
         names == lines
         or len(set(names)) < len(set(lines))
@@ -156,18 +159,28 @@ def _bare(root, lines):
     return names if all(picture_path(root, name).is_file() for name, _ in odd) else []
 
 
+def _first_stem(line):
+    """The name in a line's first column, or in its second of three behind an index, as MXNet's .lst files have it."""
+    first = re.sub(r"\s.*", "", re.sub(r"^\d+\s+(?=\S+\.\S*\s)", "", line))
+    return re.sub(r"\.[A-Za-z]+$", "", first.rpartition("/")[2])
+
+
 def _as_read(root, split):
     """What the course will say of a list, if it will."""
     path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
     try:
         read_names(root, split=split)
     except (OSError, ValueError) as error:
-        remedy = ""
-        if "is a path" in str(error) and _bare(root, [line for _, line in read_lines(path, A_LIST)]):
+        remedy, found = "", without(path, error)
+        lines = [line for _, line in read_lines(path, A_LIST)] if isinstance(error, ValueError) else []
+        if (odd := sum(bool(name_fault(line)) for line in lines)) > 1:
+            found += f" ({odd} such lines)"
+        if odd and _bare(root, lines):
             here, kept = shlex.quote(str(path)), shlex.quote(f"{path}.before")
-            only_names = shlex.quote(r"s#[[:space:]].*##; s#.*/##; s#\.[A-Za-z]+$##")
+            index = "s#^[0-9]+[[:space:]]+([^[:space:]]+[.][^[:space:]]*[[:space:]])#\\1#; "  # sed's way to say it
+            only_names = shlex.quote(index + r"s#[[:space:]].*##; s#.*/##; s#\.[A-Za-z]+$##")
             remedy = f"mv -n {here} {kept} && [ ! -e {here} ] && sed -E {only_names} {kept} > {here}"
-        return [Problem(True, "lists", path.relative_to(root).as_posix(), without(path, error), "", remedy)]
+        return [Problem(True, "lists", path.relative_to(root).as_posix(), found, "", remedy)]
     return []
 
 
@@ -250,7 +263,7 @@ def _unlisted(report):
     """Files that the course will never read, as no list names them."""
     root, kind = report.root, "in no list"
     files = (root / "ImageSets" / "Segmentation").glob("*.txt")
-    listed = {name for path in files for name in _read(root, path)[0]}.union(*report.lists.values())
+    listed = {name for path in files for name in _mentioned(root, path)}.union(*report.lists.values())
     files, labels = _names(root, "JPEGImages", SUFFIXES), _names(root, "SegmentationClass", (".png",))
     files, labels = ({name: path for name, path in found.items() if name not in listed} for found in (files, labels))
     pictures, problems = {name for name in files if picture_path(root, name).is_file()}, []
@@ -267,6 +280,15 @@ def _unlisted(report):
         found, file = f"ends in {files[name].suffix}, and is in no list", files[name].relative_to(root).as_posix()
         problems.append(Problem(False, kind, file, found, ".jpg", "save it as JPEG"))
     return problems
+
+
+def _mentioned(root, path):
+    """Names of a list, those too that stand in lines which can't be read."""
+    try:
+        lines = [line for _, line in read_lines(path, A_LIST)]
+    except (OSError, ValueError):
+        return []
+    return [*_read(root, path)[0], *(_first_stem(line) for line in lines if name_fault(line))]
 
 
 def _several(root):

@@ -5,6 +5,8 @@ import os
 import pathlib
 import shlex
 
+from ..core.surroundings import python
+
 ENDINGS = (
     "_mask", "-mask", "_masks", "_label", "_labels", "_labelIds", "_seg", "_segmentation", "_gt", "_color", "_L", "_P",
     "_gtFine_color", "_gtFine_labelIds", "_gtFine_labelTrainIds", "_gtCoarse_color", "_annotation", ".jpg", ".jpeg",
@@ -132,4 +134,4 @@ def _paint(root, folder):
         "[paint(np.load(p).astype(np.uint8), classes_in(root)).save(to / (p.stem + '.png')) "
         f"for p in (root / {folder!r}).glob('*.npy') if not (to / (p.stem + '.png')).exists()]"
     )
-    return f"python -c {shlex.quote(code)} {shlex.quote(str(root))}"
+    return f"{python()} -c {shlex.quote(code)} {shlex.quote(str(root))}"

@@ -25,6 +25,7 @@ from .items import Problem, picture_path, without
 from .missing import explained, layout
 
 CROP_SIZE = (160, 224)  # what the chapters train with
+LIKELY = (of_classes.SWALLOWED,)
 
 
 class Report(NamedTuple):
@@ -40,6 +41,11 @@ class Report(NamedTuple):
     def errors(self):
         """The problems that would stop the course or make a score wrong."""
         return [problem for problem in self.problems if problem.error]
+
+    @property
+    def doubts(self):
+        """What is likely to be wrong, and would make a score wrong: only who made the labels knows."""
+        return [problem for problem in self.problems if problem.kind in LIKELY]
 
     def frequencies(self, split):
         """Of each class of a list, void last: number of pixels, and number of pictures it occurs in, int64."""
@@ -85,32 +91,35 @@ def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
     return report
 
 
-def glance(root, train=None, val=None, splits=("train", "val"), progress=None):
+def glance(root, train=None, val=None, splits=("train", "val"), progress=None, scale=1):
     """`Report` of what can be seen without decoding a picture: labels, sizes, lists, copies of a file.
 
-    For `train` and `evaluate`, which refuse its errors. train, val: names, or None; splits: their lists' names.
+    For `train` and `evaluate`, which refuse its errors. What is but likely is a warning here, in `doubts`. train, val:
+    names, or None; splits: their lists' names. scale: what `Pair.scaled` is counted at.
     """
     classes, problems = _classes(root)
     lists = {split: names for split, names in (("train", train), ("val", val)) if names is not None}
     report = Report(root, classes, lists, {}, problems)
-    _look(report, progress, whole=False)
+    _look(report, progress, whole=False, scale=scale)
     problems += of_lists.overlaps(report) + labels.problems(report) + of_classes.problems(report)
     for old, new in zip(("train", "val"), splits, strict=True):
         if new != old:
             old, new = f"{old}.txt", f"{new}.txt"
             problems[:] = [Problem(p.error, *(part.replace(old, new) for part in p[1:])) for p in problems]
-    problems[:] = explained(root, problems)
+    problems[:] = [p._replace(error=p.error and p.kind not in LIKELY) for p in explained(root, problems)]
     return report
 
 
-def _look(report, progress, whole=True):
+def _look(report, progress, whole=True, scale=1):
     """Fill in the pairs that are in the lists, and their problems."""
     wanted = list(dict.fromkeys(sum(report.lists.values(), [])))
     names = [name for name in wanted if name not in report.pairs]
     if report.classes:
         report.classes.indices([(0, 0, 0)])  # its table is made at first use: not by two threads at once
     with concurrent.futures.ThreadPoolExecutor(physical_cores()) as pool:
-        for i, pair in enumerate(pool.map(lambda name: items.look(report.root, name, report.classes, whole), names), 1):
+        for i, pair in enumerate(
+            pool.map(lambda name: items.look(report.root, name, report.classes, whole, scale), names), 1
+        ):
             report.pairs[pair.name] = pair
             if progress:
                 progress(i, len(names))

@@ -17,8 +17,8 @@ def refuse_existing(root):
             raise FileExistsError(f"{path}: is there already and stays; move it away to have a new split made")
     for split, path in other_lists(root).items():
         raise FileExistsError(
-            f"{path}: seems to be a list for {split} already; expected none where a split is to be made; "
-            f"{rename_command(root, split, path)}   or move it away"
+            f"{path}: seems to be a list for {split} already; expected none where a split is to be made; move it away, "
+            f"or: {rename_command(root, split, path)}"
         )
 
 

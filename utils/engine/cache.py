@@ -12,7 +12,8 @@ import weakref
 
 import mxnet as mx
 
-from ..core.files import atomic_write, write_parameters
+from ..core.files import atomic_write, read_json, write_parameters
+from ..core.parameters import load_parameters
 from .digest import ROOT, code_digest, data_digest, net_digest
 from .train import History
 
@@ -53,8 +54,14 @@ def train_or_load(fit, net, train_set, **settings):
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
     weights, record = FOLDER / f"{fit.__name__}-{key}.params", FOLDER / f"{fit.__name__}-{key}.json"
     if record.is_file():
-        kept = json.loads(record.read_text(encoding="utf-8"))
-        net.load_parameters(str(weights), ctx=contexts)
+        expected = f"what a training kept; delete {record.name} there, and the net is trained anew"
+        kept = read_json(record, expected)
+        if (
+            not {"date": str, "seconds": float, "history": list}.items()
+            <= {k: type(v) for k, v in kept.items()}.items()
+        ):
+            raise ValueError(f"{record}: not as it was written; expected {expected}")
+        load_parameters(net, weights, expected, contexts)
         print(
             f"not trained now: the same training ran on {kept['date']}, in {kept['seconds']:.0f} s, "
             f"and its net was kept: {weights.name}"

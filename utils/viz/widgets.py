@@ -7,17 +7,20 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Rectangle
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Patch, Rectangle
+from mxnet import nd
 
 from ..data.image_io import read_image
 from ..data.labelmap import VOID, LabelMap
-from ..data.transforms import resize
+from ..data.transforms import normalize, resize
 from ..data.voc import read_pair
 from ..engine.predict import predict
 from ..metrics import SegmentationMetric
-from .plotting import add_legend, overlay, show_images
+from .plotting import BLUE, GREEN, ORANGE, PINK, RED, SKY, add_legend, overlay, show_images
 
 _ORDERS = {"as listed": None, "fewest right pixels first": "pixel_acc", "lowest mean IoU first": "mean_iou"}
+PAINTS = BLUE, ORANGE, GREEN, PINK, SKY, RED  # of the classes in `what_and_where`
 _ERRORS = LabelMap(["right", "wrong"], [(0, 0, 0), (213, 94, 0)])  # black: `overlay` leaves it clear
 
 
@@ -137,8 +140,6 @@ def compare(nets, dataset, index=0, side=1024):
 
     names = [(name, i) for i, name in enumerate(dataset.names)]
     choice = widgets.Dropdown(options=names, value=index, description="picture")
-    wide = widgets.Layout(width="max-content")
-    own = widgets.FileUpload(accept=".jpg,.jpeg,.png", description="your own picture", layout=wide)
     message = widgets.HTML()
 
     def chosen(_=None):
@@ -148,26 +149,58 @@ def compare(nets, dataset, index=0, side=1024):
         message.value = f"{html.escape(name)}: {image.shape[0]} × {image.shape[1]} pixels"
         return figure
 
-    def bring(_):
-        if not own.value:
-            return
-        file, own.value = own.value[0], ()  # emptied, so that the same file can be brought again
-        message.value = f"{html.escape(file.name)}: the nets are at work …"
-        try:
-            image = read_upload(file.name, bytes(file.content), side, dataset.scale)
-        except ValueError as error:
-            message.value = f'<b style="color: var(--jp-error-color1, #b00020)">{html.escape(str(error))}</b>'
-        else:
-            live.put(draw_labels(nets, file.name, image, dataset.classes))
-            choice.value = None  # the picture shown is none of the list
-            height, width = image.shape[:2]
-            message.value = f"{html.escape(file.name)}, as the nets saw it: {height} × {width} pixels"
+    def brought(name, image):
+        live.put(draw_labels(nets, name, image, dataset.classes))
+        choice.value = None  # the picture shown is none of the list
 
     live = Redrawn(chosen)
     choice.observe(lambda change: change["new"] is not None and live.draw(), "value")
-    own.observe(bring, "value")
+    own = _upload_button(message, brought, side, dataset.scale)
     controls(widgets.VBox([widgets.HBox([choice, own]), message]))
     live.draw()
+
+
+def what_and_where(classifier, names, path, side=480):
+    """Show what a classifier says of a photograph as a whole and at each place; upload your own (chapter 00).
+
+    classifier: a net with `scores` and `features`, as `EfficientNetLite0` has them. names: those of its classes. path:
+    a JPEG or PNG. side: a photograph whose longer side has more pixels than this is reduced to it. A file that can't be
+    read is the ValueError of `read_image`; of an upload it is said above the figure.
+    """
+    import ipywidgets as widgets
+
+    message = widgets.HTML()
+    live = Redrawn(lambda: draw_what_and_where(classifier, names, first))
+    first = read_image(path)
+    first = resize(first, min(1, side / max(first.shape[:2])))
+    own = _upload_button(message, lambda _, image: live.put(draw_what_and_where(classifier, names, image)), side)
+    controls(widgets.VBox([own, message]))
+    live.draw()
+
+
+def _upload_button(message, show, side, scale=1.0):
+    """A button for a JPEG or PNG, read by `read_upload` and shown by `show(name, image)`; `message` says how."""
+    import ipywidgets as widgets
+
+    wide = widgets.Layout(width="max-content")
+    button = widgets.FileUpload(accept=".jpg,.jpeg,.png", description="your own picture", layout=wide)
+
+    def bring(_):
+        if not button.value:
+            return
+        file, button.value = button.value[0], ()  # emptied, so that the same file can be brought again
+        message.value = f"{html.escape(file.name)}: the nets are at work …"
+        try:
+            image = read_upload(file.name, bytes(file.content), side, scale)
+        except ValueError as error:
+            message.value = f'<b style="color: var(--jp-error-color1, #b00020)">{html.escape(str(error))}</b>'
+        else:
+            show(file.name, image)
+            height, width = image.shape[:2]
+            message.value = f"{html.escape(file.name)}, as the nets saw it: {height} × {width} pixels"
+
+    button.observe(bring, "value")
+    return button
 
 
 def draw_labels(nets, name, image, classes, truth=None):
@@ -182,6 +215,39 @@ def draw_labels(nets, name, image, classes, truth=None):
         shown, titles = [*shown, truth], [*titles, "truth"]
     axes = show_images(shown, 1, len(shown), (10.5, 3), titles, classes)
     return uncropped(axes[0, 0].figure)
+
+
+def draw_what_and_where(classifier, names, image):
+    """The figure of `what_and_where`: the image, (H, W, 3) uint8; its most probable classes; those of its places.
+
+    A place is a cell of the classifier's last map. Of the classes that come first anywhere, the six with the most cells
+    have colours; the cells of the others stay clear.
+    """
+    x = nd.array(normalize(image).transpose(2, 0, 1)[None])
+    whole, cells = nd.softmax(classifier(x))[0].asnumpy(), classifier.scores(x)[0].argmax(axis=0).asnumpy().astype(int)
+    best = np.argsort(-whole, kind="stable")[:5]
+    found, counts = np.unique(cells, return_counts=True)
+    painted = dict(zip(found[np.argsort(-counts, kind="stable")][: len(PAINTS)], PAINTS, strict=False))
+    figure = uncropped(plt.figure(figsize=(10.5, 3.2), layout="constrained"))
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 0.6, 1))
+    left.set_title(f"{image.shape[0]} × {image.shape[1]} pixels")
+    bars = middle.barh(range(len(best)), whole[best], color=[painted.get(i, "#cccccc") for i in best])
+    middle.bar_label(bars, [f"{whole[i]:.2f}" for i in best], padding=3)
+    middle.set_yticks(range(len(best)), [names[i] for i in best])
+    middle.set_frame_on(False)
+    middle.set(title="the whole, by probability", xlim=(0, 1.25 * whole.max()), xticks=[], ylim=(4.6, -0.6))
+    right.set_title(f"each of {cells.shape[0]} × {cells.shape[1]} places")
+    height, width = cells.shape
+    edge = classifier.features.place(32) - 16  # half a cell before the pixel at which the first one looks
+    colors = np.array([to_rgba(painted[i], 0.6) if i in painted else (0, 0, 0, 0) for i in cells.ravel()])
+    for ax in left, right:
+        ax.imshow(image)
+        ax.axis("off")
+    right.imshow(colors.reshape(height, width, 4), extent=(edge, edge + 32 * width, edge + 32 * height, edge))
+    right.set(xlim=left.get_xlim(), ylim=left.get_ylim())
+    handles = [Patch(color=color, label=names[i]) for i, color in painted.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
 
 
 def _pair(dataset, index):

@@ -2,7 +2,8 @@
 
 One file an epoch, `epoch-0007.npz`: NumPy's archive of the net's parameters and the optimiser's arrays, by the names of
 `net.save_parameters`, and of `training.json`: history, seed, the optimiser's and scheduler's numbers, and what was
-trained. No pickle: reading one runs no code. The archive's comment, its last 64 bytes, is the SHA-256 of all before it.
+trained. No pickle: reading one runs no code. Nevertheless go on from checkpoints of your own alone: what a stranger's
+net has learned nobody has checked. The archive's comment, its last 64 bytes, is the SHA-256 of all before it.
 One file, because one file is what an atomic write puts into place whole. Written through Python, because MXNet's own
 save does not notice a full disk while its last block is written. The last two are kept.
 """
@@ -21,14 +22,15 @@ import zipfile
 import mxnet as mx
 import numpy as np
 
-from ...core.files import atomic_write, check_writable, try_lock
+from ...core.files import atomic_write, check_writable, opened, try_lock
 from ...data.dataset import EpochSampler
 from .identity import circumstances, identity, other_training, shapes
 from .interrupts import interrupts_wait
-from .state import arrays_of, numbers_of, put_arrays, put_numbers, settings_of
+from .state import arrays_of, check_numbers, numbers_of, put_arrays, put_numbers, settings_of
 
 VERSION, DIGITS, KEPT = 2, 64, 2
 ANEW = "make net and trainer anew"
+KINDS = {"history": list, "seed": int, "numbers": dict, "identity": dict, "circumstances": dict}
 _spoilt = weakref.WeakSet()  # nets trained for a while that no checkpoint holds
 _left = weakref.WeakKeyDictionary()  # nets, and their trainers' settings at the last save that was tried
 
@@ -151,19 +153,23 @@ class Checkpoints:
                 )
             return
         with arrays:
-            self._check(record, num_epochs)
+            with _sound(path, told=[ValueError]):
+                self._check(record, num_epochs)
             if damaged:
                 say(f"{'; '.join(damaged)}. Going back to {path.name}")
-            put_arrays(arrays, self.net, self.trainer, record["numbers"])
-        put_numbers(record["numbers"], self.net, self.trainer)
+            _spoilt.add(self.net)
+            with _sound(path):
+                check_numbers(record["numbers"], self.trainer)
+                put_arrays(arrays, self.net, self.trainer, record["numbers"])
+                put_numbers(record["numbers"], self.net, self.trainer)
         _spoilt.discard(self.net)
         self.identity |= record["identity"]  # as the training began
         self.seed, self.history = record["seed"], record["history"]
         done = len(self.history)
         end = " was trained before" if done == num_epochs else f" of {num_epochs} was the last one whole: going on"
         say(f"{path.name}: epoch {done}{end}")
-        for what, was in record["circumstances"].items():
-            if (now := circumstances(self.contexts)[what]) != was:
+        for what, now in circumstances(self.contexts).items():
+            if (was := record["circumstances"].get(what)) != now:
                 say(f"{what} {was} before, now {now}: the same training, but not to the last bit")
 
     def _check(self, record, num_epochs):
@@ -218,14 +224,36 @@ def _digest(file):
 
 def _read(path):
     """(arrays by name, record) of a checkpoint; a ValueError with the reason where it is damaged."""
-    with open(path, "rb") as file:
+    with opened(path, "a checkpoint") as file:
         digest = _digest(file)
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - DIGITS))
         if file.read() != digest:
             raise ValueError("cut short or changed: its SHA-256 is not what its last 64 bytes say")
-    arrays = np.load(path, allow_pickle=False)
-    record = json.loads(arrays["training.json"])
-    if record["version"] != VERSION:
-        raise ValueError(f"of version {record['version']}, expected {VERSION}")
+    with _sound(told=[ValueError]):
+        with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("its parts are compressed")  # and may be larger than memory
+        arrays = np.load(path, allow_pickle=False)
+        record = json.loads(arrays["training.json"])
+        if record["version"] != VERSION:
+            raise ValueError(f"of version {record['version']}, expected {VERSION}")
+        for what, kind in KINDS.items():
+            if not isinstance(record[what], kind):
+                raise ValueError(f"its {what} is a {type(record[what]).__name__}, expected a {kind.__name__}")
+        if not 0 <= record["seed"] < 2**32 or not all(isinstance(row, dict) for row in record["history"]):
+            raise ValueError("no seed, or no rows in its history")
     return arrays, record
+
+
+@contextlib.contextmanager
+def _sound(path=None, told=()):
+    """Inside, whatever fails because of what a checkpoint holds is a ValueError, but for the kinds of error in told."""
+    try:
+        yield
+    except (OSError, *told):
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"
+        where, advice = (f"{path}: ", f". Delete it, {ANEW}, and the same call goes on before it") if path else ("", "")
+        raise ValueError(f"{where}not as a checkpoint is written ({reason}){advice}") from None

@@ -11,9 +11,7 @@ from ...data.dataset import VOCSegDataset
 from .state import PLAIN, names_of, settings_of
 
 MOVING = {"num_update", "begin_num_update", "rescale_grad"}
-OTHER_END = (
-    " (its falling rate was made for another number of epochs: take the number from the start, or another folder)"
-)
+END = "scheduler's max_update"  # the step at which a falling rate ends
 _begun = weakref.WeakKeyDictionary()  # trainers, and how they were set when first seen: training changes some of it
 
 
@@ -77,9 +75,25 @@ def other_training(record, identity, settings, left):
     before, saved = record["identity"], record["numbers"]["settings"]
     kept = {what: before.get(what) for what in saved if "parameter" in what and settings.get(what) == saved[what]}
     if found := differences(before, identity | kept):  # a new trainer of a net that was unfrozen is no other one
-        return [text + OTHER_END * text.startswith("scheduler's max_update") for text in found]
+        if epochs := _of_epochs(before, identity):
+            found = [epochs, *(text for text in found if not text.startswith("scheduler's max_"))]
+        return found
     allowed = [(what, [known[what] for known in (saved, identity, left) if what in known]) for what in settings]
     return [f"{what} {ways[0]}, now {settings[what]}" for what, ways in allowed if settings[what] not in ways]
+
+
+def _of_epochs(before, now):
+    """Text where a falling rate was made for another number of whole epochs, else ""."""
+    ends, batches = [known.get(END) for known in (before, now)], now["batches an epoch"]
+    if ends[0] == ends[1] or before["batches an epoch"] != batches:
+        return ""
+    if not all(isinstance(end, int) and batches and end % batches == 0 for end in ends):
+        return ""
+    old, new = (end // batches for end in ends)
+    return (
+        f"epochs over which its rate falls {old}, now {new}; the number is fixed from the start, so take {old} again "
+        "(num_epochs, on the command line --epochs)"
+    )
 
 
 def differences(before, now):

@@ -62,6 +62,10 @@ def _shape(state):
     return [_shape(part) for part in state] if isinstance(state, (tuple, list)) else None if state is None else 0
 
 
+def _outline(state):
+    return [(key, array.shape, np.dtype(array.dtype).name) for key, array in _flat("", state)]
+
+
 def _whole(key, shape, arrays):
     if isinstance(shape, list):
         return tuple(_whole(f"{key}#{i}", part, arrays) for i, part in enumerate(shape))
@@ -76,6 +80,8 @@ def put_arrays(arrays, net, trainer, numbers):
     """Give net and optimiser the arrays that `arrays_of` took; parameters without values yet get theirs."""
     for name, parameter in net._collect_params_with_prefix().items():
         value = _nd(arrays[f"net/{name}"])
+        if not np.isfinite(value.asnumpy()).all():
+            raise ValueError(f"{name} is nan or infinite")
         parameter.set_data(value)
         if parameter._deferred_init:
             parameter._finish_deferred_init()
@@ -88,6 +94,11 @@ def put_arrays(arrays, net, trainer, numbers):
             if f"net/{name}@{i}" in arrays:
                 own[:] = _nd(arrays[f"net/{name}@{i}"])
     index = {name: i for i, name in enumerate(names_of(net, trainer).values())}
+    for name, shape in numbers["states"].items():
+        like = trainer.optimizer.create_state_multi_precision(index[name], trainer._params[index[name]].list_data()[0])
+        have, need = _outline(_whole(f"optimizer/{name}", shape, arrays)), _outline(like)
+        if have != need:
+            raise ValueError(f"the optimiser's arrays of {name} are {have}, expected {need}")
     for updater in _updaters(trainer):
         updater.states = {index[n]: _whole(f"optimizer/{n}", s, arrays) for n, s in numbers["states"].items()}
         updater.states_synced = dict.fromkeys(updater.states, False)
@@ -117,6 +128,18 @@ def numbers_of(net, trainer):
 
 def _inside(scheduler):
     return getattr(scheduler, "__dict__", {}).items()
+
+
+def check_numbers(numbers, trainer):
+    """A ValueError where a file's numbers are none, or would take the place of what an optimiser or scheduler does."""
+    for what, thing in ("optimizer", trainer.optimizer), ("scheduler", trainer.optimizer.lr_scheduler):
+        for key, value in numbers[what].items():
+            own, plain = getattr(thing, key, None), value is None or isinstance(value, PLAIN)
+            texts = isinstance(value, str) != isinstance(own, str) and None not in (own, value)
+            if key in SPECIAL | COUNTS or callable(own) or not plain or texts:
+                raise ValueError(f"{key} of the {what} cannot be {value!r:.60}")
+    if not all(isinstance(count, int) for count in numbers["counts"].values()):
+        raise ValueError("its counts are no numbers")
 
 
 def put_numbers(numbers, net, trainer):
