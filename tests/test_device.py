@@ -28,6 +28,20 @@ def test_mxnet_imported_too_early_is_said():
     assert _run("import mxnet, utils", OMP_NUM_THREADS="2").stderr == ""
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads as Linux lists them")
+def test_a_large_copy_starts_no_second_team_of_threads():
+    code = """if True:
+        import utils, os, numpy as np
+        from mxnet import nd
+        nd.relu(nd.ones((2000, 2000))).wait_to_read()  # the engine's team
+        before = len(os.listdir("/proc/self/task"))
+        nd.array(np.zeros((2000, 2000), np.float32)).asnumpy()
+        print(len(os.listdir("/proc/self/task")) - before)
+    """
+    more = {size: _run(code, OMP_NUM_THREADS="3", MXNET_CPU_PARALLEL_SIZE=size).stdout for size in (None, "200000")}
+    assert more == {None: "0\n", "200000": "2\n"}
+
+
 @pytest.mark.parametrize(
     "cores, bound, quota, expected",
     [(8, 16, "max 100000", 8), (8, 4, "max 100000", 4), (8, 16, "150000 100000", 2), (None, 1, "10000 100000", 1)],

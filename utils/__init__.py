@@ -1,6 +1,7 @@
 """What the chapters share, in the order in which the course meets it."""
 
-from .core.device import physical_cores, try_all_gpus, try_gpu  # first: it sets MXNet's threads
+from .core import openmp  # first: it and the next set the threads of MXNet
+from .core.device import physical_cores, try_all_gpus, try_gpu
 from .data.labelmap import VOC, VOC_CLASSES, VOC_COLORMAP, VOID, VOID_COLOR, LabelMap, image2label, label2image
 from .data.image_io import read_image, read_label
 from .data.voc import data_classes, data_root, image_path, label_path, read_images, read_names
