@@ -447,6 +447,11 @@ class FCN2s(gluon.HybridBlock):
 net2, score2 = FCN2s(utils.resnet_features(), 21), {"mean_iou": 0.3}
 
 
+# %% 4 wrong: the library's net | the library's net: write one of your own
+FCN2s = type(utils.fcn(stride=2))
+net2, score2 = utils.fcn(stride=2, ctx=ctx), {"mean_iou": 0.3}
+
+
 # %% 4 wrong: FCN-8s with another name | five score layers, one for each map
 class FCN2s(utils.FCN8s):
     pass
