@@ -212,7 +212,10 @@ def test_the_table_is_whole():
     for data, base, kind in wanted:
         mine = [row for row in ROWS if (row["data"], row["base"], row["kind"]) == (data, base, kind)]
         assert [row["seed"] for row in mine] == ["0", "1", "2"], (data, base, kind)
-        diverged = kind == "1 image, same rate"
-        assert all((row["mean_iou"] == "nan") == diverged for row in mine), (data, base, kind)
+        scores = [float(row["mean_iou"]) for row in mine]
+        if "momentum" in optimisation.BASES[base] and kind in ("rate × 3", "sum", "1 image, same rate"):
+            assert not max(scores) > 0.2, (base, kind)  # nan: diverged
+        else:
+            assert min(scores) > 0.1, (data, base, kind)
     assert len(ROWS) == 3 * len(wanted)
     assert all(len({row["pictures"] for row in ROWS if row["data"] == data}) == 1 for data in ("voc_mini", "camvid"))
