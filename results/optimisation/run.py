@@ -12,7 +12,7 @@ pretrained, sgd    the pretrained net again, which has no BatchNorm, so that a b
                    with momentum 0.9, batches of 20, poly
 plain              a small net without BatchNorm from nothing; the same at 0.05, for 20 epochs
 
-About three quarters of an hour on two cores.
+About 50 minutes on two cores.
 """
 
 import utils
