@@ -36,7 +36,7 @@ def _text(notebook):
 
 def test_the_chapters_and_their_exercises_are_there():
     assert [path.name[:2] for path in CHAPTERS] == [path.name[:2] for path in EXERCISES]
-    assert {f"{number:02}" for number in range(11)} <= {path.name[:2] for path in CHAPTERS}
+    assert {f"{number:02}" for number in range(12)} <= {path.name[:2] for path in CHAPTERS}
 
 
 @BOTH
