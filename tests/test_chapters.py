@@ -397,7 +397,7 @@ def own_folder(tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("number", ["01", "02", "03", "10"])
+@pytest.mark.parametrize("number", ["01", "02", "03", "10", "11"])
 def test_a_chapter_runs_on_few_pictures_of_two_classes_without_void(own_folder, number, monkeypatch, tmp_path):
     monkeypatch.setattr(notebooks, "BUILD", tmp_path / "build")
     (executed,) = notebooks.run(number, {"dataset": str(own_folder), "num_epochs": 2})
