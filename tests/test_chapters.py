@@ -36,7 +36,7 @@ def _text(notebook):
 
 def test_the_chapters_and_their_exercises_are_there():
     assert [path.name[:2] for path in CHAPTERS] == [path.name[:2] for path in EXERCISES]
-    assert {f"{number:02}" for number in range(11)} <= {path.name[:2] for path in CHAPTERS}
+    assert {f"{number:02}" for number in range(12)} <= {path.name[:2] for path in CHAPTERS}
 
 
 @BOTH
@@ -397,7 +397,7 @@ def own_folder(tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("number", ["01", "02", "03", "10"])
+@pytest.mark.parametrize("number", ["01", "02", "03", "10", "11"])
 def test_a_chapter_runs_on_few_pictures_of_two_classes_without_void(own_folder, number, monkeypatch, tmp_path):
     monkeypatch.setattr(notebooks, "BUILD", tmp_path / "build")
     (executed,) = notebooks.run(number, {"dataset": str(own_folder), "num_epochs": 2})

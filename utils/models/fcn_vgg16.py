@@ -1,4 +1,4 @@
-"""The FCNs that the paper's authors published, on VGG16, name for name (chapters 07 and 09)."""
+"""The FCNs that the paper's authors published, on VGG16, name for name (chapters 07 and 11)."""
 
 from mxnet import gluon, init
 from mxnet.gluon import nn
