@@ -1,0 +1,236 @@
+"""What ImageNet's weights are worth, by what is trained and by how many pictures (chapter 11): makes two tables.
+
+    python -m results.transfer.run --trials [CAMVID]        trials.csv, by which rates are chosen
+    make results [CAMVID=FOLDER]        or        python -m results.transfer.run [CAMVID]        table.csv
+
+FCN-8s on EfficientNet-Lite0, half-size pictures, crops of 80 × 112, Adam, poly. `WAYS` lists what is compared:
+
+start        "imagenet", or "nothing": random weights
+trained      "all", or the score layers only ("last")
+statistics   of BatchNorm: "frozen", folded into the convolutions, or "learning", as layers. From nothing "frozen" is
+             a net without BatchNorm
+
+Depthwise convolutions learn from nothing only (`efficientnet_lite0`). The pictures are drawn by the seed, the same ones
+for all ways, and the same number of steps is made with them. `CHANGES` are made to the second of the ways alone.
+
+Trials never see what is scored in table.csv: trained on 40 of the training pictures, scored on the last 40 of them.
+A rate is chosen for each data set and way; where the best is the first or the last one tried, the next is tried too.
+On one core: trials 13 minutes, table 45.
+"""
+
+import utils
+from utils.engine.digest import code_digest, data_digest
+from utils.models.backbones import make_backbone
+from utils.models.fcn import FCN2s, FCN4s
+
+import argparse
+import contextlib
+import functools
+import io
+import pathlib
+import time
+
+import mxnet as mx
+import numpy as np
+from mxnet import gluon, init
+
+from results import common
+
+CROP, SCALE, BATCH, HELD_OUT = (80, 112), 0.5, 8, 40
+STEPS = {10: 80, 40: 120, 160: 180, 367: 180}  # whole epochs, of whole batches
+PICTURES = {"voc_mini": [10, 40, 160], "camvid": [10, 40, 367]}
+MIDDLE = 40
+WAYS = [
+    ("imagenet", "last", "frozen"),
+    ("imagenet", "all", "frozen"),
+    ("imagenet", "last", "learning"),
+    ("imagenet", "all", "learning"),
+    ("nothing", "last", "frozen"),
+    ("nothing", "all", "frozen"),
+    ("nothing", "all", "learning"),
+]
+USUAL = WAYS[1]
+COSTLY = WAYS[2]  # MXNet moves statistics in the backward pass only: score layers for the price of all, so at 40 alone
+CHANGES = {  # and the number of pictures they are tried with: all, or the middle one
+    "fcn-4s": "all",
+    "fcn-2s": "all",
+    "same": "all",
+    "same, told symmetric": "all",
+    "rate x 10 for scores": MIDDLE,
+    "rate / 10 for the backbone": MIDDLE,
+}
+RATES = [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
+TRIED_FIRST = {"all": [3e-4, 1e-3, 3e-3], "last": [3e-3, 1e-2, 3e-2]}
+LONGER = [USUAL, WAYS[-1]]  # with the rate that was best, also for twice the steps
+FAILED = dict.fromkeys(["pixel_acc", "mean_acc", "mean_iou", "fw_iou", "trimap_iou"], "nan")
+COLUMNS = ("data", "start", "trained", "statistics", "change", "pictures", "rate", "steps", "seed")
+KEY = ("data", "start", "trained", "statistics", "change", "pictures", "seed")  # in the table each has one rate
+TRIALS = pathlib.Path(__file__).with_name("trials.csv")
+
+
+def drawn(names, count, seed):
+    """`count` of the names, drawn by the seed: those of a smaller count are among those of a larger one."""
+    return [names[i] for i in np.random.RandomState(seed).permutation(len(names))[:count]]
+
+
+def lists(data, root, trial):
+    """Names that may be trained on, and names that are scored: of a trial, parts of the training list."""
+    names = utils.read_names(root)
+    if trial:
+        return names[:-HELD_OUT], names[-HELD_OUT:]
+    return names, utils.read_names(root, split="val")
+
+
+@functools.cache
+def scored(root, names):
+    """Whole pictures to score, read once a process."""
+    return utils.VOCSegDataset(False, None, root, SCALE, names=names, cache=True)
+
+
+def build(classes, way, change=""):
+    """A net, and the dict of its parameters that learn."""
+    start, trained, statistics = way
+    features = {"folded": statistics == "frozen"} | ({"padding": "same"} if change.startswith("same") else {})
+    features = make_backbone("efficientnet_lite0", start == "imagenet", features)
+    if change == "same, told symmetric":
+        features.place = lambda stride: 0
+    net = {"fcn-4s": FCN4s, "fcn-2s": FCN2s}.get(change, utils.FCN8s)(features, classes)
+    # Xavier, as `utils.fcn`, lets maps vanish after depthwise convolutions where no BatchNorm follows: He's there
+    rule = init.Xavier("gaussian", "in", 2) if (start, statistics) == ("nothing", "frozen") else init.Xavier()
+    for parameter in net.collect_params().values():
+        if parameter._data is None:  # the score layers, and from nothing all
+            parameter.initialize(default_init=rule)
+    net.collect_params().reset_ctx(utils.try_gpu())
+    learns = net._collect_params_with_prefix()
+    if trained == "last":
+        for name, parameter in features.collect_params().items():
+            if statistics == "frozen" or not name.endswith(("gamma", "beta")):
+                parameter.grad_req = "null"  # a layer without a backward pass would not move its statistics
+        learns = {name: parameter for name, parameter in learns.items() if name.startswith("score")}
+    for name, parameter in learns.items():
+        is_score = name.startswith("score")
+        if change == "rate x 10 for scores" and is_score:
+            parameter.lr_mult = 10
+        if change == "rate / 10 for the backbone" and not is_score:
+            parameter.lr_mult = 0.1
+    return net, learns
+
+
+def train(net, learns, train_set, steps, rate):
+    """Adam and a poly schedule over so many steps; the mean loss of the last epoch."""
+    data, ctx = utils.data_loader(train_set, BATCH), utils.try_gpu()
+    loss = utils.SoftmaxCrossEntropyLoss()
+    for block in net, loss:
+        block.hybridize()
+    schedule = mx.lr_scheduler.PolyScheduler(steps, rate, pwr=0.9)
+    trainer = gluon.Trainer(learns, "adam", {"learning_rate": rate, "lr_scheduler": schedule})
+    with contextlib.redirect_stdout(io.StringIO()):  # a line for each of up to 80 epochs
+        history = utils.train(data, None, net, loss, trainer, ctx, steps // len(data))
+    if history.interrupted:
+        raise KeyboardInterrupt  # no row of half a training
+    return history[-1]["loss"]
+
+
+def one_run(job, root):
+    """Train and score once; one row of a table, with nan where training diverged."""
+    seed, count = int(job["seed"]), int(job["pictures"])
+    names, test = lists(job["data"], root, job["scored"] == "held out")
+    names = drawn(names, count, seed)
+    train_set = utils.VOCSegDataset(True, CROP, root, SCALE, seed=seed, names=names, cache=True)
+    utils.seed(seed)
+    way = job["start"], job["trained"], job["statistics"]
+    net, learns = build(len(train_set.classes), way, job["change"])
+    clock = time.process_time if utils.try_gpu() == mx.cpu() else time.time
+    start = clock()
+    try:
+        loss = train(net, learns, train_set, int(job["steps"]), float(job["rate"]))
+        mx.nd.waitall()
+        seconds = clock() - start
+        scores = common.scores(common.by(net), scored(root, tuple(test)))
+    except ValueError as error:
+        if "diverged" not in str(error):
+            raise
+        loss, seconds, scores = float("nan"), clock() - start, FAILED
+    return job | scores | {"loss": f"{loss:.4g}"} | common.circumstances(seconds)
+
+
+def shared(data, root, trial):
+    """What all rows of a data set begin and end with."""
+    names, test = lists(data, root, trial)
+    sets = utils.VOCSegDataset(True, CROP, root, SCALE, names=names), scored(root, tuple(test))
+    settings = f"scale {SCALE}, crop {CROP[0]}x{CROP[1]}, batch {BATCH}, adam, poly 0.9, trimap {common.TRIMAP}"
+    return {
+        "scored": "held out" if trial else "val",
+        "settings": settings,
+        "pictures_digest": " ".join(map(data_digest, sets)),
+        "code": code_digest((__file__, "one_run")),
+    }
+
+
+def row(data, way, change, pictures, rate, steps, seed):
+    """What tells one run from another, as texts."""
+    return dict(zip(COLUMNS, map(str, (data, *way, change, pictures, f"{rate:g}", steps, seed)), strict=True))
+
+
+def tried(rows, data, way):
+    """{rate: mean IoU} of the trials of a way, those with the usual number of steps; 0 where training diverged."""
+    mine = [r for r in rows if (r["data"], r["start"], r["trained"], r["statistics"]) == (data, *way)]
+    mine = [r for r in mine if r["steps"] == str(STEPS[MIDDLE])]
+    return {float(r["rate"]): float(np.nan_to_num(float(r["mean_iou"]))) for r in mine}
+
+
+def chosen(rows, data, way):
+    """The rate that did best in the trials of a way."""
+    found = tried(rows, data, way)
+    if not found:
+        raise ValueError(f"{TRIALS.name} has no trial of {', '.join(way)} on {data}: run with --trials first")
+    return max(found, key=found.get)
+
+
+def trials(data, root, rows):
+    """Jobs of the trials, as far as `rows`, made before, say what to try."""
+    same = shared(data, root, True)
+    rows = [r for r in rows if common.matches(r, same)]
+    for way in WAYS:
+        found = tried(rows, data, way)
+        rates = sorted({*TRIED_FIRST[way[1]], *found})
+        if found.keys() >= {*rates}:
+            at = RATES.index(chosen(rows, data, way))
+            rates = sorted({*rates, *RATES[max(at - 1, 0) : at + 2]})
+        runs = [(rate, STEPS[MIDDLE]) for rate in rates]
+        if way in LONGER and found.keys() >= {*rates}:
+            runs.append((chosen(rows, data, way), 2 * STEPS[MIDDLE]))
+        for rate, steps in runs:
+            yield row(data, way, "", MIDDLE, rate, steps, 0) | same, str(root)
+
+
+def jobs(data, root, rows):
+    """Jobs of the table, with the rates that the trials' rows say."""
+    same = shared(data, root, False)
+    runs = [(way, "", count) for way in WAYS for count in PICTURES[data] if way != COSTLY or count == MIDDLE]
+    runs += [(USUAL, change, PICTURES[data][-1] if count == "all" else count) for change, count in CHANGES.items()]
+    for way, change, count in runs:
+        for seed in range(3):
+            yield row(data, way, change, count, chosen(rows, data, way), STEPS[count], seed) | same, str(root)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
+    parser.add_argument("--trials", action="store_true", help="make trials.csv, by which rates are chosen")
+    parser.add_argument("--adopt", action="store_true", help="take over rows of older code where a repeat is the same")
+    args = parser.parse_args()
+    roots = {"voc_mini": utils.data_root()} | ({"camvid": args.camvid} if args.camvid else {})
+    for data, root in roots.items():
+        if not args.trials:
+            todo = list(jobs(data, root, common.read(TRIALS)))
+            common.make(TRIALS.with_name("table.csv"), todo, one_run, KEY, args.adopt)
+            continue
+        before = None
+        while (todo := list(trials(data, root, common.read(TRIALS)))) != before:
+            common.make(TRIALS, todo, one_run, COLUMNS)
+            before = todo
+
+
+if __name__ == "__main__":
+    main()
