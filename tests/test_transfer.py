@@ -138,7 +138,7 @@ def _best_at(rate, job):
 
 
 def test_without_trials_there_is_no_table():
-    with pytest.raises(ValueError, match="trials.csv has no trial of imagenet, last, frozen on voc_mini.*--trials"):
+    with pytest.raises(ValueError, match="trials.csv has no trial of imagenet, last, frozen on voc_mini"):
         list(transfer.jobs("voc_mini", str(utils.data_root()), []))
 
 

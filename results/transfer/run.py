@@ -1,8 +1,8 @@
 """What ImageNet's weights are worth, by what is trained and by how many pictures (chapter 11): makes two tables.
 
-    python -m results.transfer.run --trials [CAMVID]        trials.csv, by which rates are chosen
-    make results [CAMVID=FOLDER]        or        python -m results.transfer.run [CAMVID]        table.csv
+    make results [CAMVID=FOLDER]        or        python -m results.transfer.run [CAMVID]
 
+trials.csv has the trials by which rates are chosen, table.csv what was done with these rates.
 FCN-8s on EfficientNet-Lite0, half-size pictures, crops of 80 × 112, Adam, poly. `WAYS` lists what is compared:
 
 start        "imagenet", or "nothing": random weights
@@ -190,14 +190,13 @@ def chosen(rows, data, way):
     """The rate that did best in the trials of a way."""
     found = tried(rows, data, way)
     if not found:
-        raise ValueError(f"{TRIALS.name} has no trial of {', '.join(way)} on {data}: run with --trials first")
+        raise ValueError(f"{TRIALS.name} has no trial of {', '.join(way)} on {data}: make it first")
     return max(found, key=found.get)
 
 
 def trials(data, root, rows):
     """Jobs of the trials, as far as `rows`, made before, say what to try."""
     same = shared(data, root, True)
-    rows = [r for r in rows if common.matches(r, same)]
     for way in WAYS:
         found = tried(rows, data, way)
         rates = sorted({*TRIED_FIRST[way[1]], *found})
@@ -225,19 +224,18 @@ def jobs(data, root, rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
-    parser.add_argument("--trials", action="store_true", help="make trials.csv, by which rates are chosen")
+    parser.add_argument("--trials", action="store_true", help="make trials.csv only")
     parser.add_argument("--adopt", action="store_true", help="take over rows of older code where a repeat is the same")
     args = parser.parse_args()
     roots = {"voc_mini": utils.data_root()} | ({"camvid": args.camvid} if args.camvid else {})
     for data, root in roots.items():
+        same, todo, before = shared(data, root, True), None, []
+        while todo != before:  # what is tried next hangs on what came out
+            before, rows = todo, [trial for trial in common.read(TRIALS) if common.matches(trial, same)]
+            todo = list(trials(data, root, rows))
+            common.make(TRIALS, todo, one_run, COLUMNS, args.adopt)
         if not args.trials:
-            todo = list(jobs(data, root, common.read(TRIALS)))
-            common.make(TRIALS.with_name("table.csv"), todo, one_run, KEY, args.adopt)
-            continue
-        before = None
-        while (todo := list(trials(data, root, common.read(TRIALS)))) != before:
-            common.make(TRIALS, todo, one_run, COLUMNS)
-            before = todo
+            common.make(TRIALS.with_name("table.csv"), list(jobs(data, root, rows)), one_run, KEY, args.adopt)
 
 
 if __name__ == "__main__":
