@@ -37,7 +37,7 @@ from mxnet import gluon, init
 from results import common
 
 CROP, SCALE, BATCH, HELD_OUT = (80, 112), 0.5, 8, 40
-STEPS = {10: 60, 40: 120, 160: 180, 367: 180}  # whole epochs, of whole batches
+STEPS = {10: 50, 40: 100, 160: 180, 367: 180}  # whole epochs, of whole batches
 PICTURES = {"voc_mini": [10, 40, 160], "camvid": [10, 40, 367]}
 MIDDLE = 40
 WAYS = [
