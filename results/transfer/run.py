@@ -61,10 +61,11 @@ CHANGES = {  # and the number of pictures they are tried with: all, or the middl
     "rate x 10 for scores": MIDDLE,
     "rate / 10 for the backbone": MIDDLE,
 }
+RATE_OF = {WAYS[2]: WAYS[0]}  # whose rate a way takes that has no trials of its own: the same layers learn
 CEILING = ("truth", "", "")  # no net: the truth itself, reduced by 8 and enlarged again (`utils.ceiling`)
 RATES = [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
 TRIED_FIRST = {"all": [3e-4, 1e-3, 3e-3], "last": [3e-3, 1e-2, 3e-2]}
-LONGER = [USUAL, WAYS[-1]]  # with the rate that was best, also for twice the steps
+LONGER = WAYS[-1]  # with the rate that was best, also for twice the steps: does it only need longer?
 FAILED = dict.fromkeys(["pixel_acc", "mean_acc", "mean_iou", "fw_iou", "trimap_iou"], "nan")
 COLUMNS = ("data", "start", "trained", "statistics", "change", "pictures", "rate", "steps", "seed")
 KEY = ("data", "start", "trained", "statistics", "change", "pictures", "seed")  # in the table each has one rate
@@ -188,6 +189,7 @@ def tried(rows, data, way):
 
 def chosen(rows, data, way):
     """The rate that did best in the trials of a way."""
+    way = RATE_OF.get(way, way)
     found = tried(rows, data, way)
     if not found:
         raise ValueError(f"{TRIALS.name} has no trial of {', '.join(way)} on {data}: make it first")
@@ -197,14 +199,14 @@ def chosen(rows, data, way):
 def trials(data, root, rows):
     """Jobs of the trials, as far as `rows`, made before, say what to try."""
     same = shared(data, root, True)
-    for way in WAYS:
+    for way in [way for way in WAYS if way not in RATE_OF]:
         found = tried(rows, data, way)
         rates = sorted({*TRIED_FIRST[way[1]], *found})
         if found.keys() >= {*rates}:
             at = RATES.index(chosen(rows, data, way))
             rates = sorted({*rates, *RATES[max(at - 1, 0) : at + 2]})
         runs = [(rate, STEPS[MIDDLE]) for rate in rates]
-        if way in LONGER and found.keys() >= {*rates}:
+        if way == LONGER and found.keys() >= {*rates}:
             runs.append((chosen(rows, data, way), 2 * STEPS[MIDDLE]))
         for rate, steps in runs:
             yield row(data, way, "", MIDDLE, rate, steps, 0) | same, str(root)
