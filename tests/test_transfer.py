@@ -148,13 +148,13 @@ def test_the_tables_of_chapter_11_are_whole():
     for data in transfer.PICTURES:
         mine = [row for row in rows if row["data"] == data]
         runs = {tuple(row[key] for key in transfer.KEY) for row in mine}
-        counts = [(way, count) for way in transfer.WAYS for count in transfer.PICTURES[data]]
+        counts = [(way, count) for way in transfer.ways(data) for count in transfer.PICTURES[data]]
         expected = [(way, "", str(n)) for way, n in counts if n == transfer.MIDDLE or way not in transfer.AT_MIDDLE]
         last = str(transfer.PICTURES[data][-1])
         expected += [(transfer.USUAL, c, last if n == "all" else str(n)) for c, n in transfer.CHANGES.items()]
         expected = {(data, *way, change, n, str(seed)) for way, change, n in expected for seed in range(3)}
         assert runs == expected | {(data, *transfer.CEILING, "", "0", "0")}
-        for way in transfer.WAYS:
+        for way in transfer.ways(data):
             rates = {float(r["rate"]) for r in mine if (r["start"], r["trained"], r["statistics"]) == way}
             assert rates == {transfer.chosen(trials, data, way)}
     assert len({row["code"] for row in rows + trials}) == 1

@@ -50,7 +50,7 @@ WAYS = [
     ("nothing", "all", "learning"),
 ]
 USUAL = WAYS[1]
-# With 40 pictures only. MXNet moves statistics in the backward pass alone: score layers for the price of all. From
+# On voc_mini, with 40 pictures only. MXNet moves statistics in the backward pass alone: score layers for the price of all. From
 # nothing last layers stand on random maps, and frozen is no BatchNorm at all: nobody would train so
 AT_MIDDLE = [("imagenet", "last", "learning"), ("nothing", "last", "frozen"), ("nothing", "all", "frozen")]
 CHANGES = {  # and the number of pictures they are tried with: all, or the middle one
@@ -175,6 +175,11 @@ def shared(data, root, trial):
     }
 
 
+def ways(data):
+    """The ways that are compared on a data set."""
+    return [way for way in WAYS if data == "voc_mini" or way not in AT_MIDDLE]
+
+
 def row(data, way, change, pictures, rate, steps, seed):
     """What tells one run from another, as texts."""
     return dict(zip(COLUMNS, map(str, (data, *way, change, pictures, f"{rate:g}", steps, seed)), strict=True))
@@ -199,7 +204,7 @@ def chosen(rows, data, way):
 def trials(data, root, rows):
     """Jobs of the trials, as far as `rows`, made before, say what to try."""
     same = shared(data, root, True)
-    for way in [way for way in WAYS if way not in RATE_OF]:
+    for way in [way for way in ways(data) if way not in RATE_OF]:
         found = tried(rows, data, way)
         rates = sorted({*TRIED_FIRST[way[1]], *found})
         if found.keys() >= {*rates}:
@@ -215,7 +220,9 @@ def trials(data, root, rows):
 def jobs(data, root, rows):
     """Jobs of the table, with the rates that the trials' rows say."""
     same = shared(data, root, False)
-    runs = [(way, "", count) for way in WAYS for count in PICTURES[data] if count == MIDDLE or way not in AT_MIDDLE]
+    runs = [
+        (way, "", count) for way in ways(data) for count in PICTURES[data] if count == MIDDLE or way not in AT_MIDDLE
+    ]
     runs += [(USUAL, change, PICTURES[data][-1] if count == "all" else count) for change, count in CHANGES.items()]
     for way, change, count in runs:
         for seed in range(3):
