@@ -50,8 +50,8 @@ WAYS = [
     ("nothing", "all", "learning"),
 ]
 USUAL = WAYS[1]
-# On voc_mini, with 40 pictures only. MXNet moves statistics in the backward pass alone: score layers for the price of all. From
-# nothing last layers stand on random maps, and frozen is no BatchNorm at all: nobody would train so
+# On voc_mini, with 40 pictures only. MXNet moves statistics in the backward pass alone: score layers for the price of
+# all. From nothing last layers stand on random maps, and frozen is no BatchNorm at all: nobody would train so
 AT_MIDDLE = [("imagenet", "last", "learning"), ("nothing", "last", "frozen"), ("nothing", "all", "frozen")]
 CHANGES = {  # and the number of pictures they are tried with: all, or the middle one
     "fcn-4s": "all",
