@@ -65,7 +65,12 @@ CHANGES = {  # and the number of pictures they are tried with: all, or the middl
 RATE_OF = {WAYS[2]: WAYS[0], WAYS[5]: USUAL}  # whose rate a way takes that has no trials of its own
 CEILING = ("truth", "", "")  # no net: the truth itself, reduced by 8 and enlarged again (`utils.ceiling`)
 RATES = [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
-TRIED_FIRST = {"all": [3e-4, 1e-3, 3e-3], "last": [3e-3, 1e-2, 3e-2]}
+TRIED_FIRST = {  # by start and what is trained
+    ("imagenet", "last"): [1e-3, 3e-3, 1e-2],
+    ("imagenet", "all"): [3e-4, 1e-3, 3e-3],
+    ("nothing", "last"): [1e-2, 3e-2, 1e-1],
+    ("nothing", "all"): [1e-2, 3e-2, 1e-1],
+}
 LONGER = ("voc_mini", *WAYS[-1])  # with the rate that was best, also for twice the steps: does it only need longer?
 FAILED = dict.fromkeys(["pixel_acc", "mean_acc", "mean_iou", "fw_iou", "trimap_iou"], "nan")
 COLUMNS = ("data", "start", "trained", "statistics", "change", "pictures", "rate", "steps", "seed")
@@ -207,7 +212,7 @@ def trials(data, root, rows):
     same = shared(data, root, True)
     for way in [way for way in ways(data) if way not in RATE_OF]:
         found = tried(rows, data, way)
-        rates = sorted({*TRIED_FIRST[way[1]], *found})
+        rates = sorted({*TRIED_FIRST[way[:2]], *found})
         if found.keys() >= {*rates}:
             at = RATES.index(chosen(rows, data, way))
             rates = sorted({*rates, *RATES[max(at - 1, 0) : at + 2]})
