@@ -2,7 +2,7 @@
 
     python -m results.own_pictures.run CAMVID
 
-CAMVID as in results/skips. Three times ten frames, and thirty, are drawn from its list train. Sky, road and car are
+CAMVID as in results/skips. Three times (seeds) ten frames, and thirty, are drawn from its list train. Sky, road and car are
 marked in them as somebody in a hurry would: polygons that keep away from the borders and cut corners, void along their
 edges, small ones left out, the rest background. From there on the commands of the page are run. Each net is scored
 three times, at full size: on the test pictures of its own folder, by their rough labels; on every sixth frame of train
@@ -118,10 +118,10 @@ def _run(*words):
 def one_run(job, build):
     """Train by the command, and score; one row of the table."""
     build = pathlib.Path(build)
-    name = f"{job['photos']}-{job['draw']}"
+    name = f"{job['photos']}-{job['seed']}"
     path = build / f"{name}, {job['way']}.params"
     start = time.process_time()
-    _run("train", "--dataset", build / name, "--output", path, "--force", *job["words"].split())
+    _run("train", "--dataset", build / name, "--output", path, "--force", "--seed", job["seed"], *job["words"].split())
     seconds = time.process_time() - start
     net, classes, scale, known = utils.load_model(path, utils.try_gpu())
     row = {"own_iou": f"{known['scores']['mean_iou']:.4f}", "own_baseline": f"{known['baseline']['mean_iou']:.4f}"}
@@ -140,7 +140,7 @@ def jobs(root, build):
         for draw in range(3):
             folder = build / f"{count}-{draw}"
             sets = [utils.VOCSegDataset(train, (8, 8), folder) for train in (True, False)]
-            row = {"photos": str(count), "way": way, "draw": str(draw), "words": words}
+            row = {"photos": str(count), "way": way, "seed": str(draw), "words": words}
             yield row | {"pictures": " ".join(map(data_digest, sets))} | same, str(build)
 
 
@@ -149,7 +149,7 @@ def main():
     parser.add_argument("camvid", help="CamVid in VOC layout")
     root = utils.data_root(parser.parse_args().camvid)
     table = pathlib.Path(__file__).with_name("table.csv")
-    common.make(table, list(jobs(root, prepare(root))), one_run, ("photos", "way", "draw"))
+    common.make(table, list(jobs(root, prepare(root))), one_run, ("photos", "way", "seed"))
 
 
 if __name__ == "__main__":
