@@ -2,12 +2,12 @@
 
     python -m results.own_pictures.run CAMVID
 
-CAMVID as in results/skips. Three times (seeds) ten frames, and thirty, are drawn from its list train. Sky, road and car are
-marked in them as somebody in a hurry would: polygons that keep away from the borders and cut corners, void along their
-edges, small ones left out, the rest background. From there on the commands of the page are run. Each net is scored
-three times, at full size: on the test pictures of its own folder, by their rough labels; on every sixth frame of train
-that nobody drew, by the true ones (so the settings for thirty were compared); on CamVid's val by the true ones (what
-the net is worth). Folders and nets go to build/own_pictures. About 30 minutes on two cores.
+CAMVID as in results/skips. Three times (seeds) ten frames, and thirty, are drawn from its list train. Sky, road and
+car are marked in them as somebody in a hurry would: polygons that keep away from the borders and cut corners, void
+along their edges, small ones left out, the rest background. From there on the commands of the page are run. Each net
+is scored three times, at full size: on the test pictures of its own folder, by their rough labels; on every sixth
+frame of train that nobody drew, by the true ones (so the settings for thirty were compared); on CamVid's val by the
+true ones (what the net is worth). Folders and nets go to build/own_pictures. About 30 minutes on two cores.
 """
 
 import utils
@@ -40,7 +40,7 @@ WAYS = {
     (30, "120 epochs"): "--scale 0.5 --epochs 120",
     (30, "rate 0.001"): f"{TEN} --rate 0.001",
     (30, "rate 0.002"): f"{TEN} --rate 0.002",
-    (30, "stride 4"): f"{TEN} --stride 4 --backbone efficientnet_lite0 --pretrained",
+    (30, "stride 4"): f"{TEN} --stride 4",
     (30, "weights"): f"{TEN} --weights median",
     (30, "full size"): "--epochs 30 --crop 256x352",
     (30, "jitter"): f"{TEN} --jitter",

@@ -58,7 +58,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--weights", choices=("median", "inverse"), help="rare classes weigh more, by this frequency (chapter 10; none)"
     )
-    parser.add_argument("--model", metavar="NAME", help="the net: fcn32s, fcn16s, fcn8s, or one of your own (fcn8s)")
+    parser.add_argument("--model", metavar="NAME", help="the net: fcn32s, 16s, 8s, 4s, 2s, or one of your own (fcn8s)")
     parser.add_argument("--stride", type=int, choices=(32, 16, 8, 4, 2), help="32 is short for --model fcn32s")
     parser.add_argument(
         "--backbone",
@@ -180,6 +180,6 @@ def _net(args):
         )
     name = args.model or short
     find_builder(name)
-    if args.backbone or name not in ("fcn32s", "fcn16s", "fcn8s"):
+    if args.backbone or name not in ("fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s"):
         return name, args.backbone, args.pretrained
     return name, "efficientnet_lite0", True
