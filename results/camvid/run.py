@@ -29,22 +29,23 @@ from mxnet import gluon
 from results import common
 from results.optimisation.run import class_weights
 
-HELD_OUT, MINUTES = 67, 4
-BASE = {"stride": 8, "scale": 1.0, "crop": (256, 352), "batch": 8, "rate": 1.5e-3}
-FINE = {"stride": 4}
+HELD_OUT, MINUTES = 67, 3
+BASE = {"scale": 1.0, "crop": (256, 352), "stride": 4, "frozen": 4, "batch": 8, "rate": 1.5e-3}
 TRIALS = {
     "base": {},
-    "stride 4": FINE,
-    "stride 4, frozen to 4": FINE | {"frozen": 4},
-    "stride 4, enlarged 1.5": FINE | {"zoom": 1.5},
-    "stride 4, weights": FINE | {"weights": 0.5},
-    "stride 4, jitter": FINE | {"jitter": (0.75, 1.5), "colour": 0.3},
-    "stride 4, batch 4": FINE | {"batch": 4},
-    "stride 4, as padded in training": FINE | {"padding": "same"},
-    "stride 4, depthwise too": FINE | {"train_depthwise": True},
-    "stride 4, half size": FINE | {"scale": 0.5, "crop": (160, 224)},
+    "enlarged 1.5": {"zoom": 1.5},
+    "weights": {"weights": 0.5},
+    "jitter": {"jitter": (0.75, 1.5), "colour": 0.3},
+    "stride 8": {"stride": 8},
+    "nothing frozen": {"frozen": 0},
+    "batch 4": {"batch": 4},
+    "padded as in training": {"padding": "same"},
+    "rate 0.003": {"rate": 3e-3},
+    "half size": {"scale": 0.5, "crop": (160, 224)},
+    "depthwise too": {"train_depthwise": True},
 }
-"""One thing changed at a time; what the later ones have in common was better before."""
+"""Name → what differs from the base. frozen: the stride up to which layers stay as they are; weights: the power of the
+median-frequency weights; zoom: frames are enlarged, for training and scoring; jitter: further factors, at random."""
 
 CHOSEN = {}
 """Size → settings."""
@@ -67,11 +68,11 @@ def pictures(root, given, seed, held_out=False):
 
 
 def make_net(num_classes, given):
-    """An FCN from ImageNet's weights; "frozen": the stride up to which its layers don't learn."""
+    """An FCN from ImageNet's weights; as the settings have it."""
     features = {key: given[key] for key in ("padding", "train_depthwise") if key in given}
     ctx = utils.try_gpu()
     net = utils.fcn(num_classes, given["stride"], "efficientnet_lite0", pretrained=True, ctx=ctx, features=features)
-    if "frozen" in given:
+    if given.get("frozen"):
         for layer in list(net.features)[: net.features.ends[given["frozen"]] + 1]:
             layer.collect_params().setattr("grad_req", "null")
     net.hybridize()
