@@ -36,15 +36,13 @@ WAYS = {
     (10, "ResNet18 from nothing"): f"{TEN} --stride 32 --backbone resnet18_v2",  # chapter 08's net
     (10, "default"): TEN,
     (30, "default"): TEN,
-    (30, "60 epochs"): "--scale 0.5 --epochs 60",
-    (30, "120 epochs"): "--scale 0.5 --epochs 120",
     (30, "rate 0.001"): f"{TEN} --rate 0.001",
-    (30, "rate 0.002"): f"{TEN} --rate 0.002",
+    (30, "60 epochs"): "--scale 0.5 --epochs 60",
+    (30, "60 epochs, rate 0.001"): "--scale 0.5 --epochs 60 --rate 0.001",
+    (30, "60 epochs, jitter"): "--scale 0.5 --epochs 60 --jitter",
+    (30, "full size"): "--crop 256x352 --epochs 30",
     (30, "stride 4"): f"{TEN} --stride 4",
     (30, "weights"): f"{TEN} --weights median",
-    (30, "full size"): "--epochs 30 --crop 256x352",
-    (30, "jitter"): f"{TEN} --jitter",
-    (30, "jitter, 120 epochs"): "--scale 0.5 --epochs 120 --jitter",
 }
 """What is added to `train --dataset FOLDER --output FILE`, by the number of photographs."""
 
