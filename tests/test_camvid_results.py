@@ -149,5 +149,19 @@ def test_views_are_what_predict_says_and_find_the_worst(voc_folder):
     assert [text.split()[0] for text in worst] == [val.names[i] for i in np.argsort(scores)[:2]]
 
 
+def test_the_ceiling_is_that_of_the_stride_on_the_enlarged_frame():
+    rng = np.random.RandomState(0)
+    label = np.kron(rng.randint(0, 11, (12, 15)), np.ones((5, 5))).astype(np.uint8)
+    np.testing.assert_array_equal(camvid.most(label, {"stride": 4}), utils.ceiling(label, 4, 11))
+    large = label.repeat(2, 0).repeat(2, 1)
+    expected = utils.ceiling(large, 4, 11)
+    found = camvid.most(label, {"stride": 4, "zoom": 2})
+    assert found.shape == label.shape
+    pairs = [(found == expected[i::2, j::2]).mean() for i in (0, 1) for j in (0, 1)]
+    assert max(pairs) == 1  # of each four pixels of the enlarged frame, one
+    right = [(camvid.most(label, {"stride": 4, "zoom": zoom}) == label).mean() for zoom in (1, 1.5, 4)]
+    assert right[0] < right[1] < right[2] == 1
+
+
 def rows(folder, name="table.csv"):
     return common.read(ROOT / "results" / folder / name)
