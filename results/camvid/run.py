@@ -39,13 +39,6 @@ TRIALS = {
     "enlarged 1.5": {"zoom": 1.5},
     "weights": {"weights": 0.5},
     "jitter": {"jitter": (0.75, 1.5), "colour": 0.3},
-    "stride 8": {"stride": 8},
-    "nothing frozen": {"frozen": 0},
-    "batch 4": {"batch": 4},
-    "padded as in training": {"padding": "same"},
-    "rate 0.003": {"rate": 3e-3},
-    "half size": {"scale": 0.5, "crop": (160, 224)},
-    "depthwise too": {"train_depthwise": True},
 }
 """Name → what differs from the base. frozen: the stride up to which layers stay as they are; weights: the power of the
 median-frequency weights; zoom: frames are enlarged, for training and scoring; jitter: further factors, at random."""
