@@ -165,3 +165,47 @@ def test_the_ceiling_is_that_of_the_stride_on_the_enlarged_frame():
 
 def rows(folder, name="table.csv"):
     return common.read(ROOT / "results" / folder / name)
+
+
+def numbers(folder, key, **given):
+    """A column of a table, of the rows that have these values."""
+    return [float(row[key]) for row in rows(folder) if all(row[k] == v for k, v in given.items())]
+
+
+def spread(values):
+    """As the page writes three values: their mean, and the lowest and highest."""
+    return f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def of_class(text, name):
+    """A class's IoU in a table's text."""
+    return float(dict(part.split() for part in text.split("; "))[name])
+
+
+PAGE = (ROOT / "docs/own_pictures.md").read_text(encoding="utf-8")
+
+
+def test_the_page_says_what_ten_photographs_gave():
+    table = rows("own_pictures")
+    for photos, way in own.WAYS:
+        mine = [row for row in table if (row["photos"], row["way"]) == (str(photos), way)]
+        assert [row["seed"] for row in mine] == ["0", "1", "2"] and len({row["code"] for row in mine}) == 1, way
+    ten = {way: {"photos": "10", "way": way} for way in ("ResNet18 from nothing", "default")}
+    for way, line in (
+        ("ResNet18 from nothing", "| the chapter's net, from random"),
+        ("default", "| the command line's |"),
+    ):
+        found = next(text for text in PAGE.splitlines() if text.startswith(line))
+        assert spread(numbers("own_pictures", "own_iou", **ten[way])) in found
+        assert spread(numbers("own_pictures", "val_mean_iou", **ten[way])) in found
+        assert f"| {np.mean(numbers('own_pictures', 'seconds', **ten[way])):.0f} s |" in found
+    own_base, val_base = (numbers("own_pictures", key, photos="10") for key in ("own_baseline", "val_baseline_iou"))
+    assert f"| one class everywhere | {np.mean(own_base):.2f} | {np.mean(val_base):.2f} |" in PAGE
+    own_iou, val_iou = (numbers("own_pictures", key, **ten["default"]) for key in ("own_iou", "val_mean_iou"))
+    best = int(np.argmax(own_iou))
+    assert f"Where they said {own_iou[best]:.2f}, the net was worth {val_iou[best]:.2f}." in PAGE
+    cars = [
+        np.mean([of_class(row["val_iou"], "car") for row in table if (row["photos"], row["way"]) == ("10", way)])
+        for way in ten
+    ]
+    assert f"finds hardly any (IoU {cars[0]:.2f}), the other scores {cars[1]:.2f}." in PAGE
