@@ -209,3 +209,53 @@ def test_the_page_says_what_ten_photographs_gave():
         for way in ten
     ]
     assert f"finds hardly any (IoU {cars[0]:.2f}), the other scores {cars[1]:.2f}." in PAGE
+
+
+def seeds(values):
+    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+
+
+def test_the_page_says_what_camvid_gave():
+    full = [row for row in rows("camvid") if row["size"] == "full"]
+    assert [row["seed"] for row in full] == ["0", "1", "2"] and "deviation of three seeds" in PAGE
+    assert {row["settings"] for row in full} == {camvid.text(camvid.CHOSEN["full"])} and len(
+        {r["code"] for r in full}
+    ) == 1
+    text = (
+        "data",
+        "size",
+        "settings",
+        "pictures",
+        "code",
+        "iou",
+        "flip_iou",
+        "ceiling_iou",
+        "worst",
+        "machine",
+        "versions",
+    )
+    column = {key: [float(row[key]) for row in full] for key in full[0] if key not in text}
+    assert f"32 epochs: {np.mean(column['seconds']) / 60:.1f} minutes of one core" in PAGE
+    assert max(column["seconds"]) < 20 * 60  # two cores, ten minutes
+    assert min(column["mean_iou"]) > 0.67
+    three = (seeds(column[key]) for key in ("mean_iou", "pixel_acc", "trimap_iou"))
+    assert f"| **this net** | {' | '.join(three)} |" in PAGE
+    assert f"| and its mirror image | {seeds(column['flip_mean_iou'])} | | {seeds(column['flip_trimap_iou'])} |" in PAGE
+    assert f"| one class everywhere | {column['baseline_iou'][0]:.3f} | {column['baseline_acc'][0]:.3f} | |" in PAGE
+    ceiling = f"{column['ceiling_mean_iou'][0]:.3f} | | {column['ceiling_trimap_iou'][0]:.3f}"
+    assert f"| the truth at its stride | {ceiling} |" in PAGE
+    for name in [part.split()[0] for part in full[0]["iou"].split("; ")]:
+        found = seeds([of_class(row["iou"], name) for row in full])
+        assert f"| {name} | {found} | {of_class(full[0]['ceiling_iou'], name):.3f} |" in PAGE
+
+
+def test_the_page_has_the_trials_as_they_were():
+    trials = rows("camvid", "trials.csv")
+    assert [row["trial"] for row in trials] == list(camvid.TRIALS) and len({row["versions"] for row in trials}) == 1
+    for row in trials:
+        given = camvid.settings({"trial": row["trial"]})
+        assert row["settings"] == camvid.text(given) and abs(float(row["seconds"]) - 60 * camvid.MINUTES) < 5
+        assert f"| {row['trial']} | {float(row['mean_iou']):.3f} | {float(row['trimap_iou']):.3f} |" in PAGE
+        assert float(row["mean_iou"]) >= float(trials[0]["mean_iou"]) and float(row["flip_mean_iou"]) > float(
+            row["mean_iou"]
+        )
