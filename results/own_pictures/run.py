@@ -7,7 +7,7 @@ car are marked in them as somebody in a hurry would: polygons that keep away fro
 along their edges, small ones left out, the rest background. From there on the commands of the page are run. Each net
 is scored three times, at full size: on the test pictures of its own folder, by their rough labels; on every sixth
 frame of train that nobody drew, by the true ones (so the settings for thirty were compared); on CamVid's val by the
-true ones (what the net is worth). Folders and nets go to build/own_pictures. About 30 minutes on two cores.
+true ones (what the net is worth). Folders and nets go to build/own_pictures. About ten minutes on two cores.
 """
 
 import utils
