@@ -439,6 +439,7 @@ def test_the_command_line_takes_it_where_no_backbone_is_named(voc_folder, tmp_pa
 
     assert trained() == ("fcn8s", NAME, True)  # folded: it began with ImageNet's weights
     assert trained("--stride", "32") == ("fcn32s", NAME, True)
+    assert trained("--stride", "4") == ("fcn4s", NAME, True)
     assert trained("--backbone", NAME) == ("fcn8s", NAME, False)
     assert trained("--backbone", NAME, "--pretrained") == ("fcn8s", NAME, True)
     assert trained("--backbone", "resnet18_v2") == ("fcn8s", "resnet18_v2", None)
