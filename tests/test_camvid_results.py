@@ -217,7 +217,7 @@ def seeds(values):
 
 def test_the_page_says_what_camvid_gave():
     full = [row for row in rows("camvid") if row["size"] == "full"]
-    assert [row["seed"] for row in full] == ["0", "1"] and "deviation of two seeds" in PAGE
+    assert [row["seed"] for row in full] == ["0", "1", "2"] and "deviation of three seeds" in PAGE
     assert {row["settings"] for row in full} == {camvid.text(camvid.CHOSEN["full"])} and len(
         {r["code"] for r in full}
     ) == 1
