@@ -259,3 +259,16 @@ def test_the_page_has_the_trials_as_they_were():
         assert float(row["mean_iou"]) >= float(trials[0]["mean_iou"]) and float(row["flip_mean_iou"]) > float(
             row["mean_iou"]
         )
+
+
+def test_the_page_says_what_thirty_photographs_gave():
+    values = ("own_iou", "others_mean_iou", "val_mean_iou")
+    for (photos, way), words in own.WAYS.items():
+        if photos == 30:
+            given = {"photos": "30", "way": way}
+            found = " | ".join(spread(numbers("own_pictures", key, **given)) for key in values)
+            assert f"| `{words}` | {found} | {np.mean(numbers('own_pictures', 'seconds', **given)):.0f} s |" in PAGE
+    means = [np.mean(numbers("own_pictures", "val_mean_iou", photos=n, way="default")) for n in ("30", "10")]
+    assert "{:.2f} on val, where ten photographs gave {:.2f}.".format(*means) in PAGE
+    ways = [numbers("own_pictures", "val_mean_iou", photos="30", way=way) for n, way in own.WAYS if n == 30]
+    assert np.ptp([np.mean(values) for values in ways]) < np.ptp(ways[0])  # settings matter less than the draw

@@ -387,24 +387,6 @@ def test_train_says_its_classes_once_and_what_is_to_be_beaten(voc_folder, tmp_pa
     assert f"{name} everywhere" in text
 
 
-def test_jitter_changes_size_and_colours_of_what_is_trained_on(voc_folder, tmp_path, capsys, monkeypatch):
-    """The picture is one of flat colours: a crop of it has others only by colour jitter, other edges only by scale."""
-    block = np.kron(np.arange(24).reshape(4, 6) % 2, np.ones((10, 10)))
-    for name in "abcdef":
-        image = np.where(block[:, :, None] == 1, (200, 60, 60), (60, 60, 200)).astype(np.uint8)
-        Image.fromarray(image).save(voc_folder / f"JPEGImages/{name}.jpg", quality=100, subsampling=0)
-    seen = []
-    monkeypatch.setattr(train_command, "train", lambda data, *args, **kw: seen.append(data) or utils.train(data, *args))
-    for number, more in enumerate([(), ("--jitter",)]):
-        code, text = run(capsys, *words_for(voc_folder, tmp_path / f"{number}.params", "--epochs", 1, *more))
-        assert code == 0, text
-        assert json.loads((tmp_path / f"{number}.json").read_text())["jitter"] is bool(more)
-    plain, jittered = ([x for x, _ in data] for data in seen)
-    assert {x.shape for x in plain + jittered} == {(3, 3, 32, 32)}
-    reds = [utils.denormalize(x)[..., 0].reshape(3, -1).max(1) for x in (plain[0], jittered[0])]
-    assert np.ptp(reds[0]) <= 4 < 15 < np.ptp(reds[1])
-
-
 @pytest.mark.parametrize("way", ["median", "inverse"])
 def test_weights_are_chapter_10_s(voc_folder, tmp_path, capsys, monkeypatch, way):
     """Against the formulas of the experiment that the chapter shows, which count the files themselves."""

@@ -36,13 +36,8 @@ WAYS = {
     (10, "ResNet18 from nothing"): f"{TEN} --stride 32 --backbone resnet18_v2",  # chapter 08's net
     (10, "default"): TEN,
     (30, "default"): TEN,
-    (30, "rate 0.001"): f"{TEN} --rate 0.001",
     (30, "60 epochs"): "--scale 0.5 --epochs 60",
-    (30, "60 epochs, rate 0.001"): "--scale 0.5 --epochs 60 --rate 0.001",
-    (30, "60 epochs, jitter"): "--scale 0.5 --epochs 60 --jitter",
-    (30, "full size"): "--crop 256x352 --epochs 30",
-    (30, "stride 4"): f"{TEN} --stride 4",
-    (30, "weights"): f"{TEN} --weights median",
+    (30, "rate 0.001"): f"{TEN} --rate 0.001",
 }
 """What is added to `train --dataset FOLDER --output FILE`, by the number of photographs."""
 

@@ -12,7 +12,6 @@ from ..core.device import try_all_gpus
 from ..core.surroundings import python
 from ..data.dataset import VOCSegDataset, data_loader
 from ..data.labelmap import VOC
-from ..data.transforms import ColorJitter, Compose, RandomCrop, RandomFlip, RandomScale
 from ..datacheck.report import glance
 from ..engine.train import seed, train
 from ..losses import SoftmaxCrossEntropyLoss, WeightedCrossEntropyLoss, frequency_weights
@@ -51,7 +50,6 @@ def add_arguments(parser):
     parser.add_argument("--val-split", default="val", metavar="NAME", help="list to score after each epoch (val)")
     parser.add_argument("--crop", type=size, default=(160, 224), metavar="HxW", help="crop for training (160x224)")
     parser.add_argument("--scale", type=scale, default=1.0, help="pictures are reduced by this first (1)")
-    parser.add_argument("--jitter", action="store_true", help="change size and colours at random, too (chapter 02; no)")
     parser.add_argument("--epochs", type=count, default=30, help="how often it sees each picture (30)")
     parser.add_argument("--batch", type=count, default=8, help="pictures a step (8)")
     parser.add_argument("--rate", type=rate, default=5e-4, help="Adam's learning rate at the start (0.0005)")
@@ -83,10 +81,7 @@ def run(args):
     check_output(args.output, args.force)
     check_layout(args.dataset, args.train_split, args.val_split)
     contexts = try_all_gpus()
-    crop, transform = (None, jitter(args.crop)) if args.jitter else (args.crop, None)
-    train_set = VOCSegDataset(
-        True, crop, args.dataset, args.scale, seed=args.seed, split=args.train_split, transform=transform
-    )
+    train_set = VOCSegDataset(True, args.crop, args.dataset, args.scale, seed=args.seed, split=args.train_split)
     test_set = VOCSegDataset(False, None, args.dataset, args.scale, split=args.val_split)
     if args.batch > len(train_set):
         raise ValueError(f"--batch {args.batch}, but {train_set!r}: take at most {len(train_set)}")
@@ -106,7 +101,6 @@ def run(args):
         print(f"Stopped after {len(history)} of {args.epochs} epochs, {args.output} not written: {kept}")
         return 130
     about = {"dataset": args.dataset, "train_split": args.train_split, "crop": args.crop, "epochs": args.epochs}
-    about |= {"jitter": args.jitter}
     about |= {"loss": getattr(loss, "__qualname__", type(loss).__name__), "scores": history[-1], "baseline": nothing}
     save_model(args.output, net, train_set.classes, args.scale, force=args.force, **about)
     score, beat = history[-1]["mean_iou"], nothing["mean_iou"]
@@ -115,11 +109,6 @@ def run(args):
     print(f"Written: {args.output} and its .json")
     print(f"Next: {python()} -m utils predict --model {shlex.quote(args.output)} photo.jpg --output labels")
     return 0
-
-
-def jitter(crop):
-    """Random size, crop, flip and colours: the transform of --jitter."""
-    return Compose([RandomScale(0.75, 1.5), RandomCrop(crop), RandomFlip(), ColorJitter(0.3, 0.3, 0.3)])
 
 
 def _look(args, train_set, test_set):
