@@ -242,6 +242,12 @@ def test_the_page_says_what_camvid_gave():
     assert f"| **this net** | {' | '.join(three)} |" in PAGE
     assert f"| and its mirror image | {seeds(column['flip_mean_iou'])} | | {seeds(column['flip_trimap_iou'])} |" in PAGE
     assert f"| one class everywhere | {column['baseline_iou'][0]:.3f} | {column['baseline_acc'][0]:.3f} | |" in PAGE
+    half = [row for row in rows("camvid") if row["size"] == "half"]
+    assert [row["seed"] for row in half] == ["0", "1", "2"] and {row["code"] for row in half} == {full[0]["code"]}
+    three = (seeds([float(row[key]) for row in half]) for key in ("mean_iou", "pixel_acc", "trimap_iou"))
+    assert f"at half size, crops of 160 × 224, 20 epochs | {' | '.join(three)} |" in PAGE
+    minutes = np.mean([float(row["seconds"]) for row in half]) / 60
+    assert f"half size a training takes {minutes:.1f} minutes of one core" in PAGE
     ceiling = f"{column['ceiling_mean_iou'][0]:.3f} | | {column['ceiling_trimap_iou'][0]:.3f}"
     assert f"| the truth at its stride | {ceiling} |" in PAGE
     for name in [part.split()[0] for part in full[0]["iou"].split("; ")]:
