@@ -251,7 +251,7 @@ def test_help_and_slips(capsys):
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0 and f"-m utils {command} --" in capsys.readouterr().out
-    for option, value in ("--rate", "fast"), ("--crop", "160"), ("--epochs", "0"), ("--stride", "4"):
+    for option, value in ("--rate", "fast"), ("--crop", "160"), ("--epochs", "0"), ("--stride", "3"):
         with pytest.raises(SystemExit) as ended:
             main(["train", "--dataset", "voc_mini", "--output", "a.params", option, value])
         assert ended.value.code == 2 and option in capsys.readouterr().err

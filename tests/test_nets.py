@@ -429,8 +429,8 @@ def test_train_takes_one_name(voc_folder, tmp_path, capsys):
     words = ["train", "--dataset", voc_folder, "--output", tmp_path / "a.params"]
     code, text = run(capsys, *words, "--stride", 8, "--model", "fcn16s")
     assert code == 2 and text == "--stride 8 is short for --model fcn8s, --model says fcn16s: leave one out\n"
-    code, text = run(capsys, *words, "--model", "fcn4s")
-    assert code == 2 and text.startswith("no net named 'fcn4s': expected fcn32s") and text.count("\n") == 1
+    code, text = run(capsys, *words, "--model", "fcn1s")
+    assert code == 2 and text.startswith("no net named 'fcn1s': expected fcn32s") and text.count("\n") == 1
     code, text = run(capsys, *words, "--stride", 8, "--model", "fcn8s", "--epochs", 1, "--crop", "32x32", "--batch", 6)
     assert code == 0 and json.loads((tmp_path / "a.json").read_text())["model"] == "fcn8s", text
 
