@@ -14,7 +14,8 @@ Depthwise convolutions learn from nothing only (`efficientnet_lite0`). The pictu
 for all ways, and the same number of steps is made with them. `CHANGES` are made to the second of the ways alone.
 
 Trials never see what is scored in table.csv: trained on 40 of the training pictures, scored on the last 40 of them.
-A rate is chosen for each data set and way; where the best is the first or the last one tried, the next is tried too.
+A rate is chosen for each data set, way and change of rates; where the best is the first or the last one tried, the
+next is tried too.
 On one core, voc_mini: trials 5 minutes, table 14. CamVid: 3 and 11.
 """
 
@@ -27,6 +28,7 @@ import argparse
 import contextlib
 import functools
 import io
+import itertools
 import pathlib
 import time
 
@@ -50,20 +52,16 @@ WAYS = [
     ("nothing", "all", "learning"),
 ]
 USUAL = WAYS[1]
-# On voc_mini with 40 pictures only. MXNet moves statistics in the backward pass, so these ways are the dearest; from
-# nothing last layers stand on random maps, and frozen is no BatchNorm at all: nobody would train so
-AT_MIDDLE = WAYS[2:6]
-CHANGES = {  # and the number of pictures they are tried with: all, or the middle one, and that on voc_mini only
-    "fcn-4s": "all",
-    "fcn-2s": "all",
-    "same": "all",
-    "same, told symmetric": "all",
-    "rate x 10 for scores": MIDDLE,
-    "rate / 10 for the backbone": MIDDLE,
+CHANGES = {  # and whether they are tried with each number of pictures, or with the largest alone
+    "rate x 10 for scores": True,
+    "rate / 10 for the backbone": True,
+    "fcn-4s": False,
+    "fcn-2s": False,
+    "same": False,
+    "same, told symmetric": False,
 }
-RATE_OF = {WAYS[2]: WAYS[0], WAYS[5]: USUAL}  # whose rate a way takes that has no trials of its own
 CEILING = ("truth", "", "")  # no net: the truth itself, reduced by 8 and enlarged again (`utils.ceiling`)
-RATES = [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
+RATES = [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]
 TRIED_FIRST = {  # by start and what is trained
     ("imagenet", "last"): [1e-3, 3e-3, 1e-2],
     ("imagenet", "all"): [3e-4, 1e-3, 3e-3],
@@ -180,16 +178,10 @@ def shared(data, root, trial):
     }
 
 
-def ways(data):
-    """The ways that are compared on a data set."""
-    return [way for way in WAYS if data == "voc_mini" or way not in AT_MIDDLE]
-
-
-def changes(data):
-    """Pairs of a change that is tried on a data set and the number of pictures it is tried with."""
-    for change, count in CHANGES.items():
-        if count == "all" or data == "voc_mini":
-            yield change, PICTURES[data][-1] if count == "all" else count
+def kinds(data):
+    """(way, change, numbers of pictures) of all that is compared on a data set."""
+    yield from ((way, "", PICTURES[data]) for way in WAYS)
+    yield from ((USUAL, change, PICTURES[data][0 if each else -1 :]) for change, each in CHANGES.items())
 
 
 def row(data, way, change, pictures, rate, steps, seed):
@@ -197,48 +189,43 @@ def row(data, way, change, pictures, rate, steps, seed):
     return dict(zip(COLUMNS, map(str, (data, *way, change, pictures, f"{rate:g}", steps, seed)), strict=True))
 
 
-def tried(rows, data, way):
+def tried(rows, data, way, change=""):
     """{rate: mean IoU} of the trials of a way, those with the usual number of steps; 0 where training diverged."""
-    mine = [r for r in rows if (r["data"], r["start"], r["trained"], r["statistics"]) == (data, *way)]
+    mine = [r for r in rows if tuple(r[name] for name in KEY[:5]) == (data, *way, change)]
     mine = [r for r in mine if r["steps"] == str(STEPS[MIDDLE])]
     return {float(r["rate"]): float(np.nan_to_num(float(r["mean_iou"]))) for r in mine}
 
 
-def chosen(rows, data, way):
-    """The rate that did best in the trials of a way."""
-    way = RATE_OF.get(way, way)
-    found = tried(rows, data, way)
+def chosen(rows, data, way, change=""):
+    """The rate that did best in the trials of a way; of another net (FCN-4s, "same" padding) the usual way's."""
+    found = tried(rows, data, way, change if change.startswith("rate") else "")
     if not found:
-        raise ValueError(f"{TRIALS.name} has no trial of {', '.join(way)} on {data}: make it first")
+        raise ValueError(f"{TRIALS.name} has no trial of {', '.join(way)} {change} on {data}: make it first")
     return max(found, key=found.get)
 
 
 def trials(data, root, rows):
     """Jobs of the trials, as far as `rows`, made before, say what to try."""
     same = shared(data, root, True)
-    for way in [way for way in ways(data) if way not in RATE_OF]:
-        found = tried(rows, data, way)
+    for way, change in [(w, c) for w, c, _ in kinds(data) if not c or c.startswith("rate")]:
+        found = tried(rows, data, way, change)
         rates = sorted({*TRIED_FIRST[way[:2]], *found})
         if found.keys() >= {*rates}:
-            at = RATES.index(chosen(rows, data, way))
+            at = RATES.index(chosen(rows, data, way, change))
             rates = sorted({*rates, *RATES[max(at - 1, 0) : at + 2]})
         runs = [(rate, STEPS[MIDDLE]) for rate in rates]
         if (data, *way) == LONGER and found.keys() >= {*rates}:
             runs.append((chosen(rows, data, way), 2 * STEPS[MIDDLE]))
         for rate, steps in runs:
-            yield row(data, way, "", MIDDLE, rate, steps, 0) | same, str(root)
+            yield row(data, way, change, MIDDLE, rate, steps, 0) | same, str(root)
 
 
 def jobs(data, root, rows):
     """Jobs of the table, with the rates that the trials' rows say."""
     same = shared(data, root, False)
-    runs = [
-        (way, "", count) for way in ways(data) for count in PICTURES[data] if count == MIDDLE or way not in AT_MIDDLE
-    ]
-    runs += [(USUAL, change, count) for change, count in changes(data)]
-    for way, change, count in runs:
-        for seed in range(3):
-            yield row(data, way, change, count, chosen(rows, data, way), STEPS[count], seed) | same, str(root)
+    for way, change, counts in kinds(data):
+        for count, seed in itertools.product(counts, range(3)):
+            yield row(data, way, change, count, chosen(rows, data, way, change), STEPS[count], seed) | same, str(root)
     yield row(data, CEILING, "", 0, 0, 0, 0) | same, str(root)
 
 
