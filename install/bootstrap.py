@@ -306,7 +306,8 @@ def set_up(quiet=False):
             raise
         os.remove(machine.started_path())
         count, seconds = len(machine.installed()), time.time() - start
-        say(f"Ready after {int(seconds)} s: Python {version}, {count} packages in .venv. Next: make lab")
+        then = "" if quiet else " Next: make lab"
+        say(f"Ready after {int(seconds)} s: Python {version}, {count} packages in .venv.{then}")
 
 
 def main(arguments):
