@@ -99,8 +99,8 @@ def test_what_is_scored_is_not_trained_on():
 def test_all_ways_are_given_the_same_pictures_and_steps_whole_epochs():
     rows = []  # as if each way had had its best trial at 0.001
     root = str(utils.data_root())
-    for way in transfer.WAYS:
-        rows.append(transfer.row("voc_mini", way, "", 40, 1e-3, transfer.STEPS[40], 0) | {"mean_iou": "0.5"})
+    for way, change, _ in transfer.kinds("voc_mini"):
+        rows.append(transfer.row("voc_mini", way, change, 40, 1e-3, transfer.STEPS[40], 0) | {"mean_iou": "0.5"})
     jobs = [job for job, _ in transfer.jobs("voc_mini", root, rows)]
     for count in transfer.PICTURES["voc_mini"]:
         mine = [job for job in jobs if job["pictures"] == str(count)]
@@ -120,11 +120,13 @@ def test_trials_go_on_until_the_best_is_between_others():
             break
         rows += [job | {"mean_iou": f"{_best_at(float(job['rate']), job)}"} for job in new]
     assert not new
-    for way in transfer.WAYS:
-        found = transfer.tried(rows, "voc_mini", transfer.RATE_OF.get(way, way))
-        best = transfer.chosen(rows, "voc_mini", way)
+    rates = [(transfer.USUAL, change) for change in transfer.CHANGES if change.startswith("rate")]
+    for way, change in [*((way, "") for way in transfer.WAYS), *rates]:
+        found = transfer.tried(rows, "voc_mini", way, change)
+        best = transfer.chosen(rows, "voc_mini", way, change)
         assert min(found) < best < max(found)
         assert best == (1e-2 if way[1] == "all" else 1e-3)
+    assert transfer.chosen(rows, "voc_mini", transfer.USUAL, "same") == 1e-2  # another net: the usual way's rate
     longer = [row for row in rows if row["steps"] == str(2 * transfer.STEPS[40])]
     assert [(row["start"], row["rate"]) for row in longer] == [("nothing", "0.01")]
 
@@ -151,12 +153,12 @@ def test_the_tables_of_chapter_11_are_whole():
     for data in there:
         mine = [row for row in rows if row["data"] == data]
         runs = {tuple(row[key] for key in transfer.KEY) for row in mine}
-        counts = [(way, count) for way in transfer.ways(data) for count in transfer.PICTURES[data]]
-        expected = [(way, "", str(n)) for way, n in counts if n == transfer.MIDDLE or way not in transfer.AT_MIDDLE]
-        expected += [(transfer.USUAL, change, str(n)) for change, n in transfer.changes(data)]
-        expected = {(data, *way, change, n, str(seed)) for way, change, n in expected for seed in range(3)}
+        pictures = ["10", "40", "160" if data == "voc_mini" else "367"]
+        kinds = [(*way, "") for way in transfer.WAYS] + [(*transfer.USUAL, change) for change in transfer.CHANGES]
+        whole = [(kind, n) for kind in kinds for n in pictures if not kind[3] or "rate" in kind[3] or n == pictures[-1]]
+        expected = {(data, *kind, n, str(seed)) for kind, n in whole for seed in range(3)}
         assert runs == expected | {(data, *transfer.CEILING, "", "0", "0")}
-        for way in transfer.ways(data):
-            rates = {float(r["rate"]) for r in mine if (r["start"], r["trained"], r["statistics"]) == way}
-            assert rates == {transfer.chosen(trials, data, way)}
+        for *way, change in kinds:
+            rates = {float(r["rate"]) for r in mine if [r[key] for key in transfer.KEY[1:5]] == [*way, change]}
+            assert rates == {transfer.chosen(trials, data, tuple(way), change)}
     assert len({row["code"] for row in rows + trials}) == 1
