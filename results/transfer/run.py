@@ -60,6 +60,7 @@ CHANGES = {  # and whether they are tried with each number of pictures, or with 
     "same": False,
     "same, told symmetric": False,
 }
+FOUR_TIMES = "four times the steps"  # from nothing, all pictures: is it pictures that it lacks, or steps?
 CEILING = ("truth", "", "")  # no net: the truth itself, reduced by 8 and enlarged again (`utils.ceiling`)
 RATES = [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]
 TRIED_FIRST = {  # by start and what is trained
@@ -182,6 +183,7 @@ def kinds(data):
     """(way, change, numbers of pictures) of all that is compared on a data set."""
     yield from ((way, "", PICTURES[data]) for way in WAYS)
     yield from ((USUAL, change, PICTURES[data][0 if each else -1 :]) for change, each in CHANGES.items())
+    yield WAYS[-1], FOUR_TIMES, PICTURES[data][-1:]
 
 
 def row(data, way, change, pictures, rate, steps, seed):
@@ -226,7 +228,8 @@ def jobs(data, root, rows):
     same = shared(data, root, False)
     for way, change, counts in kinds(data):
         for count, seed in itertools.product(counts, range(3)):
-            yield row(data, way, change, count, chosen(rows, data, way, change), STEPS[count], seed) | same, str(root)
+            steps = STEPS[count] * (4 if change == FOUR_TIMES else 1)
+            yield row(data, way, change, count, chosen(rows, data, way, change), steps, seed) | same, str(root)
     yield row(data, CEILING, "", 0, 0, 0, 0) | same, str(root)
 
 
