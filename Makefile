@@ -77,15 +77,15 @@ exercises: ## write the exercises without their solutions to my_exercises/, wher
 	$(READY)
 	@$(NOTEBOOKS) exercises $(call option,chapter,CHAPTER)
 
-release: ## pack the course for a class, exercises without solutions, in grading/release/ (docs/teaching.md)
+release: ## for teachers: pack the course for a class, exercises without solutions, in grading/release/ (docs/teaching.md)
 	$(READY)
 	@$(GRADING) release
 
-grade: ## grade SUBMITTED=FOLDER, which has a folder of notebooks for each student: marks in grading/grades.csv
+grade: ## for teachers: grade SUBMITTED=FOLDER, which has a folder of notebooks for each student: marks in grading/grades.csv
 	$(READY)
 	@$(GRADING) grade --submitted=$(call asked,SUBMITTED,make grade SUBMITTED=FOLDER) $(ARGS)
 
-feedback: ## write a page for each graded notebook to grading/feedback/
+feedback: ## for teachers: write a page for each graded notebook to grading/feedback/
 	$(READY)
 	@.venv/bin/python tools/feedback.py
 
