@@ -113,10 +113,9 @@ def write(path, text):
 
 
 def relink(text):
-    """A text with links as the book needs them: to a name's code, to the front page; a folder has no page."""
+    """A text with links as the book needs them: to a name's code, to the front page."""
     text = re.sub(r"\[`(\w+)`\]\((?:\.\./)*utils/[\w/]+\.py\)", r"[`\1`](#utils.\1)", text)
     text = text.replace("README.md#the-chapters", "index.md#the-chapters")
-    text = text.replace("[exercises](chapters/exercises)", "exercises")
     text = re.sub(r"\[yours\]\(\S+\) \(.*?\), \[solved\]\(", "[](", text)
     text = re.sub(r"\[[\w./]+\.(?:md|ipynb)\]\(", "[](", text)  # named by its file: the book has the page's title
     text = re.sub(r"(\d) s \|", "\\1\u00a0s |", text)
