@@ -49,10 +49,11 @@ class DeconvNet(gluon.HybridBlock):
             self.upscore = last_enlargement(features, classes)
 
     def forward(self, x, *args):
-        least = (self._kernel - 1) * self.stride + 1
+        kernel = self._kernel
+        least = (kernel - 1) * self.stride + 1
         if isinstance(x, nd.NDArray) and min(x.shape[2:]) < least:
             raise ValueError(
-                f"picture of {x.shape[2]} × {x.shape[3]}: this DeconvNet's fc6 needs {self._kernel} × {self._kernel} cells, "
+                f"picture of {x.shape[2]} × {x.shape[3]}: this DeconvNet's fc6 needs {kernel} × {kernel} cells, "
                 f"{least} pixels each way; enlarge the picture, or make the net with a smaller kernel"
             )
         return super().forward(x, *args)

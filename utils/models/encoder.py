@@ -52,9 +52,10 @@ def channels_of(encoder, padded=True):
     for stride, shape in found.items():
         expected = tuple(-(-length // stride) for length in size)
         if padded and shape[2:] != expected:
+            cells, pixels, wanted = (" × ".join(map(str, pair)) for pair in (shape[2:], size, expected))
             raise ValueError(
-                f"map at stride {stride}: {shape[2]} × {shape[3]} cells of a picture of {size[0]} × {size[1]}, expected "
-                f"{expected[0]} × {expected[1]}: pad the backbone's convolutions by half their kernels"
+                f"map at stride {stride}: {cells} cells of a picture of {pixels}, expected {wanted}: pad the "
+                "backbone's convolutions by half their kernels"
             )
     return {stride: shape[1] for stride, shape in found.items()}
 
@@ -72,7 +73,9 @@ def conv_unit(before, channels, kernel=3, batch_norm=True, padding=None, transpo
 
 
 def last_score(features, before, classes, kernel=1):
-    """The scores' convolution: from zeros on features that say so, as those of the FCNs."""
+    """The scores' convolution: from zeros on features that say so, as those of the FCNs. ValueError without a class."""
+    if classes < 1:
+        raise ValueError(f"{classes} classes: expected 1 or more")
     begin = init.Zero() if features.scored_from_zero else None
     return nn.Conv2D(classes, kernel, padding=kernel // 2, in_channels=before, weight_initializer=begin)
 

@@ -14,9 +14,9 @@ class MaxPoolWithIndices(gluon.HybridBlock):
 
     def hybrid_forward(self, F, x):
         a, b, c, d = _four(F, x)
-        right_above, right_below = b > a, d > c
+        right_above, right_below = F.broadcast_greater(b, a), F.broadcast_greater(d, c)
         above, below = F.where(right_above, b, a), F.where(right_below, d, c)
-        is_below = below > above
+        is_below = F.broadcast_greater(below, above)
         return F.where(is_below, below, above), F.where(is_below, 2 + right_below, right_above)
 
 
@@ -52,14 +52,15 @@ class ComparedUnpool(gluon.HybridBlock):
             F.slice_like(F.UpSampling(array, scale=2, sample_type="nearest"), x, axes=(2, 3))
             for array in (values, maxima)
         )
-        return values * (x == maxima)
+        return values * F.broadcast_equal(x, maxima)
 
 
 def _four(F, x):
     """The four of each 2 × 2 cell as four maps, row by row; what an odd end lacks is the one beside it or above."""
     x = F.Pad(x, mode="edge", pad_width=(0, 0, 0, 0, 0, 1, 0, 1))
-    rows = F.slice(x, begin=(None, None, 0), end=(None, None, -1), step=(None, None, 2)), F.slice(
-        x, begin=(None, None, 1), end=(None, None, None), step=(None, None, 2)
+    rows = (
+        F.slice(x, begin=(None, None, 0), end=(None, None, -1), step=(None, None, 2)),
+        F.slice(x, begin=(None, None, 1), end=(None, None, None), step=(None, None, 2)),
     )
     for row in rows:
         yield F.slice(row, begin=(None, None, None, 0), end=(None, None, None, -1), step=(None, None, None, 2))
