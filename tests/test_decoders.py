@@ -1,7 +1,7 @@
 """Unpooling, SegNet, U-Net and DeconvNet: against PyTorch's layers, the papers' figures, and by perturbation."""
 
 import utils
-from utils.engine import tiling
+from utils.engine import digest, tiling
 from utils.models.backbones import Features
 from utils.models.segnet import SegNet
 from utils.models.unpooling import ComparedUnpool, MaxPool, MaxPoolWithIndices, MaxUnpool
@@ -10,8 +10,12 @@ import decoders_oracle as oracle
 import mxnet as mx
 import numpy as np
 import pytest
+from conftest import ROOT
 from mxnet import autograd, gluon, nd
 from test_nets import measured_margin
+
+from results import common
+from results.decoders import run as decoders
 
 LITE0 = "efficientnet_lite0"
 FITS = {"kernel": 3, "units": 8}  # of a DeconvNet for small pictures
@@ -349,3 +353,26 @@ def test_wrong_input_is_said(monkeypatch):
     for name in "segnet", "unet", "deconvnet":
         with pytest.raises(ValueError, match="0 classes: expected 1 or more"):
             utils.get_model(name, 0, "unet", features={"width": 1})
+
+
+# Its experiment
+
+
+def test_a_row_of_results(monkeypatch, voc_folder):
+    """One run as results/decoders makes it, two steps on small pictures; its digest covers the net that it names."""
+    sets = (utils.VOCSegDataset(True, (32, 32), voc_folder), utils.VOCSegDataset(False, None, voc_folder))
+    monkeypatch.setattr(common, "datasets", lambda data, root, seed: sets)
+    monkeypatch.setattr(common, "CROP", (32, 32))
+    monkeypatch.setattr(common, "BATCH", 3)
+    job = {"data": "voc_mini", "net": "segnet", "start": "imagenet", "seed": "0", "epochs": "1"}
+    row = decoders.one_run(job, voc_folder)
+    net = decoders.made("segnet", "imagenet", 21)
+    assert int(row["parameters"]) == count(net, 32, 32) + sum(
+        p.data().size for p in net.collect_params(".*running.*").values()
+    )
+    assert int(row["memory_training"]) > int(row["memory_scores"]) and 0 <= float(row["boundary_f1"]) <= 1
+    reached = digest._Reached(digest.ROOT)
+    reached.follow(((ROOT / "results/decoders/run.py"), "one_run"))
+    reached.add_known_by_name()
+    text = "\n".join(reached.texts)
+    assert all(name in text for name in ("MaxUnpool", "deconv_fc6", "upconv", "score_pool3", "boundary_f1"))
