@@ -200,11 +200,11 @@ def test_vgg16_has_a_cell_for_each_pixel(name, monkeypatch):
 
 def test_indices_where_a_backbone_pools_nothing():
     """What `SegNet` remembers of Lite0's maps is where each map has its maxima, channel by channel."""
-    net, x = utils.get_model("segnet", 3, LITE0, True), nd.random.normal(shape=(1, 3, 45, 70))
+    net, x = utils.get_model("segnet", 3, LITE0, True), nd.random.normal(shape=(1, 3, 33, 45))
     for stride, fine in net.features.by_stride(x, (2, 16)).items():
         maxima, indices = (array.asnumpy()[0] for array in net.indices(fine))
         fine = fine.asnumpy()[0]
-        assert maxima.shape == (fine.shape[0], -(-45 // stride // 2), -(-70 // stride // 2))
+        assert maxima.shape == (fine.shape[0], -(-33 // stride // 2), -(-45 // stride // 2))
         for c, i, j in np.ndindex(*maxima.shape):
             block = fine[c, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
             row, column = divmod(int(indices[c, i, j]), 2)
@@ -273,14 +273,30 @@ def test_tiles_give_the_whole_picture_s_scores(name, monkeypatch):
     np.testing.assert_allclose(region, whole, atol=1e-5 * np.abs(whole).max())
 
 
+@TWO
+def test_tiles_on_a_backbone_whose_cells_look_elsewhere(name):
+    """TensorFlow's padding: cells of stride 32 look 31 pixels on, and the last enlargement begins at pixel 1."""
+    net = utils.get_model(name, 3, LITE0, features={"padding": "same", "folded": True})
+    net(nd.zeros((1, 3, 33, 33)))
+    margin = tiling.margin_of(net)
+    assert 500 < net.receptive_margin <= margin == 544
+    image = np.random.RandomState(0).normal(size=(3, 33, 1216)).astype(np.float32)
+    whole = net(nd.array(image[None]))[:, :, :, 576:608].asnumpy()
+    region = tiling.region_scores(net, image, (0, 33), (576, 608), utils.try_gpu()).asnumpy()
+    np.testing.assert_allclose(region, whole, atol=1e-5 * np.abs(whole).max())
+
+
 @pytest.mark.filterwarnings("ignore:Cannot decide type")  # MXNet of an imported symbol
 @pytest.mark.parametrize("name, backbone", [("segnet", LITE0), ("unet", LITE0), ("deconvnet", "unet")])
 def test_saved_loaded_and_exported(name, backbone, tmp_path):
     import onnxruntime
 
-    options = FITS | {"features": {"width": 2}} if name == "deconvnet" else {}
+    options = {"kernel": 5, "units": 8, "features": {"width": 2}} if name == "deconvnet" else {}
     net = utils.get_model(name, utils.VOC, backbone, backbone == LITE0, **options)
-    x = nd.random.normal(shape=(1, 3, 43, 61))
+    x, sizes = nd.random.normal(shape=(1, 3, 75, 93)), [(43, 61), (64, 33)]
+    if name == "deconvnet":  # more than the 64 × 64 by which most nets are traced
+        sizes = [(65, 65), (97, 80)]
+        assert net.smallest == 65
     net(x)
     net.score.weight.set_data(nd.random.normal(shape=net.score.weight.shape))
     expected = net(x).asnumpy()
@@ -293,7 +309,7 @@ def test_saved_loaded_and_exported(name, backbone, tmp_path):
     np.testing.assert_allclose(block(x).asnumpy(), expected, atol=1e-5 * np.abs(expected).max())
     (file,) = utils.export(net, tmp_path / "net", onnx=True)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    for size in (43, 61), (64, 33):
+    for size in sizes:
         x = nd.random.normal(shape=(1, 3, *size))
         (found,), expected = session.run(None, {"data": x.asnumpy()}), net(x).asnumpy()
         np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
@@ -348,6 +364,8 @@ def test_wrong_input_is_said(monkeypatch):
     for convs in 0, (2, 2), (1, 2, 3, 2.5), "22":
         with pytest.raises(ValueError, match=r"convs=.*expected a number from 1 on, or 4 of them"):
             utils.get_model("segnet", 3, "unet", convs=convs)
+    with pytest.raises(ValueError, match=r"kernel=0, units=8: expected whole numbers"):
+        utils.get_model("deconvnet", 3, "unet", kernel=0, units=8)
     with pytest.raises(ValueError, match="nobody has ImageNet's weights for U-Net's own path"):
         utils.get_model("unet", 3, "unet", pretrained=True)
     for name in "segnet", "unet", "deconvnet":

@@ -20,17 +20,20 @@ class DeconvNet(gluon.HybridBlock):
     them. deconv_fc6 goes back to the last map's channels, then each step unpools as `SegNet` does and convolves by
     transposed convolutions of 3 × 3, `convs` of them. The paper's net is on VGG16 with kernel=7, units=4096 and
     convs=(3, 3, 3, 2, 2): 252 million parameters, for pictures of 224 × 224. kernel=7 needs 7 × 7 cells of the coarsest
-    map, 193 pixels at stride 32; a smaller picture is a ValueError.
+    map, 193 pixels at stride 32 (`smallest`); a smaller picture is a ValueError.
     """
 
     def __init__(self, features, classes, kernel=7, units=4096, convs=2, **kwargs):
         super().__init__(**kwargs)
+        if kernel < 1 or units < 1:
+            raise ValueError(f"kernel={kernel!r}, units={units!r}: expected whole numbers from 1 on")
         self.features = features = as_encoder(features)
         channels = channels_of(features)
         *finer, coarsest = channels
         finer = finer[::-1]
         convs = counts_of(convs, len(finer))
         self.stride, self._kernel = coarsest, kernel
+        self.smallest = (kernel - 1) * coarsest + 1
         steps = dict(zip(finer, convs, strict=True)) | {coarsest: kernel - 1}
         self.receptive_margin = margin_of(features, steps, pooled=1)
         with self.name_scope():
@@ -49,12 +52,11 @@ class DeconvNet(gluon.HybridBlock):
             self.upscore = last_enlargement(features, classes)
 
     def forward(self, x, *args):
-        kernel = self._kernel
-        least = (kernel - 1) * self.stride + 1
-        if isinstance(x, nd.NDArray) and min(x.shape[2:]) < least:
+        if isinstance(x, nd.NDArray) and min(x.shape[2:]) < self.smallest:
+            kernel = self._kernel
             raise ValueError(
                 f"picture of {x.shape[2]} × {x.shape[3]}: this DeconvNet's fc6 needs {kernel} × {kernel} cells, "
-                f"{least} pixels each way; enlarge the picture, or make the net with a smaller kernel"
+                f"{self.smallest} pixels each way; enlarge the picture, or make the net with a smaller kernel"
             )
         return super().forward(x, *args)
 

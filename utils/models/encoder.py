@@ -83,10 +83,12 @@ def last_score(features, before, classes, kernel=1):
 def last_enlargement(features, classes):
     """From the finest map's stride to pixels: fixed, bilinear, from where its cells look; None at stride 1."""
     finest = min(features.ends)
-    if finest == 1:
-        return None
-    place = features.place(finest)
-    return MatrixUpsampling(classes, finest, offset=int(place) if place == int(place) else place)
+    return None if finest == 1 else MatrixUpsampling(classes, finest, offset=_offset(features, finest))
+
+
+def _offset(features, stride):
+    place = features.place(stride)
+    return int(place) if place == int(place) else place
 
 
 def margin_of(features, steps, around=0, pooled=0):
@@ -96,8 +98,7 @@ def margin_of(features, steps, around=0, pooled=0):
     before the first doubling. around: the same of what follows the finest. pooled: cells to each side by which a finer
     map's influence spreads before these, as through the indices of its 2 × 2 maxima.
     """
-    finest, last = min(features.ends), last_enlargement(features, 1)
-    margins = []
+    finest, margins = min(features.ends), []
     for stride in features.ends:
         low, high, at = -pooled, pooled, stride
         if stride == max(features.ends):  # it is not pooled
@@ -108,7 +109,8 @@ def margin_of(features, steps, around=0, pooled=0):
                 break
             low, high, at = 2 * low, 2 * high + 1, at // 2
         low, high = low - around, high + around
-        if last is not None:  # each of both ends is a start of its own
-            low, high = (reach([finest], True, end, [last.offset])[i] for i, end in enumerate((low, high)))
+        if finest > 1:  # each of both ends is a start of its own
+            offset = _offset(features, finest)
+            low, high = (reach([finest], True, end, [offset])[i] for i, end in enumerate((low, high)))
         margins.append(receptive_margin(features.receptive_field(stride), low, high))
     return max(margins)
