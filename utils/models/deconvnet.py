@@ -35,7 +35,7 @@ class DeconvNet(gluon.HybridBlock):
         self.stride, self._kernel = coarsest, kernel
         self.smallest = (kernel - 1) * coarsest + 1
         steps = dict(zip(finer, convs, strict=True)) | {coarsest: kernel - 1}
-        self.receptive_margin = margin_of(features, steps, pooled=1)
+        self.receptive_margin = margin_of(features, steps)
         with self.name_scope():
             self.fc6 = conv_unit(channels[coarsest], units, kernel, padding=0)
             self.fc7 = conv_unit(units, units, kernel=1)

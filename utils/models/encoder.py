@@ -91,24 +91,21 @@ def _offset(features, stride):
     return int(place) if place == int(place) else place
 
 
-def margin_of(features, steps, around=0, pooled=0):
+def margin_of(features, steps):
     """The `receptive_margin` of a decoder over these features: the most over the ways from each map to the scores.
 
     steps: {stride: cells to each side that the convolutions at this stride see together}; the coarsest stride's come
-    before the first doubling. around: the same of what follows the finest. pooled: cells to each side by which a finer
-    map's influence spreads before these, as through the indices of its 2 × 2 maxima.
+    before the first doubling. Indices of a map's 2 × 2 maxima need no way of their own: the next coarser map's cells
+    see at least those four too.
     """
     finest, margins = min(features.ends), []
     for stride in features.ends:
-        low, high, at = -pooled, pooled, stride
-        if stride == max(features.ends):  # it is not pooled
-            low = high = 0
+        low, high, at = 0, 0, stride
         while True:
             low, high = low - steps[at], high + steps[at]
             if at == finest:
                 break
             low, high, at = 2 * low, 2 * high + 1, at // 2
-        low, high = low - around, high + around
         if finest > 1:  # each of both ends is a start of its own
             offset = _offset(features, finest)
             low, high = (reach([finest], True, end, [offset])[i] for i, end in enumerate((low, high)))

@@ -34,7 +34,7 @@ class SegNet(gluon.HybridBlock):
         convs = counts_of(convs, len(finer))
         self.stride = coarsest
         steps = dict(zip(finer, convs, strict=True)) | {coarsest: 0}
-        self.receptive_margin = margin_of(features, steps, pooled=1)
+        self.receptive_margin = margin_of(features, steps)
         with self.name_scope():
             self.reduce = _fitting(channels[coarsest], channels[finer[0]])
             self.indices, self.unpool = MaxPoolWithIndices(), MaxUnpool()
