@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from mxnet import autograd, gluon, nd
-from test_nets import measured_margin
+from PIL import Image
+from test_nets import _used, measured_margin, picture, run
 
 from results import common
 from results.decoders import run as decoders
@@ -313,6 +314,19 @@ def test_saved_loaded_and_exported(name, backbone, tmp_path):
         x = nd.random.normal(shape=(1, 3, *size))
         (found,), expected = session.run(None, {"data": x.asnumpy()}), net(x).asnumpy()
         np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
+@TWO
+def test_the_commands_train_and_use_it(name, voc_folder, tmp_path, capsys):
+    """On Lite0 with ImageNet's weights, as no backbone is named."""
+    net, photo = tmp_path / "net.params", tmp_path / "photo.jpg"
+    Image.fromarray(picture(50, 70)).save(photo)
+    words = ["--dataset", voc_folder, "--crop", "32x32", "--epochs", 1, "--batch", 6, "--output", net]
+    code, text = run(capsys, "train", "--model", name, *words)
+    assert code == 0, text
+    about = utils.load_model(net)[-1]
+    assert (about["backbone"], about["options"]["features"]["folded"]) == (LITE0, True)
+    _used(capsys, net, voc_folder, photo, tmp_path, name)
 
 
 @NETS
