@@ -9,10 +9,12 @@ from mxnet.gluon import nn
 from mxnet.gluon.model_zoo.vision.resnet import BasicBlockV2, BottleneckV2
 
 from . import efficientnet_lite
-from .backbones import Features
+from .backbones import Features, make_backbone
 from .surgery import PLAIN, DilatedMaxPool, receptive_margin
 from .upsampling import MatrixUpsampling, reach
 from .zoo import register_model
+
+BACKBONE = "efficientnet_lite0"
 
 
 def make_dense(features, stride):
@@ -26,9 +28,7 @@ def make_dense(features, stride):
     stride that the backbone doesn't have, and for layers that no rule is known for.
     """
     if not isinstance(features, Features):
-        raise ValueError(
-            f"{type(features).__name__}: expected utils.models.backbones.Features, such as make_backbone's"
-        )
+        raise ValueError(f"{type(features).__name__}: expected `Features`, such as utils.resnet_features()")
     features._end(stride)
     features.hybridize(False)  # what was compiled before had the old strides
     widening = _Widening(stride)
@@ -48,7 +48,7 @@ class _Widening:
         """The layer, changed, or another in its place."""
         if isinstance(layer, nn.Conv2D):
             self.convolution(layer)
-        elif isinstance(layer, nn.MaxPool2D):
+        elif isinstance(layer, (nn.MaxPool2D, nn.AvgPool2D)):
             return self.pooling(layer)
         elif isinstance(layer, (BasicBlockV2, BottleneckV2)):
             self.residual(layer)
@@ -74,8 +74,8 @@ class _Widening:
         kernel, step = layer._kwargs["kernel"][0], layer._kwargs["stride"][0]
         goes = self.step(step)
         if self.rate > 1 or goes < step:
-            if goes > 1:
-                raise ValueError(f"{layer!r}: expected no step after the first hole")
+            if not isinstance(layer, nn.MaxPool2D):
+                raise ValueError(f"{layer!r}: expected a max-pooling, where holes are to come")
             layer = _CentredMaxPool(kernel, self.rate)
         self.advance(step, goes)
         return layer
@@ -168,19 +168,21 @@ def _score(features, num_classes):
     return nn.Conv2D(num_classes, 1, weight_initializer=zero, prefix="fc8_")
 
 
-@register_model("deeplab", backbone="efficientnet_lite0")
-def deeplab(features, classes, stride=8):
+@register_model("deeplab")
+def deeplab(classes, backbone=BACKBONE, pretrained=False, features=None, stride=8):
     """A dense backbone and a 1 × 1 score: what density alone gives."""
-    return DeepLab(features, classes, stride)
+    return DeepLab(make_backbone(backbone, pretrained, features), classes, stride)
 
 
-@register_model("deeplab_largefov", backbone="efficientnet_lite0")
-def deeplab_largefov(features, classes, stride=8, rate=12, channels=256):
-    """DeepLab-LargeFOV (the first paper, section 4.2): one branch whose kernel sees 25 cells of stride 8."""
-    return DeepLab(features, classes, stride, (rate,), channels)
+@register_model("deeplab_largefov")
+def deeplab_largefov(classes, backbone=BACKBONE, pretrained=False, features=None, stride=8, rate=12, channels=256):
+    """DeepLab-LargeFOV (the first paper): one branch, whose kernel spans 25 cells of stride 8."""
+    return DeepLab(make_backbone(backbone, pretrained, features), classes, stride, (rate,), channels)
 
 
-@register_model("deeplab_aspp", backbone="efficientnet_lite0")
-def deeplab_aspp(features, classes, stride=8, rates=(6, 12, 18, 24), channels=256):
-    """DeepLab-ASPP-L (the second paper, section 3.2): four branches, atrous spatial pyramid pooling."""
-    return DeepLab(features, classes, stride, tuple(rates), channels)
+@register_model("deeplab_aspp")
+def deeplab_aspp(
+    classes, backbone=BACKBONE, pretrained=False, features=None, stride=8, rates=(6, 12, 18, 24), channels=256
+):
+    """DeepLab-ASPP-L (the second paper): four branches, an atrous spatial pyramid pooling."""
+    return DeepLab(make_backbone(backbone, pretrained, features), classes, stride, tuple(rates), channels)
