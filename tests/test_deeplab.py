@@ -21,6 +21,7 @@ BACKBONES = {
     "same, BatchNorm": (LITE, {"padding": "same", "folded": False}),
 }
 HEADS = {"deeplab": {}, "deeplab_largefov": {"channels": 4}, "deeplab_aspp": {"channels": 4}}
+ALL = [*HEADS, "deeplab_meanfield"]
 
 
 def backbone(which):
@@ -216,9 +217,10 @@ def test_gridding():
 
 
 @pytest.mark.filterwarnings("ignore:Cannot decide type")  # MXNet of an imported symbol
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", ALL)
 def test_any_size_saved_loaded_and_exported(name, tmp_path):
-    net = utils.get_model(name, utils.VOC, LITE, True, stride=16, features={"padding": "same"}, **HEADS[name])
+    options = HEADS.get(name, {}) | ({"features": {"padding": "same"}} if name in HEADS else {})
+    net = utils.get_model(name, utils.VOC, LITE, True, stride=16, **options)
     for size in (1, 1), (2, 3), (31, 33), (50, 97):
         assert net(nd.zeros((1, 3, *size))).shape == (1, 21, *size)
     for parameter in net.collect_params(".*fc8_weight").values():
@@ -246,13 +248,14 @@ def test_tiles_are_the_whole_picture(monkeypatch):
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_few_steps_learn(name):
     utils.seed(0)
-    net, loss = utils.get_model(name, 3, LITE, True, **HEADS[name]), utils.SoftmaxCrossEntropyLoss()
+    net, loss = utils.get_model(name, 3, LITE, True, **HEADS.get(name, {})), utils.SoftmaxCrossEntropyLoss()
     net.hybridize()
     x, y = nd.random.normal(shape=(2, 3, 48, 64)), nd.zeros((2, 48, 64))
     y[:, 16:, 24:] = 1
+    x[:, :, 16:, 24:] += 2
     trainer, losses = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 1e-3}), []
     for _ in range(14):
         with autograd.record():
@@ -268,3 +271,23 @@ def test_it_is_any_backbone_s_and_says_what_it_takes():
     assert isinstance(utils.get_model("deeplab_aspp", 3, "vgg16", channels=2), DeepLab)
     with pytest.raises(ValueError, match="deeplab_aspp: .*'rate'; it takes backbone, .*stride, rates, channels"):
         utils.get_model("deeplab_aspp", 3, "resnet18_v2", rate=12)
+
+
+def test_mean_field_in_a_net_is_mean_field_after_it():
+    """At the cells, with their colours; and it is never tiled."""
+    net = utils.get_model("deeplab_meanfield", 3, "resnet18_v2", crf={"alpha": 3, "beta": 30, "iterations": 2})
+    plain = DeepLab(net.features, 3, 8)
+    x = nd.random.uniform(-1, 1, shape=(1, 3, 45, 70))
+    net(x)
+    plain.fc8 = net.fc8
+    plain.branches = [net.fc8]
+    colours = np.zeros((1, 3, 6, 9), np.float32)
+    for y, c in np.ndindex(6, 9):
+        around = x[0, :, max(0, 8 * y - 3) : 8 * y + 4, max(0, 8 * c - 3) : 8 * c + 4]
+        colours[0, :, y, c] = around.mean(axis=(1, 2)).asnumpy()
+    cells = plain.fc8(net.features(x))
+    expected = net.mean_field(cells, nd.array(colours))
+    np.testing.assert_allclose(net(x)[:, :, ::8, ::8].asnumpy(), expected.asnumpy(), atol=1e-3)
+    assert net.receptive_margin is None
+    with pytest.raises(ValueError, match="cell 0 looks at pixel 7: expected a backbone whose cells look at s"):
+        utils.get_model("deeplab_meanfield", 3, LITE, features={"padding": "same"})

@@ -8,6 +8,7 @@ from mxnet import gluon, init
 from mxnet.gluon import nn
 from mxnet.gluon.model_zoo.vision.resnet import BasicBlockV2, BottleneckV2
 
+from ..postprocess.crf import MeanField
 from . import efficientnet_lite
 from .backbones import Features, make_backbone
 from .surgery import PLAIN, DilatedMaxPool, receptive_margin
@@ -157,9 +158,42 @@ class DeepLab(gluon.HybridBlock):
             self.upscore = MatrixUpsampling(num_classes, stride, True, offset)
 
     def hybrid_forward(self, F, x):
-        x_last = self.features(x)  # 1/stride
-        scores = sum((branch(x_last) for branch in self.branches[1:]), self.branches[0](x_last))
-        return self.upscore(scores, x)
+        return self.upscore(self.cells(F, x), x)
+
+    def cells(self, F, x):
+        """Scores of the last map's cells, 1/stride."""
+        last = self.features(x)
+        return sum((branch(last) for branch in self.branches[1:]), self.branches[0](last))
+
+
+class DeepLabMeanField(DeepLab):
+    """`DeepLab` with a CRF that learns between the cells' scores and the enlargement: `utils.MeanField`.
+
+    A cell's colour is the mean of the pixels round its place. crf: a dict of the layers' settings, widths in cells.
+    The net looks at the whole picture, and takes memory by the square of its cells.
+    """
+
+    def __init__(self, features, num_classes, stride=8, rates=(), channels=256, crf=None, **kwargs):
+        super().__init__(features, num_classes, stride, rates, channels, **kwargs)
+        self.receptive_margin = None
+        if self.upscore.offset:
+            raise ValueError(
+                f"cell 0 looks at pixel {self.upscore.offset}: expected a backbone whose cells look at s · i"
+            )
+        with self.name_scope():
+            self.mean_field = MeanField(num_classes, **(crf or {}))
+
+    def cells(self, F, x):
+        around = 2 * (self.stride // 2) - 1
+        colours = F.Pooling(
+            x,
+            kernel=(around,) * 2,
+            stride=(self.stride,) * 2,
+            pad=(around // 2,) * 2,
+            pool_type="avg",
+            count_include_pad=False,
+        )
+        return self.mean_field(super().cells(F, x), colours)
 
 
 def _score(features, num_classes):
@@ -186,3 +220,9 @@ def deeplab_aspp(
 ):
     """DeepLab-ASPP-L (the second paper): four branches, an atrous spatial pyramid pooling."""
     return DeepLab(make_backbone(backbone, pretrained, features), classes, stride, tuple(rates), channels)
+
+
+@register_model("deeplab_meanfield")
+def deeplab_meanfield(classes, backbone=BACKBONE, pretrained=False, features=None, stride=8, crf=None):
+    """The net "deeplab" with a CRF that learns with it, at the cells of its map (after *CRF as RNN*)."""
+    return DeepLabMeanField(make_backbone(backbone, pretrained, features), classes, stride, crf=crf)
