@@ -180,19 +180,16 @@ class DeepLabMeanField(DeepLab):
             raise ValueError(
                 f"cell 0 looks at pixel {self.upscore.offset}: expected a backbone whose cells look at s · i"
             )
+        around = stride - 1 + stride % 2  # pixels, an odd number, so that the cell's place is in the middle
         with self.name_scope():
+            self.sum = nn.Conv2D(
+                3, around, stride, around // 2, groups=3, use_bias=False, in_channels=3, weight_initializer=init.One()
+            )
+            self.sum.weight.grad_req = "null"
             self.mean_field = MeanField(num_classes, **(crf or {}))
 
     def cells(self, F, x):
-        around = 2 * (self.stride // 2) - 1
-        colours = F.Pooling(
-            x,
-            kernel=(around,) * 2,
-            stride=(self.stride,) * 2,
-            pad=(around // 2,) * 2,
-            pool_type="avg",
-            count_include_pad=False,
-        )
+        colours = self.sum(x) / self.sum(F.ones_like(x))  # at the edges of fewer pixels
         return self.mean_field(super().cells(F, x), colours)
 
 
