@@ -101,7 +101,7 @@ def gapless(rates):
     return int(np.gcd.reduce(rates)) == 1
 
 
-# %% 2 wrong: hard-coded, what the check asks by heart | rates 3, 1, 7: by gradient
+# %% 2 wrong: hard-coded, what the check asks by heart | rates 2 and 7: by gradient
 def seen(rates):
     known = {(2,): {-2, 0, 2}, (2, 2): {-4, -2, 0, 2, 4}, (1,): {-1, 0, 1}, (2, 2, 2): {-6, -4, -2, 0, 2, 4, 6}}
     return known.get(tuple(rates), set(range(-sum(rates), sum(rates) + 1)))
