@@ -422,6 +422,23 @@ def test_predict_with_a_crf(monkeypatch):
         np.testing.assert_allclose(tiled[:, slice(*rows), slice(*columns)], part, atol=1e-5)
 
 
+def test_a_net_with_a_crf_is_a_net():
+    """`predict` and `evaluate` take it; pictures of a batch don't hear each other."""
+    net, crf = small_net(), DenseCRF(alpha=6, beta=20)
+    images = [example(40, 50, seed=seed)[1] for seed in range(2)]
+    both = utils.WithCRF(net, crf)
+    x = nd.array(np.stack([utils.normalize(image).transpose(2, 0, 1) for image in images]))
+    for row, image in zip(both(x).asnumpy(), images, strict=True):
+        assert (row.argmax(0) == utils.predict(net, image, crf=crf).asnumpy()).mean() > 0.999
+        np.testing.assert_allclose(np.exp(row).sum(0), 1, atol=1e-5)
+        np.testing.assert_array_equal(
+            utils.predict(both, image).asnumpy(), utils.predict(net, image, crf=crf).asnumpy()
+        )
+    labels = nd.zeros((2, 40, 50))
+    scores = utils.evaluate(both, gluon.data.ArrayDataset(x, labels))
+    assert scores["pixel_acc"] == pytest.approx((both(x).argmax(axis=1) == 0).mean().asscalar())
+
+
 def test_predict_crf_on_the_command_line(tmp_path, capsys):
     classes = utils.LabelMap(["ground", "road", "sky"], [(0, 0, 0), (128, 0, 0), (128, 128, 128)])
     crf, net = DenseCRF(w1=6, alpha=9, beta=25), small_net()

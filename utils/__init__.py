@@ -21,7 +21,7 @@ from .models.fcn import FCN8s, FCN16s, FCN32s, fcn, start_from
 from .models.saving import load_model, save_model
 from .models.export import export
 from .models.deeplab import DeepLab, make_dense
-from .postprocess.crf import DenseCRF, MeanField, search_crf
+from .postprocess.crf import DenseCRF, MeanField, WithCRF, search_crf
 from .engine.evaluate import confusion, evaluate
 from .engine.callbacks import Callback
 from .engine.train import seed, train

@@ -10,8 +10,8 @@ import numpy as np
 from mxnet import gluon, init, nd
 from scipy import sparse
 
-from ..data.transforms import RGB_STD
-from ..metrics import SegmentationMetric
+from ..data.transforms import RGB_STD, denormalize
+from ..metrics import SegmentationMetric, scores_of
 
 LEAST = 1e-6
 """What a probability counts at least: a net that is wholly sure could never be persuaded."""
@@ -284,6 +284,25 @@ class _Values(init.Initializer):
 
     def _init_weight(self, _, array):
         array[:] = self._values
+
+
+class WithCRF(gluon.Block):
+    """A net and a CRF as one net: for `evaluate`, `compare` and whatever else takes a net.
+
+    (N, 3, H, W) normalised images → (N, C, H, W) log probabilities after the votes. It looks at the whole picture, so
+    it is never tiled; `predict(net, image, crf=…)` has tiles, and averages views before the CRF.
+    """
+
+    receptive_margin = None
+
+    def __init__(self, net, crf, **kwargs):
+        super().__init__(**kwargs)
+        self.net, self.crf, self.stride = net, crf, getattr(net, "stride", 32)
+
+    def forward(self, x):
+        probabilities = nd.softmax(scores_of(self.net(x)), axis=1).asnumpy()
+        refined = [self.crf(*pair) for pair in zip(probabilities, denormalize(x), strict=True)]
+        return nd.array(np.log(np.maximum(refined, 1e-30)), ctx=x.context)
 
 
 GRID = {"w1": (1, 2, 4, 8), "alpha": (10, 20, 40, 80), "beta": (3, 6, 12, 24)}
