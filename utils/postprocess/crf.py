@@ -17,6 +17,8 @@ LEAST = 1e-6
 """What a probability counts at least: a net that is wholly sure could never be persuaded."""
 LARGEST = 2**26
 """Classes × pixels, at most: some 3 million pixels of 21 classes, 2 GB of memory."""
+LONGEST = 2**14
+"""Pixels to a side, at most: smoothness is a matrix of all pairs along it."""
 
 
 class DenseCRF:
@@ -59,10 +61,10 @@ class DenseCRF:
         w1, alpha, beta, w2, gamma, iterations = self.settings.values()
         unary = np.ascontiguousarray(unary.reshape(count, -1).T)  # a row for each pixel
         belief = _softmax(unary)
-        if not iterations or count == 1 or w1 == w2 == 0:
+        if count == 1 or w1 == w2 == 0:
             iterations = 0
         appearance = Lattice(features(image, alpha, beta)) if iterations and w1 else None
-        rows, columns = _tents(height, gamma), _tents(width, gamma)
+        rows, columns = _smoothness(height, gamma), _smoothness(width, gamma)
         for _ in range(iterations):
             votes = unary.copy()
             if w1:
@@ -87,11 +89,11 @@ def check(probabilities, image):
             f"image of shape {image.shape} and {image.dtype}: expected {(*probabilities.shape[1:], 3)}, the size of "
             "the probabilities, and uint8"
         )
-    if probabilities.size > LARGEST:
-        count, height, width = probabilities.shape
+    count, height, width = probabilities.shape
+    if probabilities.size > LARGEST or max(height, width) > LONGEST:
         raise ValueError(
             f"{count} classes × {height} × {width} pixels: too many for a CRF, which sees all at once; expected at "
-            f"most {LARGEST:,}. Reduce the picture"
+            f"most {LARGEST:,} in all, and {LONGEST:,} to a side. Reduce the picture"
         )
     sums = probabilities.sum(axis=0)
     wrong = ~(np.abs(sums - 1) <= 1e-3) | ~(probabilities.min(axis=0) >= 0)  # so that nan is wrong
@@ -111,7 +113,7 @@ def features(image, alpha, beta):
     return np.concatenate([places, image / beta], axis=-1).reshape(-1, 5).astype(np.float32)
 
 
-def _tents(length, width):
+def _smoothness(length, width):
     """(length, length) float32: a Gaussian kernel along one side, normalised on both sides."""
     at = np.arange(length)
     kernel = np.exp(-((at[:, None] - at) ** 2) / (2 * width**2))
