@@ -4,6 +4,7 @@ Krähenbühl and Koltun, *Efficient Inference in Fully Connected CRFs with Gauss
 in the form of its authors' program: kernels are normalised on both sides, and a pixel is its own neighbour too.
 """
 
+import itertools
 import numbers
 
 import numpy as np
@@ -139,21 +140,12 @@ class Lattice:
 
     def __init__(self, points):
         count, d = points.shape
-        corners, weights = _simplex(points.astype(np.float64))
-        low = corners.min(axis=(0, 1)) - 2 * (d + 1)
-        spans = [int(n) for n in corners.max(axis=(0, 1)) + 2 * (d + 1) + 1 - low]
-        radix = [1]
-        for span in spans[:-1]:
-            radix.append(radix[-1] * span)
-        if radix[-1] * spans[-1] >= 2**63:
-            raise ValueError(f"points from {points.min(axis=0)} to {points.max(axis=0)}: too far apart for one lattice")
-        radix = np.array(radix)
-        touched = ((corners - low) @ radix).ravel()  # one number for each corner; a step is a number too
-        keys, steps = np.unique(touched), _directions(d) @ radix
+        touched, weights, steps = _corners(points)
+        keys = np.unique(touched)
         keys = np.unique(np.concatenate([keys, *(keys + step for step in steps), *(keys - step for step in steps)]))
-        entries = weights.astype(np.float32).ravel(), np.searchsorted(keys, touched)
         starts = np.arange(0, count * (d + 1) + 1, d + 1)
-        self._slice = sparse.csr_matrix((*entries, starts), shape=(count, len(keys)))
+        entries = weights.astype(np.float32).ravel(), np.searchsorted(keys, touched.ravel()), starts
+        self._slice = sparse.csr_matrix(entries, shape=(count, len(keys)))
         self._blurs = [_blur(keys, step) for step in steps]
         self._splat = self._slice.T.tocsr()
         root = sparse.diags(1 / np.sqrt(self(np.ones((count, 1), np.float32))[:, 0]))
@@ -166,42 +158,52 @@ class Lattice:
         return self._slice @ values
 
 
-def _simplex(points):
-    """Corners (N, d + 1, d), whole numbers, and barycentric weights (N, d + 1) of the simplex round each point.
+def _corners(points):
+    """The simplex round each point: its corners' numbers and barycentric weights, (N, d + 1), and d + 1 steps.
 
     As in Adams, Baek and Davis: the points are put into the plane of d + 1 coordinates whose sum is 0. Its lattice has
-    corners of d + 1 kinds; the one of kind 0 that is nearest, and the order of what is left over, give the simplex.
+    corners of d + 1 kinds; the one of kind 0 that is nearest, and the order of what is left over, give the simplex. A
+    corner's number is unique to it; its neighbours' numbers are a step more or less, one for each direction.
     """
     count, d = points.shape
     # each direction is blurred by 1/4, 1/2, 1/4; with splat and slice the whole has a variance of 1 at this scale
-    scaled = points * ((d + 1) * np.sqrt(2 / 3) / np.sqrt(np.arange(1, d + 1) * np.arange(2, d + 2)))
-    raised, total = np.empty((count, d + 1)), np.zeros(count)
+    scaled = points.T * ((d + 1) * np.sqrt(2 / 3) / np.sqrt(np.arange(1, d + 1) * np.arange(2, d + 2)))[:, None]
+    raised, total = np.empty((d + 1, count)), np.zeros(count)
     for i in range(d, 0, -1):
-        raised[:, i] = total - i * scaled[:, i - 1]
-        total = total + scaled[:, i - 1]
-    raised[:, 0] = total
-    nearest = np.rint(raised / (d + 1)).astype(np.int64)
-    left = raised - (d + 1) * nearest
-    rank = np.argsort(np.argsort(-left, axis=1, kind="stable"), axis=1)
-    rank += nearest.sum(axis=1, keepdims=True)  # the sum must be 0: where it isn't, go to the next ones
+        raised[i] = total - i * scaled[i - 1]
+        total = total + scaled[i - 1]
+    raised[0] = total
+    raised /= d + 1
+    nearest = np.rint(raised).astype(np.int64)
+    left, rank = raised - nearest, np.zeros(raised.shape, np.int64)  # rank 0: most is left over
+    for i, j in itertools.combinations(range(d + 1), 2):
+        less = left[i] < left[j]
+        rank[i] += less
+        rank[j] += ~less
+    rank += nearest.sum(axis=0)  # the sum must be 0: where it isn't, go to the next ones
     for beyond, step in (rank < 0, 1), (rank > d, -1):
         nearest += step * beyond
         rank += step * (d + 1) * beyond
-    left = (raised - (d + 1) * nearest) / (d + 1)
-    descending = np.take_along_axis(left, np.argsort(rank, axis=1), axis=1)
-    weights = np.empty((count, d + 1))
-    weights[:, 1:] = (descending[:, :-1] - descending[:, 1:])[:, ::-1]
-    weights[:, 0] = 1 - descending[:, 0] + descending[:, -1]
-    kinds = np.arange(d + 1)
-    shift = kinds[:, None] - (d + 1) * (rank[:, None, :] > d - kinds[:, None])  # (N, kind, coordinate)
-    return ((d + 1) * nearest[:, None, :] + shift)[:, :, :d], weights
+    in_order, which = np.empty_like(raised), np.arange(count)
+    in_order[rank, which] = raised - nearest
+    weights = np.concatenate([1 - in_order[:1] + in_order[-1:], (in_order[:-1] - in_order[1:])[::-1]])
 
-
-def _directions(d):
-    """(d + 1, d): from a corner to the next one along each direction; the last of d + 1 coordinates left out."""
-    steps = np.ones((d + 1, d), np.int64)
-    steps[np.arange(d), np.arange(d)] = -d
-    return steps
+    # corner of kind k has coordinates (d + 1) · nearest + k, less d + 1 where the rank is above d − k
+    low = nearest[:d].min(axis=1) - 3  # room for steps
+    spans = [(d + 1) * int(n + 3) for n in nearest[:d].max(axis=1) - low]
+    radix = [1]
+    for span in spans[:-1]:
+        radix.append(radix[-1] * span)
+    if radix[-1] * spans[-1] >= 2**63:
+        raise ValueError(f"points from {points.min(axis=0)} to {points.max(axis=0)}: too far apart for one lattice")
+    radix = np.array(radix)
+    less = np.empty(rank.shape, np.int64)
+    less[rank, which] = (d + 1) * np.append(radix, 0)[:, None]
+    corners = np.empty(rank.shape, np.int64)
+    corners[0] = sum((d + 1) * r * n for r, n in zip(radix, nearest[:d] - low[:, None], strict=True))
+    corners[1:] = corners[0] + np.arange(1, d + 1)[:, None] * radix.sum() - np.cumsum(less[::-1], axis=0)[:-1]
+    steps = np.append(radix.sum() - (d + 1) * radix, radix.sum())  # the last of d + 1 coordinates has no number
+    return corners.T, weights.T, steps
 
 
 def _blur(keys, step):
