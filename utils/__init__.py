@@ -23,6 +23,8 @@ from .models.unet import UNet
 from .models.deconvnet import DeconvNet
 from .models.saving import load_model, save_model
 from .models.export import export
+from .models.deeplab import DeepLab, make_dense
+from .postprocess.crf import DenseCRF, MeanField, WithCRF, search_crf
 from .engine.evaluate import confusion, evaluate
 from .engine.callbacks import Callback
 from .engine.train import seed, train
