@@ -66,9 +66,12 @@ class _Nets:
     def value(self, name, *shape):
         return self.torch.tensor(drawn(name, shape))
 
-    def norm(self, x, name):
+    def batch_norm(self, x, name):
         parts = (self.value(f"{name}.{part}", x.shape[1]) for part in ("running_mean", "running_var", "gamma", "beta"))
-        return self.f.relu(self.f.batch_norm(x, *parts, eps=1e-5))
+        return self.f.batch_norm(x, *parts, eps=1e-5)
+
+    def norm(self, x, name):
+        return self.f.relu(self.batch_norm(x, name))
 
     def conv(self, x, name, channels, kernel=3, padding=1, transposed=False, bias=True):
         size = (x.shape[1], channels) if transposed else (channels, x.shape[1])
@@ -117,8 +120,12 @@ class _Nets:
 
     def unet(self, x, padding=1, batch_norm=True):
         before, h = self.contracting(x, padding, batch_norm)
+        if batch_norm:  # of each map, the finest first
+            h = self.batch_norm(h, f"norm.{len(before)}")
         for step, (fine, _) in enumerate(before):
             channels = fine.shape[1]
+            if batch_norm:
+                fine = self.batch_norm(fine, f"norm.{len(before) - 1 - step}")
             weight = self.value(f"upconv.{step}.weight", h.shape[1], channels, 2, 2)
             h = self.f.conv_transpose2d(h, weight, self.value(f"upconv.{step}.bias", channels), stride=2)
             if padding:

@@ -187,8 +187,8 @@ def test_any_size(name, backbone, options):
     for size in (1, 1), (2, 3), (33, 31), (97, 50):
         assert net(nd.random.normal(shape=(1, 3, *size))).shape == (1, 5, *size)
     assert net.stride == 32 and net.upscore.offset == (1 if options else 0)
-    if backbone == LITE0:  # pretrained: it begins with scores of 0
-        assert nd.abs(net(nd.random.normal(shape=(1, 3, 40, 40)))).max().asscalar() == 0
+    scores = net(nd.random.normal(shape=(1, 3, 40, 40)))
+    assert 0.01 < scores.asnumpy().std() < 10  # from noise: from zeros, on so few maps, they would take too long
 
 
 @TWO

@@ -137,6 +137,8 @@ def boundary_f1(label, prediction, num_classes, tolerance=None):
     confusion_matrix(label, prediction, num_classes)  # other shapes and an index of no class are errors
     if tolerance is None:
         tolerance = 0.0075 * np.hypot(*label.shape)
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance={tolerance!r}: expected a number of pixels, 0 or more")
     prediction = np.where(label == VOID, VOID, prediction)
     truth, found, scores = _on_border(label), _on_border(prediction), np.full(num_classes, np.nan)
     for c in np.unique(label[truth & (label != VOID)]):

@@ -25,7 +25,7 @@ class DeconvNet(gluon.HybridBlock):
 
     def __init__(self, features, classes, kernel=7, units=4096, convs=2, **kwargs):
         super().__init__(**kwargs)
-        if kernel < 1 or units < 1:
+        if not all(isinstance(number, int) and number >= 1 for number in (kernel, units)):
             raise ValueError(f"kernel={kernel!r}, units={units!r}: expected whole numbers from 1 on")
         self.features = features = as_encoder(features)
         channels = channels_of(features)
@@ -48,7 +48,7 @@ class DeconvNet(gluon.HybridBlock):
                 for i in range(count):
                     stage.add(conv_unit(before, after if i == count - 1 else before, transposed=True))
                 self.decoder.add(stage)
-            self.score = last_score(features, channels[finer[-1]], classes)
+            self.score = last_score(channels[finer[-1]], classes)
             self.upscore = last_enlargement(features, classes)
 
     def forward(self, x, *args):

@@ -1,7 +1,6 @@
 """A backbone as an encoder: its last map at each stride, with a cell for every pixel (chapter 12)."""
 
 import mxnet as mx
-from mxnet import init
 from mxnet.gluon import nn
 
 from .backbones import Features, _row
@@ -72,12 +71,11 @@ def conv_unit(before, channels, kernel=3, batch_norm=True, padding=None, transpo
     return unit
 
 
-def last_score(features, before, classes, kernel=1):
-    """The scores' convolution: from zeros on features that say so, as those of the FCNs. ValueError without a class."""
+def last_score(before, classes, kernel=1):
+    """The scores' convolution: from noise, as the decoder, not from zeros as on trained maps. ValueError: no class."""
     if classes < 1:
         raise ValueError(f"{classes} classes: expected 1 or more")
-    begin = init.Zero() if features.scored_from_zero else None
-    return nn.Conv2D(classes, kernel, padding=kernel // 2, in_channels=before, weight_initializer=begin)
+    return nn.Conv2D(classes, kernel, padding=kernel // 2, in_channels=before)
 
 
 def last_enlargement(features, classes):

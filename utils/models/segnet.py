@@ -46,7 +46,7 @@ class SegNet(gluon.HybridBlock):
                 for i in range(plain):
                     stage.add(conv_unit(before, after if i == plain - 1 else before))
                 self.decoder.add(stage)
-            self.score = last_score(features, channels[finer[-1]], classes, kernel=3)
+            self.score = last_score(channels[finer[-1]], classes, kernel=3)
             self.upscore = last_enlargement(features, classes)
 
     def hybrid_forward(self, F, x):

@@ -42,6 +42,9 @@ class UNet(gluon.HybridBlock):
     that stride, and convolves both together twice, 3 × 3. All have as many channels as the encoder's map there. Where
     the finest map is at stride 2, scores are enlarged by 2 at the end, as those of the FCNs are.
 
+    batch_norm: in the decoder, and of each of the encoder's maps before it is used. The maps of Lite0, for one, have
+    values ten times those of the decoder's; beside them the decoder's would hardly count, nor learn.
+
     padding=0, on `unet_features` with padding=0: the published net. Its scores are those of the picture's middle, less
     `border` pixels on each side: 572 × 572 → 388 × 388. Both sides of a picture must be 16 n + 12 pixels, 188 at least.
     Training, prediction and evaluation want the padded one.
@@ -58,7 +61,9 @@ class UNet(gluon.HybridBlock):
         self._crops = None if padding else _crops(features, finer)
         self.border = 0 if padding else self._crops.pop()
         with self.name_scope():
-            self.upconv, self.decoder = nn.HybridSequential(), nn.HybridSequential()
+            self.norm, self.upconv, self.decoder = (nn.HybridSequential() for _ in range(3))
+            for count in channels.values() if batch_norm else ():
+                self.norm.add(nn.BatchNorm(in_channels=count))
             before = channels[coarsest]
             for stride in finer:
                 after = channels[stride]
@@ -68,11 +73,12 @@ class UNet(gluon.HybridBlock):
                     stage.add(conv_unit(one, after, batch_norm=batch_norm, padding=padding))
                 self.decoder.add(stage)
                 before = after
-            self.score = last_score(features, before, classes)
+            self.score = last_score(before, classes)
             self.upscore = last_enlargement(features, classes) if padding else None
 
     def hybrid_forward(self, F, x):
-        *finer, h = self.features.by_stride(x, self.features.ends).values()
+        maps = self.features.by_stride(x, self.features.ends).values()
+        *finer, h = (norm(fine) for norm, fine in zip(self.norm, maps, strict=True)) if len(self.norm) else maps
         crops = self._crops or [None] * len(finer)
         for fine, upconv, stage, crop in zip(reversed(finer), self.upconv, self.decoder, crops, strict=True):
             h = upconv(h)
