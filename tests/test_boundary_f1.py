@@ -133,6 +133,9 @@ def test_wrong_input_is_said():
         boundary_f1(label, np.full_like(label, 255), 2)
     with pytest.raises(ValueError, match=r"shape \(1, 6, 12\): expected \(height, width\)"):
         boundary_f1(label[None], label[None], 2)
+    for tolerance in -1, float("nan"):
+        with pytest.raises(ValueError, match=f"tolerance={tolerance}: expected a number of pixels, 0 or more"):
+            boundary_f1(label, label, 2, tolerance)
 
 
 # U-Net's weights

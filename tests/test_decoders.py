@@ -5,6 +5,7 @@ from utils.engine import digest, tiling
 from utils.models.backbones import Features
 from utils.models.segnet import SegNet
 from utils.models.unpooling import ComparedUnpool, MaxPool, MaxPoolWithIndices, MaxUnpool
+from utils.viz import widgets
 
 import decoders_oracle as oracle
 import mxnet as mx
@@ -189,6 +190,32 @@ def test_any_size(name, backbone, options):
     assert net.stride == 32 and net.upscore.offset == (1 if options else 0)
     scores = net(nd.random.normal(shape=(1, 3, 40, 40)))
     assert scores.asnumpy().std() > 0  # from noise: from zeros, on so few maps, they would take too long
+
+
+def test_u_net_is_given_maps_of_one_size():
+    """Lite0's are several times as large as a decoder's; in training each is brought to a deviation of 1."""
+    net, x = utils.get_model("unet", 3, LITE0, True), nd.random.normal(shape=(4, 3, 96, 128))
+    before = net.features.by_stride(x, net.features.ends)
+    assert max(array.asnumpy().std() for array in before.values()) > 3 and len(net.norm) == len(before) == 5
+    with autograd.record():
+        after = [norm(array).asnumpy() for norm, array in zip(net.norm, before.values(), strict=True)]
+    for array in after:
+        np.testing.assert_allclose(array.std(axis=(0, 2, 3)), 1, atol=0.01)
+    assert not len(utils.get_model("unet", 3, "unet", batch_norm=False, features={"width": 1}).norm)
+
+
+def test_shown_side_by_side(voc_folder, monkeypatch):
+    """compare and Viewer take them as any net; pictures that DeconvNet can't see are said."""
+    dataset = utils.VOCSegDataset(False, None, voc_folder)
+    nets = {name: on_own_path(name, classes=21, width=1) for name in ("segnet", "unet", "deconvnet")}
+    shown = []
+    monkeypatch.setattr(widgets, "draw_labels", lambda nets, *args: shown.append(list(nets)))
+    utils.compare(nets, dataset)
+    assert shown == [list(nets)]
+    for net in nets.values():
+        viewer = utils.Viewer(net, dataset)
+        viewer.predict_all()
+        assert [label.shape for label in viewer.labels] == [image.shape[1:] for image, _ in dataset]
 
 
 @TWO
@@ -378,8 +405,9 @@ def test_wrong_input_is_said(monkeypatch):
     for convs in 0, (2, 2), (1, 2, 3, 2.5), "22":
         with pytest.raises(ValueError, match=r"convs=.*expected a number from 1 on, or 4 of them"):
             utils.get_model("segnet", 3, "unet", convs=convs)
-    with pytest.raises(ValueError, match=r"kernel=0, units=8: expected whole numbers"):
-        utils.get_model("deconvnet", 3, "unet", kernel=0, units=8)
+    for kernel in 0, 1.5:
+        with pytest.raises(ValueError, match=rf"kernel={kernel}, units=8: expected whole numbers"):
+            utils.get_model("deconvnet", 3, "unet", kernel=kernel, units=8)
     with pytest.raises(ValueError, match="nobody has ImageNet's weights for U-Net's own path"):
         utils.get_model("unet", 3, "unet", pretrained=True)
     for name in "segnet", "unet", "deconvnet":
@@ -408,3 +436,24 @@ def test_a_row_of_results(monkeypatch, voc_folder):
     reached.add_known_by_name()
     text = "\n".join(reached.texts)
     assert all(name in text for name in ("MaxUnpool", "deconv_fc6", "upconv", "score_pool3", "boundary_f1"))
+
+
+def test_a_decoder_has_a_rate_of_its_own():
+    net = decoders.made("unet", "imagenet", 3)
+    assert decoders.set_rates(net, (1e-4, 1e-2)) == 1e-4
+    behind = {parameter.lr_mult for block in (net.decoder, net.norm) for parameter in block.collect_params().values()}
+    assert {p.lr_mult for p in net.features.collect_params().values()} == {1} and behind == {net.score.weight.lr_mult}
+    assert np.isclose(net.score.weight.lr_mult, 100)
+
+
+def test_the_table_of_chapter_12_is_whole():
+    """Each job of a data set in it has its row, all made by one code, within a fifth of the seconds of its budget."""
+    rows = common.read(ROOT / "results" / "decoders" / "table.csv")
+    for data in "voc_mini", "camvid":
+        mine = [row for row in rows if row["data"] == data]
+        keys = [(row["start"], row["net"], row["seed"]) for row in mine]
+        assert keys == [(s, n, str(seed)) for s in decoders.STARTS for n in decoders.NETS for seed in range(3)]
+        for row in mine:
+            assert int(row["epochs"]) == decoders.EPOCHS[data][row["start"]][row["net"]]
+            assert abs(float(row["seconds"]) / decoders.BUDGET[data] - 1) < 0.25
+    assert {row["code"] for row in rows} == {digest.code_digest((ROOT / "results/decoders/run.py", "one_run"))}
