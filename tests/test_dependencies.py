@@ -34,6 +34,7 @@ RUN = {
 ELSEWHERE = {
     "datumaro": ("tests/exports/make_exports.py", "pip install datumaro=="),
     "pip": ("install/bootstrap.py", '"venv"'),
+    "pydensecrf": ("tests/crf_oracle.py", "pydensecrf2 1.1"),
     "torch": ("benchmarks/torch.txt", "torch=="),
 }
 OWN = {path.stem for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}  # scripts reach each other by path

@@ -276,7 +276,10 @@ def test_wrong_names_and_options_are_said():
     for words, error in (
         (("fcn1s", 3), r"no net named 'fcn1s': expected fcn32s, fcn16s, fcn8s, .*looks at all"),
         (("fcn4s", 3, "vgg16"), r"backbone='vgg16': the authors' nets stop at stride 8"),
-        (("fcn8s", 3, "alexnet"), r"backbone='alexnet': expected resnet18_v2, .*vgg16, efficientnet_lite0, small"),
+        (
+            ("fcn8s", 3, "alexnet"),
+            r"backbone='alexnet': expected resnet18_v2, .*vgg16, efficientnet_lite0, unet, small",
+        ),
     ):
         with pytest.raises(ValueError, match=error):
             utils.get_model(*words)

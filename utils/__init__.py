@@ -18,8 +18,13 @@ from .models.efficientnet_lite import EfficientNetLite0
 from .models.zoo import get_model, register_model
 from .models.fcn_vgg16 import VGG16FCN
 from .models.fcn import FCN8s, FCN16s, FCN32s, fcn, start_from
+from .models.segnet import SegNet
+from .models.unet import UNet
+from .models.deconvnet import DeconvNet
 from .models.saving import load_model, save_model
 from .models.export import export
+from .models.deeplab import DeepLab, make_dense
+from .postprocess.crf import DenseCRF, MeanField, WithCRF, search_crf
 from .engine.evaluate import confusion, evaluate
 from .engine.callbacks import Callback
 from .engine.train import seed, train

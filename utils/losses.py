@@ -1,7 +1,8 @@
-"""Cross-entropy over pixels, void left out (chapter 08), and weights of classes (chapter 10)."""
+"""Cross-entropy over pixels, void left out (chapter 08); weights of classes (chapter 10) and pixels (chapter 12)."""
 
 import numpy as np
 from mxnet import gluon, nd
+from scipy import ndimage
 
 from .data.labelmap import VOID
 
@@ -62,3 +63,44 @@ def frequency_weights(pixels, way):
     share = counts / (seen if way == "median" else counts.sum()).clip(1)
     weights = np.divide(1, share, out=np.zeros_like(share), where=share > 0)
     return weights * counts.sum() / (weights * counts).sum()
+
+
+class PixelWeightedCrossEntropyLoss(gluon.HybridBlock):
+    """Call with scores (N, C, H, W), labels (N, H, W) and weights (N, H, W): (N,) losses (chapter 12).
+
+    Each image's mean, over its labelled pixels, of the cross-entropy times the pixel's weight: with weights of 1 it is
+    `SoftmaxCrossEntropyLoss`.
+    """
+
+    def hybrid_forward(self, F, scores, label, weights):
+        known = label != VOID
+        target = F.where(known, label, F.zeros_like(label))
+        losses = -F.pick(F.log_softmax(scores.transpose((0, 2, 3, 1)), axis=-1), target, axis=-1) * weights
+        losses, count = F.where(known, losses, F.zeros_like(losses)), F.sum(known, axis=(1, 2))
+        return F.sum(losses, axis=(1, 2)) / F.maximum(count, F.ones_like(count))
+
+
+def border_weights(cells, w0=10, sigma=5, class_weights=(1, 1)):
+    """(H, W) float32 NumPy: U-Net's weight of each pixel, high in narrow gaps between cells (chapter 12).
+
+    cells: (H, W) whole numbers, 0 = background, each other number one cell. class_weights: of background and cell.
+    To them comes w0 · exp(−(d1 + d2)² / 2 sigma²), d1 and d2 being the distances to the borders of the nearest cell and
+    of the second nearest, in pixels; nothing where there are fewer than two. A border is the cell's own pixels beside
+    another number. Ronneberger, Fischer and Brox, MICCAI 2015, section 3, equation 2.
+    """
+    cells = np.asarray(cells)
+    if cells.ndim != 2 or not (np.equal(np.mod(cells, 1), 0) & (cells >= 0)).all():
+        raise ValueError(
+            f"cells of shape {cells.shape}, from {cells.min():g} to {cells.max():g}: expected (height, width) whole "
+            "numbers, 0 for background and one number a cell"
+        )
+    if sigma <= 0:
+        raise ValueError(f"sigma={sigma!r}: expected pixels, above 0")
+    nearest = second = np.full(cells.shape, np.inf)
+    for number in np.unique(cells[cells > 0]):
+        cell = cells == number
+        border = cell & ~ndimage.binary_erosion(cell, border_value=1)
+        distance = ndimage.distance_transform_edt(~border) if border.any() else np.full(cells.shape, np.inf)
+        nearest, second = np.minimum(nearest, distance), np.clip(distance, nearest, second)
+    weights = np.where(cells > 0, class_weights[1], class_weights[0])
+    return (weights + w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))).astype(np.float32)

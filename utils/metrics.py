@@ -123,6 +123,82 @@ def trimap(label, width):
     return band
 
 
+def boundary_f1(label, prediction, num_classes, tolerance=None):
+    """(C,) float64: how well the border of each class is met, from 0 to 1; nan where the truth has none (chapter 12).
+
+    label, prediction: (H, W) class indices of one picture, 255 = void, `NDArray` or NumPy. A border: the pixels of a
+    class with a neighbour, left, right, above or below, that is another label, void included; what is predicted where
+    the truth is void counts as void. Precision is the share of the predicted border within `tolerance` pixels (centre
+    to centre) of the true one, recall the share of the true within as much of the predicted, and the score
+    2 · precision · recall / (precision + recall). tolerance: default 0.75 % of the picture's diagonal, as in SegNet's
+    tables and in Csurka and others, BMVC 2013.
+    """
+    label, prediction = _as_label(label), _as_label(prediction)
+    confusion_matrix(label, prediction, num_classes)  # other shapes and an index of no class are errors
+    if tolerance is None:
+        tolerance = 0.0075 * np.hypot(*label.shape)
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance={tolerance!r}: expected a number of pixels, 0 or more")
+    prediction = np.where(label == VOID, VOID, prediction)
+    truth, found, scores = _on_border(label), _on_border(prediction), np.full(num_classes, np.nan)
+    for c in np.unique(label[truth & (label != VOID)]):
+        true_border, found_border = truth & (label == c), found & (prediction == c)
+        hit, met = (
+            np.mean(ndimage.distance_transform_edt(~there)[these] <= tolerance) if there.any() and these.any() else 0
+            for these, there in ((found_border, true_border), (true_border, found_border))
+        )
+        scores[c] = 2 * hit * met / (hit + met) if hit + met else 0
+    return scores
+
+
+def _on_border(label):
+    """(H, W) bool: pixels with another label left, right, above or below."""
+    border = np.zeros(label.shape, bool)
+    for axis in 0, 1:
+        first, second = (np.moveaxis(label, axis, 0)[part] for part in (slice(-1), slice(1, None)))
+        differs, along = first != second, np.moveaxis(border, axis, 0)
+        along[:-1] |= differs
+        along[1:] |= differs
+    return border
+
+
+class BoundaryF1(mx.metric.EvalMetric):
+    """`boundary_f1` over a split (chapter 12): the mean over pictures of each one's mean over its classes.
+
+    `update(labels, preds)` as that of `SegmentationMetric`. `get()`: its name and value, from 0 to 1; pictures whose
+    truth has no border don't count, nan where none has. `by_class`: (C,) the mean over the pictures that have its
+    border. tolerance: in pixels, default 0.75 % of each picture's diagonal.
+    """
+
+    def __init__(self, num_classes, name="boundary_f1", tolerance=None):
+        self.num_classes, self._tolerance = num_classes, tolerance
+        super().__init__(name)
+
+    def reset(self):
+        """Forget all pictures."""
+        self._scores = []
+
+    def update(self, labels, preds):
+        """Score the pictures of one batch, or of a list of batches."""
+        if not isinstance(labels, (list, tuple)):
+            labels, preds = [labels], [preds]
+        for label, pred in zip(labels, preds, strict=True):
+            if len(pred.shape) == len(label.shape) + 1:
+                pred = best_class(pred)
+            self._scores += [
+                boundary_f1(*pair, self.num_classes, self._tolerance) for pair in zip(label, pred, strict=True)
+            ]
+
+    @property
+    def by_class(self):
+        columns = np.reshape(self._scores, (-1, self.num_classes)).T
+        return np.array([_mean(column) for column in columns])
+
+    def get(self):
+        """(name, value)."""
+        return self.name, float(_mean(np.array([_mean(scores) for scores in self._scores])))
+
+
 def ceiling(label, stride, num_classes):
     """(H, W) uint8 NumPy prediction: the truth itself, reduced by `stride` and enlarged again (chapter 06).
 

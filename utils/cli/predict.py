@@ -13,6 +13,7 @@ from ..core.files import atomic_write, check_writable
 from ..data.image_io import palette_picture, read_image
 from ..engine.predict import predict
 from ..models.saving import load_model
+from ..postprocess.crf import DenseCRF
 from ..viz.plotting import overlay
 from .options import add_averaging, add_model, describe
 
@@ -23,13 +24,15 @@ Label pictures of any size, JPEG or PNG. For each IMAGE, DIR gets
   NAME.png            the label: a palette PNG in the classes' colours, whose values are the classes' indices
   NAME_overlay.jpg    the picture with its label painted over it
 
-All pictures are read once before the first is labelled; if one cannot be, nothing is written. Take models from people
-you trust (docs/command_line.md).
+With --crf labels follow the picture's own borders: a fully connected CRF, with the settings that were saved with the
+net, if there are any. All pictures are read once before the first is labelled; if one cannot be, nothing is written.
+Take models from people you trust (docs/command_line.md).
 """
 EPILOG = """\
 examples:
   python -m utils predict --model street.params photo.jpg --output labels
   python -m utils predict --model street.params holiday/*.jpg --output labels --flip
+  python -m utils predict --model street.params photo.jpg --output labels --crf
 
 Ends with 0, with 2 if something was wrong, with 130 after Ctrl-C (what was labelled so far stays, whole).
 """
@@ -41,6 +44,9 @@ def add_arguments(parser):
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, JPEG or PNG")
     parser.add_argument("--output", required=True, metavar="DIR", help="folder of the labels, made if need be")
     add_averaging(parser)
+    parser.add_argument(
+        "--crf", action="store_true", help="let labels follow the picture's own borders (chapter 13): slower"
+    )
     parser.add_argument("--force", action="store_true", help="replace labels and overlays that are in DIR already")
 
 
@@ -53,12 +59,14 @@ def run(args):
     for i, path in enumerate(args.images, 1):
         log.status(f"reading {i} of {len(args.images)}: {path}")
         read_image(path)
-    net, classes, scale, _ = load_model(args.model, try_gpu())
+    net, classes, scale, about = load_model(args.model, try_gpu())
+    crf = _crf(args.model, about) if args.crf else None
     folder.mkdir(parents=True, exist_ok=True)
     for i, (path, (label_file, overlay_file)) in enumerate(zip(args.images, targets, strict=True), 1):
         image = read_image(path)
         log.status(f"{i} of {len(args.images)}: {path}, {image.shape[0]} × {image.shape[1]}")
-        label = predict(net, image, scale=scale, flip=args.flip, scales=args.scales).asnumpy().astype(np.uint8)
+        label = predict(net, image, scale=scale, flip=args.flip, scales=args.scales, crf=crf)
+        label = label.asnumpy().astype(np.uint8)
         bands = [slice(row, row + 512) for row in range(0, len(image), 512)]  # overlay computes in float64
         painted = np.concatenate([overlay(image[band], label[band], classes) for band in bands])
         with atomic_write(label_file) as beside:
@@ -67,6 +75,14 @@ def run(args):
             Image.fromarray(painted).save(beside, "JPEG", quality=90)
         log.line(f"{label_file}: {_shares(label, classes)}")
     return 0
+
+
+def _crf(model, about):
+    """The CRF whose settings were saved with a net, `save_model(…, crf=crf.settings)`, or the default one."""
+    try:
+        return DenseCRF(**about.get("crf", {}))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{pathlib.Path(model).with_suffix('.json')}: crf: {error}") from None
 
 
 def _pictures_in(folder):

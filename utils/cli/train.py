@@ -169,6 +169,6 @@ def _net(args):
         )
     name = args.model or short
     find_builder(name)
-    if args.backbone or name not in ("fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s"):
+    if args.backbone or name not in ("fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s", "segnet", "unet"):
         return name, args.backbone, args.pretrained
     return name, "efficientnet_lite0", True

@@ -67,6 +67,33 @@ def labels(net, x, ctx, flip=False, scales=(1,)):
     return found, num_classes
 
 
+def probabilities(net, x, ctx, flip=False, scales=(1,), most=2**26):
+    """(C, H, W) float32 NumPy: the softmax that `labels` takes its labels from, of the whole picture at once.
+
+    most: a ValueError where there are more numbers than this; labels need no such room.
+    """
+    scales, size, found = tuple(scales), x.shape[1:], None
+    if not scales or not all(0 < scale <= 2 for scale in scales):
+        raise ValueError(f"scales={scales!r}: expected numbers above 0, at most 2, such as (0.75, 1, 1.25)")
+    views = [_resized(x, scale) for scale in scales]
+    for rows, columns in cores(size, max(1, *scales), net):
+        total = sum(_probabilities(net, view, size, rows, columns, ctx) for view in views)
+        if flip:
+            mirrored = size[1] - columns[1], size[1] - columns[0]
+            total = total + sum(
+                _probabilities(net, view[:, :, ::-1], size, rows, mirrored, ctx)[:, :, ::-1] for view in views
+            )
+        if found is None:
+            if len(total) * size[0] * size[1] > most:
+                raise ValueError(
+                    f"{len(total)} classes × {size[0]} × {size[1]} pixels: expected at most {most:,} probabilities of "
+                    "one picture; reduce it, or do without the CRF"
+                )
+            found = np.empty((len(total), *size), np.float32)
+        found[:, slice(*rows), slice(*columns)] = total / total.sum(axis=0)
+    return found
+
+
 def cores(size, largest=1, net=None):
     """((top, bottom), (left, right)) of the cores: together they are the picture, and no two overlap.
 

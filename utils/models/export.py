@@ -23,7 +23,8 @@ def export(net, path, onnx=False):
     targets = export_paths(path, onnx)
     targets[0].parent.mkdir(parents=True, exist_ok=True)
     ctx = next(iter(net.collect_params().values())).list_ctx()[0]
-    shape = 1, 3, 64, 64
+    side = max(64, getattr(net, "smallest", 1))
+    shape = 1, 3, side, side
     if isinstance(net(nd.zeros(shape, ctx=ctx)), (list, tuple)):  # and deferred weights are made
         net = _First(net)
     if not onnx:
@@ -37,7 +38,7 @@ def export(net, path, onnx=False):
     ]
     try:
         if onnx:
-            _write_onnx(*_plain_graph(net), *written)
+            _write_onnx(*_plain_graph(net), shape, *written)
         else:
             net.export(str(beside))
         for source, target in zip(written, targets, strict=True):
@@ -76,7 +77,7 @@ def _plain_graph(net):
     return symbol, {name: parameters[name]._reduce() for name in symbol.list_inputs() if name != "data"}
 
 
-def _write_onnx(symbol, params, path):
+def _write_onnx(symbol, params, shape, path):
     """One input `data` and one output `scores`, height and width free."""
     import onnx  # here: the course works without it
     from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
@@ -85,7 +86,7 @@ def _write_onnx(symbol, params, path):
     graph = MXNetGraph().create_onnx_graph_proto(
         symbol,
         params,
-        [(1, 3, 64, 64)],
+        [shape],
         [onnx.TensorProto.FLOAT],
         opset_version=OPSET,
         dynamic=True,

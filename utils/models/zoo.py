@@ -63,8 +63,8 @@ def register_model(name, backbone=None):
     What a net may say of itself, as attributes: `stride` of its coarsest map, at whose multiples tiles begin (32);
     `receptive_margin`, the pixels on each side beyond which a score depends on nothing (256), or None where it looks at
     the whole picture, and is never tiled; `training_loss`, called without arguments for the loss of `python -m utils
-    train` (`SoftmaxCrossEntropyLoss`). It gives one array of scores, or a tuple whose first is: the loss gets all,
-    scores, labels and exported files come of the first.
+    train` (`SoftmaxCrossEntropyLoss`); `smallest`, the pixels that a picture must have each way (1). It gives one array
+    of scores, or a tuple whose first is: the loss gets all, scores, labels and exported files come of the first.
     """
 
     def register(net):

@@ -1,0 +1,160 @@
+"""DeepLab: strides, heads, and CRFs, three seeds, on drawings and on photographs (chapter 13): makes table.csv.
+
+    make results [CAMVID=FOLDER]        or        python -m results.deeplab.run [CAMVID]
+
+All nets stand on EfficientNet-Lite0 with ImageNet's weights. CAMVID: see results/skips. The last 40 training pictures
+are taken out of training; the CRF's settings are searched on 10 of them, for each run anew, so that no test picture
+has a part in it. Each run sees the same number of pictures. Rows:
+
+fcn8s             the net of chapter 09
+deeplab           32, 16 and 8: the backbone dense at this stride, scored by 1 × 1; 32 is FCN-32s
+deeplab_largefov  8: one branch, rate 12
+deeplab_aspp      8: four branches, rates 6, 12, 18, 24
+deeplab_meanfield 8: "deeplab" for most epochs, then on with a CRF at the cells of its map that learns with it
+
+Of each the scores without and with a CRF after the net, mean IoU by trimap width too; the settings found; milliseconds
+for a picture of 320 × 480 and of its CRF; and the megabytes of what the net computes for one training crop.
+"""
+
+import utils
+from utils.engine import tiling
+
+import time
+
+import mxnet as mx
+import numpy as np
+from mxnet import nd
+
+from results import common
+
+BACKBONE, HELD_OUT, SEARCHED = "efficientnet_lite0", 40, 10
+PLAN = {"voc_mini": {"rate": 1e-3, "epochs": 7}, "camvid": {"rate": 1e-3, "epochs": 10}}
+RUNS = [
+    ("fcn8s", ""),
+    ("deeplab", "32"),
+    ("deeplab", "16"),
+    ("deeplab", "8"),
+    ("deeplab_largefov", "8"),
+    ("deeplab_aspp", "8"),
+    ("deeplab_meanfield", "8"),
+]
+LEARNED = 2  # epochs, the last ones, of deeplab_meanfield with its CRF
+WIDTHS = (1, 2, 4, 8, 16, 32)
+GRID = {"w1": (2, 4, 8), "alpha": (15, 30, 60), "beta": (4, 8, 16)}
+
+
+def pictures(data, root, seed):
+    """Training crops, whole pictures held out, whole test pictures."""
+    names, scale = utils.read_names(root), common.SCALE[data]
+    train_set = utils.VOCSegDataset(True, common.CROP, root, scale, seed=seed, names=names[:-HELD_OUT])
+    held_out = utils.VOCSegDataset(False, None, root, scale, names=names[-HELD_OUT:][:: HELD_OUT // SEARCHED])
+    return train_set, held_out, utils.VOCSegDataset(False, None, root, scale)
+
+
+def jobs(data, root):
+    """What each row begins with, and the folder of its pictures."""
+    rate, epochs = PLAN[data]["rate"], PLAN[data]["epochs"]
+    given = f"{common.settings(data, rate)}, held out {HELD_OUT}, searched {SEARCHED}, {BACKBONE}"
+    same = {"settings": given} | common.provenance(__file__, data, root)
+    for net, stride in RUNS:
+        stages = f"{epochs - LEARNED}+{LEARNED}" if net == "deeplab_meanfield" else str(epochs)
+        for seed in range(3):
+            yield {"data": data, "net": net, "stride": stride, "seed": str(seed), "epochs": stages} | same, str(root)
+
+
+def make_net(name, stride, num_classes):
+    options = {"stride": int(stride)} if stride else {}
+    return utils.get_model(name, num_classes, BACKBONE, True, utils.try_gpu(), **options)
+
+
+def trained(job, train_set):
+    """A net and the seconds of its training."""
+    rate, (*before, last) = PLAN[job["data"]]["rate"], map(int, job["epochs"].split("+"))
+    count, seconds, start = len(train_set.classes), 0, None
+    for epochs in before:
+        start = make_net("deeplab", job["stride"], count)
+        seconds += common.train(start, train_set, epochs, rate)
+    net = make_net(job["net"], job["stride"], count)
+    if start is not None:
+        net(nd.zeros((1, 3, 32, 32), ctx=utils.try_gpu()))
+        utils.start_from(net, start)
+    return net, seconds + common.train(net, train_set, last, rate)
+
+
+def said(net, dataset):
+    """(probabilities, image, label) of each picture, one after the other."""
+    for x, y in dataset:
+        probabilities = tiling.probabilities(net, x.asnumpy(), utils.try_gpu())
+        yield probabilities, utils.denormalize(x), y.asnumpy()
+
+
+def judged(net, crf, test_set):
+    """Scores without and with the CRF, as texts for a row."""
+    metrics = {
+        (kind, width): utils.SegmentationMetric(len(test_set.classes), trimap=width)
+        for kind in ("", "crf_")
+        for width in (None, *WIDTHS)
+    }
+    for probabilities, image, label in said(net, test_set):
+        for kind, found in ("", probabilities), ("crf_", crf(probabilities, image)):
+            for width in None, *WIDTHS:
+                metrics[kind, width].update(label[None], found[None])
+    row = {}
+    for kind in "", "crf_":
+        whole = metrics[kind, None]
+        row |= {kind + key: f"{value:.4f}" for key, value in whole.scores().items()}
+        by_width = {width: metrics[kind, width].scores()["mean_iou"] for width in WIDTHS}
+        row[f"{kind}trimaps"] = "; ".join(f"{width} {value:.4f}" for width, value in by_width.items())
+        pairs = zip(test_set.classes.names, whole.iou, strict=True)
+        row[f"{kind}iou"] = "; ".join(f"{name} {value:.3f}" for name, value in pairs if not np.isnan(value))
+    shares = metrics["", None].confusion.sum(1) / metrics["", None].confusion.sum()
+    return row | {"baseline_iou": f"{shares.max() / np.count_nonzero(shares):.4f}"}
+
+
+def megabytes(net, size):
+    """What the layers compute for one picture, in float32: about what a training step has to keep of it."""
+    inner = net(mx.sym.var("data")).get_internals()
+    _, shapes, _ = inner.infer_shape(data=(1, 3, *size))
+    kept = zip(inner.list_outputs(), shapes, strict=True)
+    return sum(float(np.prod(shape)) for name, shape in kept if name.endswith("_output")) * 4 / 1e6
+
+
+def milliseconds(function, times=4):
+    """Median; the first call is not counted."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        function()
+        taken.append(1000 * (time.perf_counter() - start))
+    return f"{np.median(taken[1:]):.0f}"
+
+
+def one_run(job, root):
+    """Train, search and score once; one row of the table."""
+    train_set, held_out, test_set = pictures(job["data"], root, int(job["seed"]))
+    utils.seed(int(job["seed"]))
+    net, seconds = trained(job, train_set)
+    start = time.perf_counter()
+    crf, tried = utils.search_crf(said(net, held_out), len(test_set.classes), GRID, rounds=1)
+    searched = time.perf_counter() - start
+    row = judged(net, crf, test_set)
+    row |= {"crf": "; ".join(f"{key} {value:g}" for key, value in crf.settings.items())}
+    row |= {"crf_tried": str(len(tried)), "crf_gain_held_out": f"{tried[0]['mean_iou'] - _without(tried):.4f}"}
+    image = np.random.RandomState(0).randint(0, 256, (320, 480, 3)).astype(np.uint8)
+    x = utils.normalize(image).transpose(2, 0, 1)
+    large = tiling.probabilities(net, x, utils.try_gpu())
+    row |= {
+        "net_ms": milliseconds(lambda: tiling.probabilities(net, x, utils.try_gpu())),
+        "crf_ms": milliseconds(lambda: crf(large, image)),
+        "search_s": f"{searched:.0f}",
+        "megabytes": f"{megabytes(net, common.CROP):.0f}",
+    }
+    return job | row | common.circumstances(seconds)
+
+
+def _without(tried):
+    return next(row["mean_iou"] for row in tried if row["w1"] == row["w2"] == 0)
+
+
+if __name__ == "__main__":
+    common.command(__doc__, __file__, jobs, one_run, key=("data", "net", "stride", "seed"))
