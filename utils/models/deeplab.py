@@ -126,13 +126,9 @@ class DeepLab(gluon.HybridBlock):
     convolution with holes of this rate to `channels` maps; fc7, 1 × 1; fc8, 1 × 1 to the classes. The branches' scores
     are added. At stride 16 and 32 the rates are halved and quartered, so that a cell looks as far. No rates: fc8 alone,
     which at stride 32 is FCN-32s. upscore: bilinear, fixed.
-
-    fc6 and fc7 are new layers, each with a BatchNorm, as in the third paper (arXiv:1706.05587). Without it they did not
-    learn on EfficientNet-Lite0's last map, whose values go from −15 to 19. The first two papers begin with VGG16's fc6
-    and fc7, and with dropout.
     """
 
-    def __init__(self, features, num_classes, stride=8, rates=(), channels=256, **kwargs):
+    def __init__(self, features, num_classes, stride=8, rates=(), channels=256, dropout=0.5, **kwargs):
         super().__init__(**kwargs)
         make_dense(features, stride)
         self.stride, self.rates = stride, [max(1, round(8 * rate / stride)) for rate in rates]
@@ -147,8 +143,13 @@ class DeepLab(gluon.HybridBlock):
             for i, rate in enumerate(self.rates, 1):
                 branch = nn.HybridSequential(prefix=f"branch{i}_")
                 with branch.name_scope():
-                    fc6, fc7 = _convolution(channels, 3, rate, "fc6_"), _convolution(channels, 1, 1, "fc7_")
-                    branch.add(fc6, fc7, nn.Conv2D(num_classes, 1, prefix="fc8_"))
+                    branch.add(
+                        nn.Conv2D(channels, 3, padding=rate, dilation=rate, activation="relu", prefix="fc6_"),
+                        nn.Dropout(dropout),
+                        nn.Conv2D(channels, 1, activation="relu", prefix="fc7_"),
+                        nn.Dropout(dropout),
+                        _score(features, num_classes),
+                    )
                 self.branches.append(branch)
                 setattr(self, f"branch{i}", branch)
             if not self.rates:
@@ -190,15 +191,6 @@ class DeepLabMeanField(DeepLab):
     def cells(self, F, x):
         colours = self.sum(x) / self.sum(F.ones_like(x))  # at the edges of fewer pixels
         return self.mean_field(super().cells(F, x), colours)
-
-
-def _convolution(channels, kernel, rate, prefix):
-    """Convolution with holes, BatchNorm, ReLU."""
-    layers = nn.HybridSequential(prefix=prefix)
-    with layers.name_scope():
-        holes = nn.Conv2D(channels, kernel, padding=kernel // 2 * rate, dilation=rate, use_bias=False)
-        layers.add(holes, nn.BatchNorm(), nn.Activation("relu"))
-    return layers
 
 
 def _score(features, num_classes):
