@@ -3,7 +3,9 @@
 import utils
 from utils.models.backbones import make_backbone
 from utils.models.deeplab import DeepLab, make_dense
+from utils.viz.widgets import draw_labels
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from mxnet import autograd, gluon, init, nd
@@ -273,6 +275,53 @@ def test_it_is_any_backbone_s_and_says_what_it_takes():
     assert isinstance(utils.get_model("deeplab_aspp", 3, "vgg16", channels=2), DeepLab)
     with pytest.raises(ValueError, match="deeplab_aspp: .*'rate'; it takes backbone, .*stride, rates, channels"):
         utils.get_model("deeplab_aspp", 3, "resnet18_v2", rate=12)
+
+
+IMPOSSIBLE = [
+    ("deeplab", 0, {}, "classes=0: expected a whole number from 1 on"),
+    ("deeplab", 3, {"stride": 64}, "no map at stride 64: this backbone has 2, 4, 8, 16, 32"),
+    ("deeplab_largefov", 3, {"rate": 0}, r"rates \(0,\): expected a tuple of whole numbers from 1 on"),
+    ("deeplab_largefov", 3, {"rate": 2.5}, r"rates \(2\.5,\): expected"),
+    ("deeplab_largefov", 3, {"channels": 0}, "channels=0: expected a whole number from 1 on"),
+    ("deeplab_aspp", 3, {"rates": 6}, "rates 6: expected a tuple"),
+    ("deeplab_aspp", 3, {"rates": (6, "a")}, r"rates \(6, 'a'\): expected"),
+    ("deeplab_meanfield", 3, {"crf": {"theta": 1}}, "crf={'theta': 1}: expected a dict of a CRF's settings.*theta"),
+    ("deeplab_meanfield", 3, {"crf": [1]}, r"crf=\[1\]: expected a dict"),
+    ("deeplab_meanfield", 3, {"crf": {"alpha": 0}}, "alpha=0: expected a number, at least 0.5"),
+]
+
+
+@pytest.mark.parametrize("name, classes, options, message", IMPOSSIBLE)
+def test_what_no_net_can_be_made_of_is_one_error(name, classes, options, message):
+    with pytest.raises(ValueError, match=message):
+        utils.get_model(name, classes, "resnet18_v2", **options)
+
+
+def test_one_class_is_a_net_too():
+    net = utils.get_model("deeplab_largefov", 1, "resnet18_v2", channels=2)
+    assert net(nd.zeros((1, 3, 1, 40))).shape == (1, 1, 1, 40)
+
+
+def test_compare_and_viewer_show_these_nets_side_by_side(voc_folder):
+    """Each panel is what the net predicts: `draw_labels` is what `compare` draws."""
+    test_set = utils.VOCSegDataset(False, None, voc_folder)
+    classes, nets = test_set.classes, {}
+    for name, options in HEADS.items():
+        nets[name] = utils.get_model(name, classes, "resnet18_v2", stride=16, **options)
+    nets["deeplab_meanfield"] = utils.get_model("deeplab_meanfield", classes, "resnet18_v2", stride=16)
+    nets["with a CRF"] = utils.WithCRF(nets["deeplab"], utils.DenseCRF(alpha=5, iterations=2))
+    image = utils.denormalize(test_set[0][0])
+    figure = draw_labels(nets, "a picture", image, classes)
+    panels = {ax.get_title(): ax.images[-1].get_array() for ax in figure.axes if ax.images}
+    for name, net in nets.items():
+        expected = utils.label2image(utils.predict(net, image).asnumpy(), classes).asnumpy()
+        np.testing.assert_array_equal(panels[name], expected, err_msg=name)
+    assert len({panels[name].tobytes() for name in nets}) == len(nets)  # each shows its own
+    utils.compare(nets, test_set)
+    viewer = utils.Viewer(nets["with a CRF"], test_set)
+    viewer.draw(0)
+    np.testing.assert_array_equal(viewer.labels[0], utils.predict(nets["with a CRF"], image).asnumpy())
+    plt.close("all")
 
 
 def test_mean_field_in_a_net_is_mean_field_after_it():

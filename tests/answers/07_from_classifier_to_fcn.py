@@ -178,83 +178,92 @@ def with_global_mean(classifier, size):
     return utils.convolutionize([*layers[:-1], spread], size)
 
 
-# %% 3 wrong: hard-coded place of the last stride | (4, 3) is the old stride
-def halve_stride(net):
-    halved = nn.HybridSequential()
-    halved.add(*list(net)[:-3], *utils.atrous(list(net)[-3:]))
-    return halved
+# %% 3 wrong: begins one stride late, rows and columns from 1 | begins at (stride · i, stride · j)
+def found_windows(heat, size, stride, least):
+    at = np.argwhere(heat >= least) + 1
+    return np.concatenate([stride * at, stride * at + size], axis=1), heat[heat >= least]
 
 
-# %% 3 wrong: all at stride 1 | more is not stride 4
-def halve_stride(net):
-    return utils.atrous(net)
+def suppress(windows, scores, most):
+    return [int(np.argmax(scores))] if len(scores) else []
 
 
-# %% 3 wrong: the stride taken away, what follows not dilated | lacks the dilation
-def halve_stride(net):
-    layers = list(net)
-    last = max(i for i, layer in enumerate(layers) if getattr(layer, "_kwargs", {}).get("stride", (1, 1)) != (1, 1))
-    halved = nn.HybridSequential()
-    halved.add(*layers[:last], *utils.atrous(layers[last : last + 1]), *layers[last + 1 :])
-    return halved
+# %% 3 wrong: all that overlap a better one go, kept or not | compare with windows that are kept
+def found_windows(heat, size, stride, least):
+    at = np.argwhere(heat >= least)
+    return np.concatenate([stride * at, stride * at + size], axis=1), heat[heat >= least]
 
 
-# %% 3 wrong: poolings only | the last a convolution: (13, 9) cells
-def halve_stride(net):
-    layers = list(net)
-    last = max(i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2D))
-    halved = nn.HybridSequential()
-    halved.add(*layers[:last], *utils.atrous(layers[last:]))
-    return halved
+def suppress(windows, scores, most):
+    def iou(a, b):
+        inner = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+        common = max(0, inner[0]) * max(0, inner[1])
+        return common / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - common)
+
+    order = list(np.argsort(-np.asarray(scores), kind="stable"))
+    return [i for n, i in enumerate(order) if all(iou(windows[i], windows[j]) <= most for j in order[:n])]
 
 
-# %% 3 wrong: the old net's layer changed | the old net was changed
-def halve_stride(net):
-    layers = list(net)
-    last = max(i for i, layer in enumerate(layers) if getattr(layer, "_kwargs", {}).get("stride", (1, 1)) != (1, 1))
-    halved = nn.HybridSequential()
-    halved.add(*layers[:last], *utils.atrous(layers[last:]))
-    layers[last]._kwargs["stride"] = (1, 1)
-    return halved
+# %% 3 wrong: hard-coded, windows of 64 at stride 8, and over the smaller area | a small window in a large one
+def found_windows(heat, size, stride, least):
+    at = np.argwhere(heat >= least)
+    return np.concatenate([8 * at, 8 * at + 64], axis=1), heat[heat >= least]
 
 
-# %% 3 wrong: scores enlarged in place of a finer net | aren't the net's scores for the picture shifted
-def halve_stride(net):
-    def halved(x):
-        scores = net(x)
-        return nd.contrib.BilinearResize2D(scores, height=2 * scores.shape[2] - 1, width=2 * scores.shape[3] - 1)
-
-    return halved
-
-
-# %% 3 wrong: stride 1, and cells thrown away | as much work as stride 1
-def halve_stride(net):
-    stride, halved = utils.receptive_field(net)[1] // 2, utils.atrous(net)
-    halved.add(
-        nn.HybridLambda(lambda F, x: F.slice(x, begin=(0, 0, 0, 0), end=(None,) * 4, step=(1, 1, stride, stride)))
-    )
-    return halved
+def suppress(windows, scores, most):
+    kept = []
+    for i in np.argsort(-np.asarray(scores), kind="stable"):
+        for k in kept:
+            inner = np.minimum(windows[i][2:], windows[k][2:]) - np.maximum(windows[i][:2], windows[k][:2])
+            areas = [np.prod(windows[n][2:] - windows[n][:2]) for n in (i, k)]
+            if max(0, inner[0]) * max(0, inner[1]) > (most + 0.2) * min(areas):
+                break
+        else:
+            kept.append(i)
+    return kept
 
 
-# %% 3 right: the rest found by its stride, from behind
-def halve_stride(net):
-    split = len(net)
-    while utils.receptive_field(net[split:])[1] == 1:
-        split -= 1
-    rest = utils.atrous(net[split:])
-    return lambda x: rest(net[:split](x)) if split else rest(x)
+# %% 3 wrong: in reading order, the best not first | best first
+def found_windows(heat, size, stride, least):
+    at = np.argwhere(heat >= least)
+    return np.concatenate([stride * at, stride * at + size], axis=1), heat[heat >= least]
 
 
-# %% 3 right: the old net on four shifted pictures, put together
-def halve_stride(net):
-    half = utils.receptive_field(net)[1] // 2
+def suppress(windows, scores, most):
+    def iou(a, b):
+        inner = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+        common = max(0, inner[0]) * max(0, inner[1])
+        return common / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - common)
 
-    def halved(x):
-        parts = {(i, j): net(x[:, :, i * half :, j * half :]).asnumpy() for i in (0, 1) for j in (0, 1)}
-        shape = (parts[0, 0].shape[axis] + parts[1, 1].shape[axis] for axis in (2, 3))
-        out = nd.zeros((*parts[0, 0].shape[:2], *shape)).asnumpy()
-        for (i, j), part in parts.items():
-            out[:, :, i::2, j::2] = part
-        return nd.array(out)
+    kept = []
+    for i in np.argsort(-np.asarray(scores), kind="stable"):
+        if all(iou(windows[i], windows[k]) <= most for k in kept):
+            kept.append(i)
+    return sorted(kept)
 
-    return halved
+
+# %% 3 right: by loops over cells, and by counting pixels
+def found_windows(heat, size, stride, least):
+    windows, scores = [], []
+    for i in range(heat.shape[0]):
+        for j in range(heat.shape[1]):
+            if heat[i, j] >= least:
+                windows.append((stride * i, stride * j, stride * i + size, stride * j + size))
+                scores.append(heat[i, j])
+    return np.array(windows), np.array(scores)
+
+
+def suppress(windows, scores, most):
+    left, kept = sorted(range(len(scores)), key=lambda i: -scores[i]), []
+    while left:
+        best, *others = left
+        kept.append(best)
+        canvas = np.zeros((2, 200, 200), bool)
+        left = []
+        for i in others:
+            canvas[:] = False
+            for layer, (top, a, bottom, b) in zip(canvas, (windows[best], windows[i]), strict=True):
+                layer[top:bottom, a:b] = True
+            if canvas.all(0).sum() <= most * canvas.any(0).sum():
+                left.append(i)
+    return kept

@@ -8,7 +8,7 @@ from mxnet import gluon, init
 from mxnet.gluon import nn
 from mxnet.gluon.model_zoo.vision.resnet import BasicBlockV2, BottleneckV2
 
-from ..postprocess.crf import MeanField
+from ..postprocess.crf import DenseCRF, MeanField
 from . import efficientnet_lite
 from .backbones import Features, make_backbone
 from .surgery import PLAIN, DilatedMaxPool, receptive_margin
@@ -130,6 +130,7 @@ class DeepLab(gluon.HybridBlock):
 
     def __init__(self, features, num_classes, stride=8, rates=(), channels=256, dropout=0.5, **kwargs):
         super().__init__(**kwargs)
+        _check(num_classes, rates, channels)
         make_dense(features, stride)
         self.stride, self.rates = stride, [max(1, round(8 * rate / stride)) for rate in rates]
         size, _, first = features.receptive_field(stride)
@@ -175,6 +176,12 @@ class DeepLabMeanField(DeepLab):
 
     def __init__(self, features, num_classes, stride=8, rates=(), channels=256, crf=None, **kwargs):
         super().__init__(features, num_classes, stride, rates, channels, **kwargs)
+        try:
+            DenseCRF(**(crf or {}))
+        except TypeError as error:
+            raise ValueError(
+                f"crf={crf!r}: expected a dict of a CRF's settings, such as {{'w1': 1.0}}: {error}"
+            ) from None
         self.receptive_margin = None
         if self.upscore.offset:
             raise ValueError(
@@ -191,6 +198,15 @@ class DeepLabMeanField(DeepLab):
     def cells(self, F, x):
         colours = self.sum(x) / self.sum(F.ones_like(x))  # at the edges of fewer pixels
         return self.mean_field(super().cells(F, x), colours)
+
+
+def _check(num_classes, rates, channels):
+    """ValueError for what no head can be made of."""
+    if not isinstance(rates, (tuple, list)) or not all(isinstance(rate, int) and rate >= 1 for rate in rates):
+        raise ValueError(f"rates {rates!r}: expected a tuple of whole numbers from 1 on, such as (6, 12, 18, 24)")
+    for name, number in ("classes", num_classes), ("channels", channels):
+        if not isinstance(number, int) or number < 1:
+            raise ValueError(f"{name}={number!r}: expected a whole number from 1 on")
 
 
 def _score(features, num_classes):
@@ -216,7 +232,7 @@ def deeplab_aspp(
     classes, backbone=BACKBONE, pretrained=False, features=None, stride=8, rates=(6, 12, 18, 24), channels=256
 ):
     """DeepLab-ASPP-L (the second paper): four branches, an atrous spatial pyramid pooling."""
-    return DeepLab(make_backbone(backbone, pretrained, features), classes, stride, tuple(rates), channels)
+    return DeepLab(make_backbone(backbone, pretrained, features), classes, stride, rates, channels)
 
 
 @register_model("deeplab_meanfield")
