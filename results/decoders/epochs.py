@@ -14,15 +14,15 @@ import mxnet as mx
 from mxnet import autograd, gluon, nd
 
 from results import common
-from results.decoders.run import BUDGET, NETS, STARTS, made
+from results.decoders.run import BUDGET, CROP, KINDS, made
 
 BATCHES = {"voc_mini": 20, "camvid": 46}  # of an epoch: 160 and 367 pictures
 
 
 def seconds_of_a_step(net, steps, classes=12):
     ctx = utils.try_gpu()
-    x = nd.random.normal(shape=(common.BATCH, 3, *common.CROP), ctx=ctx)
-    y = nd.floor(nd.random.uniform(0, classes, (common.BATCH, *common.CROP), ctx=ctx))
+    x = nd.random.normal(shape=(common.BATCH, 3, *CROP), ctx=ctx)
+    y = nd.floor(nd.random.uniform(0, classes, (common.BATCH, *CROP), ctx=ctx))
     loss = utils.SoftmaxCrossEntropyLoss()
     net.hybridize()
     loss.hybridize()
@@ -41,8 +41,7 @@ def seconds_of_a_step(net, steps, classes=12):
 
 if __name__ == "__main__":
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    for start in STARTS:
-        for name in NETS:
-            seconds = seconds_of_a_step(made(name, start, 12), steps)
-            fit = {data: f"{BUDGET[data] / seconds / BATCHES[data]:.1f}" for data in BUDGET}
-            print(f"{start:9} {name:10} {seconds:.3f} s a step; epochs that fit:", fit, flush=True)
+    for start, name in KINDS:
+        seconds = seconds_of_a_step(made(name, start, 12), steps)
+        fit = {data: f"{BUDGET / seconds / batches:.1f}" for data, batches in BATCHES.items()}
+        print(f"{start:9} {name:10} {seconds:.3f} s a step; epochs that fit:", fit, flush=True)

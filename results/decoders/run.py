@@ -1,28 +1,34 @@
-"""SegNet, U-Net, DeconvNet and FCN-8s on one backbone, in equal seconds, three seeds (chapter 12): makes table.csv.
+"""SegNet, U-Net, DeconvNet and FCN-8s on one backbone, in equal seconds (chapter 12): makes two tables.
 
     make results [CAMVID=FOLDER]        or        python -m results.decoders.run [CAMVID]
 
-All stand on EfficientNet-Lite0, with ImageNet's weights or from nothing, and are trained as chapter 09 trains (see
-results/skips), but for the rates. What is equal is the time, not the number of pictures: `EPOCHS` has as many as fit
-into `BUDGET`, by `python -m results.decoders.epochs`. The column seconds says what each took. DeconvNet is of a size
-that fits: its fc6 sees 5 × 5 cells where the paper's sees 7 × 7, and has 512 channels in the place of 4,096.
+trials.csv has the trials by which rates are chosen, table.csv three seeds of each net with these rates.
+All stand on EfficientNet-Lite0, with ImageNet's weights or from nothing. Half-size pictures, crops of 80 × 112, Adam,
+poly. What is equal is the time, not the number of pictures: `EPOCHS` has as many as fit into `BUDGET`, by
+`python -m results.decoders.epochs`; the column seconds says what each took. DeconvNet is of a size that fits: its fc6
+sees 3 × 3 cells where the paper's sees 7 × 7, and has 512 channels in the place of 4,096; with ImageNet's weights only.
 
-Rates (`RATES`): FCN-8s has chapter 09's. With 0.001 for all of it a decoder learns nothing in this time: its many
-layers begin with noise, and its scores are made of 16 maps where the FCN's are made of hundreds. So a decoder learns at
-0.01. Its backbone at 0.0001: on 120 of the training pictures of voc_mini, scored on the other 40, SegNet reached a mean
-IoU of 0.225 in 7 epochs so, and 0.174 with 0.001 (one seed). From nothing the backbone has 0.001; no other was tried.
+A net has two rates: the backbone's, and that of what is behind it, whose layers begin with noise. Trials are made on
+voc_mini, without the last 40 training pictures, scored on these, in half of the epochs, with one seed. They begin with
+`TRIED_FIRST`, and go on until the best pair lies between others that were tried: either rate a step of `RATES` less and
+more; from nothing both together. CamVid has the same rates.
 
 parameters   of them all, and those that learn
 memory_…     MB that MXNet plans for one training step on a batch, and for the scores of one crop, weights left out
 boundary_f1  `utils.metrics.BoundaryF1`, within 0.75 % of the picture's diagonal
 
-About 35 minutes on two cores.
+On two cores: trials TRIALS minutes, table TABLE.
 """
 
 import utils
+from utils.engine.digest import code_digest, data_digest
 from utils.metrics import BoundaryF1
 
+import argparse
+import contextlib
+import io
 import os
+import pathlib
 
 import mxnet as mx
 import numpy as np
@@ -30,34 +36,98 @@ import numpy as np
 from results import common
 
 os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # or the executor says how it fuses layers
-BACKBONE = "efficientnet_lite0"
-BUDGET = {"voc_mini": 60, "camvid": 90}  # seconds of processor time
-NETS = {"fcn8s": {}, "segnet": {}, "unet": {}, "deconvnet": {"kernel": 5, "units": 512}}
-STARTS = ["imagenet", "nothing"]
-RATES = {"fcn8s": {"imagenet": (1e-3, 1e-3), "nothing": (1e-3, 1e-3)}}  # of the backbone, and of what is behind it
-RATES |= dict.fromkeys(("segnet", "unet", "deconvnet"), {"imagenet": (1e-4, 1e-2), "nothing": (1e-3, 1e-2)})
-EPOCHS = {
+BACKBONE, CROP, SCALE, HELD_OUT = "efficientnet_lite0", (80, 112), 0.5, 40
+BUDGET = 60  # seconds of processor time
+NETS = {"fcn8s": {}, "segnet": {}, "unet": {}, "deconvnet": {"kernel": 3, "units": 512}}
+EPOCHS = {  # of 20 batches on voc_mini, of 46 on CamVid
     "voc_mini": {
-        "imagenet": {"fcn8s": 12, "segnet": 6, "unet": 7, "deconvnet": 6},
-        "nothing": {"fcn8s": 3, "segnet": 3, "unet": 3, "deconvnet": 3},
+        "imagenet": {"fcn8s": 40, "segnet": 25, "unet": 28, "deconvnet": 23},
+        "nothing": {"fcn8s": 11, "segnet": 9, "unet": 10},
     },
     "camvid": {
-        "imagenet": {"fcn8s": 8, "segnet": 4, "unet": 5, "deconvnet": 4},
-        "nothing": {"fcn8s": 2, "segnet": 2, "unet": 2, "deconvnet": 2},
+        "imagenet": {"fcn8s": 17, "segnet": 11, "unet": 12, "deconvnet": 10},
+        "nothing": {"fcn8s": 5, "segnet": 4, "unet": 4},
     },
 }
+KINDS = [(start, net) for start in EPOCHS["voc_mini"] for net in EPOCHS["voc_mini"][start]]
+RATES = [1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]
+TRIED_FIRST = dict.fromkeys(KINDS, (1e-4, 1e-2)) | {("imagenet", "fcn8s"): (1e-3, 1e-3)}
+TRIED_FIRST |= {kind: (1e-2, 1e-2) for kind in KINDS if kind[0] == "nothing"}
+KEY = ("data", "start", "net", "seed")
+TRIALS = pathlib.Path(__file__).with_name("trials.csv")
 
 
-def jobs(data, root):
-    """What each row begins with, and the folder of its pictures."""
-    same = common.provenance(__file__, data, root)
-    for start in STARTS:
-        for net in NETS:
-            for seed in range(3):
-                row = {"data": data, "net": net, "start": start, "seed": str(seed)}
-                rates = "{} and {}".format(*RATES[net][start])
-                row |= {"epochs": str(EPOCHS[data][start][net]), "settings": common.settings(data, rates)}
-                yield row | same, str(root)
+def lists(data, root, trial):
+    """Names that may be trained on, and names that are scored: of a trial, parts of the training list."""
+    names = utils.read_names(root)
+    if trial:
+        return names[:-HELD_OUT], names[-HELD_OUT:]
+    return names, utils.read_names(root, split="val")
+
+
+def datasets(data, root, trial, seed=0):
+    """Training crops and whole pictures to score, kept in memory once read."""
+    names, scored = lists(data, root, trial)
+    train_set = utils.VOCSegDataset(True, CROP, root, SCALE, seed=seed, names=names, cache=True)
+    return train_set, utils.VOCSegDataset(False, None, root, SCALE, names=scored, cache=True)
+
+
+def shared(data, root, trial):
+    """What all rows of a table begin with."""
+    return {
+        "scored": "held out" if trial else "val",
+        "settings": f"scale {SCALE}, crop {CROP[0]}x{CROP[1]}, batch {common.BATCH}, adam, poly 0.9, "
+        f"trimap {common.TRIMAP}, {BACKBONE}",
+        "pictures": " ".join(map(data_digest, datasets(data, root, trial))),
+        "code": code_digest((__file__, "one_run")),
+    }
+
+
+def row(data, start, net, seed, rates, epochs):
+    """What tells one run from another, as texts."""
+    of_backbone, behind = map("{:g}".format, rates)
+    names = "data", "start", "net", "seed", "rate_backbone", "rate_behind", "epochs"
+    return dict(zip(names, map(str, (data, start, net, seed, of_backbone, behind, epochs)), strict=True))
+
+
+def tried(rows, start, net):
+    """{(rate of the backbone, rate behind it): mean IoU} of the trials of a net."""
+    mine = [r for r in rows if (r["start"], r["net"]) == (start, net)]
+    return {(float(r["rate_backbone"]), float(r["rate_behind"])): float(r["mean_iou"]) for r in mine}
+
+
+def chosen(rows, start, net):
+    """The rates that did best in the trials of a net."""
+    found = tried(rows, start, net)
+    if not found:
+        raise ValueError(f"{TRIALS.name} has no trial of {net} from {start}: make it first")
+    return max(found, key=found.get)
+
+
+def beside(rates, start):
+    """The pairs a step away: one rate less or more; from nothing both together."""
+    moves = [(-1, -1), (1, 1)] if start == "nothing" else [(-1, 0), (1, 0), (0, -1), (0, 1)]
+    return [tuple(RATES[RATES.index(rate) + step] for rate, step in zip(rates, move, strict=True)) for move in moves]
+
+
+def trials(root, rows):
+    """Jobs of the trials, as far as `rows`, made before, say what to try."""
+    same = shared("voc_mini", root, True)
+    for start, net in KINDS:
+        found = tried(rows, start, net)
+        best = chosen(rows, start, net) if found else TRIED_FIRST[start, net]
+        epochs = EPOCHS["voc_mini"][start][net] // 2
+        for rates in dict.fromkeys([*found, best, *beside(best, start)]):
+            yield row("voc_mini", start, net, 0, rates, epochs) | same, str(root)
+
+
+def jobs(data, root, rows):
+    """Jobs of the table, with the rates that the trials' rows say."""
+    same = shared(data, root, False)
+    for start, net in KINDS:
+        for seed in range(3):
+            epochs = EPOCHS[data][start][net]
+            yield row(data, start, net, seed, chosen(rows, start, net), epochs) | same, str(root)
 
 
 def made(name, start, num_classes):
@@ -78,7 +148,7 @@ def sizes(net):
     """Parameters in all and learning, planned megabytes of a training step and of one crop's scores, as texts."""
     parameters = net.collect_params().values()
     counts = [int(np.prod(p.shape)) for p in parameters], [int(np.prod(p.shape)) for p in parameters if _learns(p)]
-    graph, crop = net(mx.sym.var("data")), (3, *common.CROP)
+    graph, crop = net(mx.sym.var("data")), (3, *CROP)
     learns = {p.name: p.grad_req for p in parameters if p.name in graph.list_arguments()} | {"data": "null"}
     planned = [_planned(graph, (common.BATCH, *crop), learns), _planned(graph, (1, *crop), "null")]
     names = "parameters", "learning", "memory_training", "memory_scores"
@@ -97,12 +167,13 @@ def _planned(graph, shape, grad_req):
 
 
 def one_run(job, root):
-    """Train and score once; one row of the table."""
-    train_set, test_set = common.datasets(job["data"], root, int(job["seed"]))
+    """Train and score once; one row of a table."""
+    train_set, test_set = datasets(job["data"], root, job["scored"] == "held out", int(job["seed"]))
     utils.seed(int(job["seed"]))
     net = made(job["net"], job["start"], len(test_set.classes))
-    rate = set_rates(net, RATES[job["net"]][job["start"]])
-    seconds = common.train(net, train_set, int(job["epochs"]), rate)
+    rate = set_rates(net, (float(job["rate_backbone"]), float(job["rate_behind"])))
+    with contextlib.redirect_stdout(io.StringIO()):  # a line for each epoch
+        seconds = common.train(net, train_set, int(job["epochs"]), rate)
     says, borders = common.by(net), BoundaryF1(len(test_set.classes))
 
     def predict(x, y):
@@ -114,5 +185,22 @@ def one_run(job, root):
     return job | scores | sizes(net) | common.circumstances(seconds)
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
+    parser.add_argument("--trials", action="store_true", help="make trials.csv only")
+    parser.add_argument("--adopt", action="store_true", help="take over rows of older code where a repeat is the same")
+    args = parser.parse_args()
+    roots = {"voc_mini": utils.data_root()} | ({"camvid": args.camvid} if args.camvid else {})
+    same, todo, before = shared("voc_mini", roots["voc_mini"], True), None, []
+    while todo != before:  # what is tried next hangs on what came out
+        before, rows = todo, [trial for trial in common.read(TRIALS) if common.matches(trial, same)]
+        todo = list(trials(roots["voc_mini"], rows))
+        common.make(TRIALS, todo, one_run, (*KEY, "rate_backbone", "rate_behind"), args.adopt)
+    if not args.trials:
+        todo = [job for data, root in roots.items() for job in jobs(data, root, rows)]
+        common.make(TRIALS.with_name("table.csv"), todo, one_run, KEY, args.adopt)
+
+
 if __name__ == "__main__":
-    common.command(__doc__, __file__, jobs, one_run, key=("data", "net", "start", "seed"))
+    main()

@@ -6,8 +6,7 @@ Noh, Hong and Han, ICCV 2015 (arXiv:1505.04366).
 from mxnet import gluon, nd
 from mxnet.gluon import nn
 
-from .encoder import as_encoder, channels_of, conv_unit, last_enlargement, last_score, margin_of
-from .segnet import counts_of
+from .encoder import as_encoder, channels_of, conv_unit, counts_of, last_enlargement, last_score, like_map, margin_of
 from .unpooling import MaxPoolWithIndices, MaxUnpool
 from .zoo import register_model
 
@@ -61,10 +60,10 @@ class DeconvNet(gluon.HybridBlock):
         return super().forward(x, *args)
 
     def hybrid_forward(self, F, x):
-        *finer, h = self.features.by_stride(x, self.features.ends).values()
-        h = self.deconv_fc6(self.fc7(self.fc6(h)))
-        for fine, stage in zip(reversed(finer), self.decoder, strict=True):
-            _, indices = self.indices(fine)
-            h = stage(self.unpool(h, indices, fine))
+        maps = self.features.by_stride(x, self.features.ends)
+        h = self.deconv_fc6(self.fc7(self.fc6(maps.pop(self.stride))))
+        for stride, stage in zip(reversed(maps), self.decoder, strict=True):
+            _, indices = self.indices(maps[stride])
+            h = stage(self.unpool(h, indices, like_map(F, x, stride)))
         scores = self.score(h)
         return scores if self.upscore is None else self.upscore(scores, x)

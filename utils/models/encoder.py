@@ -41,6 +41,19 @@ def _halves(layer):
     return isinstance(layer, nn.MaxPool2D) and settings["kernel"] == settings["stride"] == (2, 2)
 
 
+def like_map(F, x, stride):
+    """Of a picture (N, 3, H, W), every stride-th row and column: (N, 3, ⌈H/s⌉, ⌈W/s⌉), the size of the map there."""
+    return F.slice(x, begin=(None,) * 4, end=(None,) * 4, step=(None, None, stride, stride))
+
+
+def counts_of(convs, stages):
+    """One number a stage; a ValueError where they are no positive whole numbers, or not as many as the stages."""
+    counts = [convs] * stages if isinstance(convs, int) else list(convs)
+    if len(counts) != stages or any(not isinstance(count, int) or count < 1 for count in counts):
+        raise ValueError(f"convs={convs!r}: expected a number from 1 on, or {stages} of them, one for each unpooling")
+    return counts
+
+
 def channels_of(encoder, padded=True):
     """{stride: channels of its map}, by inference of shapes; nothing is computed.
 

@@ -6,7 +6,7 @@ Badrinarayanan, Kendall and Cipolla, PAMI 2017 (arXiv:1511.00561).
 from mxnet import gluon
 from mxnet.gluon import nn
 
-from .encoder import as_encoder, channels_of, conv_unit, last_enlargement, last_score, margin_of
+from .encoder import as_encoder, channels_of, conv_unit, counts_of, last_enlargement, last_score, like_map, margin_of
 from .unpooling import MaxPoolWithIndices, MaxUnpool
 from .zoo import register_model
 
@@ -51,21 +51,13 @@ class SegNet(gluon.HybridBlock):
 
     def hybrid_forward(self, F, x):
         maps = self.features.by_stride(x, self.features.ends)
-        *finer, h = maps.values()
+        h = maps.pop(self.stride)
         h = self.reduce(h) if self.reduce is not None else h
-        for fine, stage in zip(reversed(finer), self.decoder, strict=True):
-            _, indices = self.indices(fine)
-            h = stage(self.unpool(h, indices, fine))
+        for stride, stage in zip(reversed(maps), self.decoder, strict=True):
+            _, indices = self.indices(maps[stride])
+            h = stage(self.unpool(h, indices, like_map(F, x, stride)))
         scores = self.score(h)
         return scores if self.upscore is None else self.upscore(scores, x)
-
-
-def counts_of(convs, stages):
-    """One number a stage; a ValueError where they are no positive whole numbers, or not as many as the stages."""
-    counts = [convs] * stages if isinstance(convs, int) else list(convs)
-    if len(counts) != stages or any(not isinstance(count, int) or count < 1 for count in counts):
-        raise ValueError(f"convs={convs!r}: expected a number from 1 on, or {stages} of them, one for each unpooling")
-    return counts
 
 
 def _fitting(before, channels):

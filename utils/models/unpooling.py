@@ -31,11 +31,13 @@ class MaxPool(MaxPoolWithIndices):
 class MaxUnpool(gluon.HybridBlock):
     """Values and indices (N, C, h, w) → (N, C, H, W) as `like`, each value at its index, 0 elsewhere.
 
-    The inverse of `MaxPoolWithIndices` where the maxima are. like: a map with ⌈H/2⌉ = h and ⌈W/2⌉ = w.
+    The inverse of `MaxPoolWithIndices` where the maxima are. like: anything with ⌈H/2⌉ = h and ⌈W/2⌉ = w. In a net, not
+    the map that was pooled: MXNet would have to keep it until here (`like_map`).
     """
 
     def hybrid_forward(self, F, values, indices, like):
-        four = [values * (indices == place) for place in range(4)]
+        # indices first: MXNet computes in this order, so they are taken on the way down, and the map can be dropped
+        four = [(indices == place) * values for place in range(4)]
         whole = F.depth_to_space(F.concat(*four, dim=1), block_size=2)
         return F.slice_like(whole, like, axes=(2, 3))
 
