@@ -6,7 +6,16 @@ Noh, Hong and Han, ICCV 2015 (arXiv:1505.04366).
 from mxnet import gluon, nd
 from mxnet.gluon import nn
 
-from .encoder import as_encoder, channels_of, conv_unit, counts_of, last_enlargement, last_score, like_map, margin_of
+from .encoder import (
+    as_encoder,
+    channels_of,
+    conv_unit,
+    last_enlargement,
+    last_score,
+    like_map,
+    margin_of,
+    unpooling_stages,
+)
 from .unpooling import MaxPoolWithIndices, MaxUnpool
 from .zoo import register_model
 
@@ -28,27 +37,21 @@ class DeconvNet(gluon.HybridBlock):
             raise ValueError(f"kernel={kernel!r}, units={units!r}: expected whole numbers from 1 on")
         self.features = features = as_encoder(features)
         channels = channels_of(features)
-        *finer, coarsest = channels
-        finer = finer[::-1]
-        convs = counts_of(convs, len(finer))
-        self.stride, self._kernel = coarsest, kernel
-        self.smallest = (kernel - 1) * coarsest + 1
-        steps = dict(zip(finer, convs, strict=True)) | {coarsest: kernel - 1}
-        self.receptive_margin = margin_of(features, steps)
+        self.stride, self._kernel = max(channels), kernel
+        self.smallest = (kernel - 1) * self.stride + 1
+        last, before = channels[self.stride], channels[self.stride // 2]
         with self.name_scope():
-            self.fc6 = conv_unit(channels[coarsest], units, kernel, padding=0)
+            self.fc6 = conv_unit(last, units, kernel, padding=0)
             self.fc7 = conv_unit(units, units, kernel=1)
-            self.deconv_fc6 = conv_unit(units, channels[finer[0]], kernel, padding=0, transposed=True)
+            self.deconv_fc6 = conv_unit(units, before, kernel, padding=0, transposed=True)
             self.indices, self.unpool = MaxPoolWithIndices(), MaxUnpool()
             self.decoder = nn.HybridSequential()
-            for stride, count in zip(finer, convs, strict=True):
-                before, after = channels[stride], channels.get(stride // 2, channels[stride])
-                stage = nn.HybridSequential(prefix="")
-                for i in range(count):
-                    stage.add(conv_unit(before, after if i == count - 1 else before, transposed=True))
-                self.decoder.add(stage)
-            self.score = last_score(channels[finer[-1]], classes)
+            stages = unpooling_stages(channels, convs, scored_by_last=False, transposed=True)
+            self.decoder.add(*stages.values())
+            self.score = last_score(channels[min(channels)], classes)
             self.upscore = last_enlargement(features, classes)
+        steps = {stride: len(stage) for stride, stage in stages.items()}
+        self.receptive_margin = margin_of(features, steps | {self.stride: kernel - 1})
 
     def forward(self, x, *args):
         if isinstance(x, nd.NDArray) and min(x.shape[2:]) < self.smallest:

@@ -46,12 +46,25 @@ def like_map(F, x, stride):
     return F.slice(x, begin=(None,) * 4, end=(None,) * 4, step=(None, None, stride, stride))
 
 
-def counts_of(convs, stages):
-    """One number a stage; a ValueError where they are no positive whole numbers, or not as many as the stages."""
-    counts = [convs] * stages if isinstance(convs, int) else list(convs)
-    if len(counts) != stages or any(not isinstance(count, int) or count < 1 for count in counts):
-        raise ValueError(f"convs={convs!r}: expected a number from 1 on, or {stages} of them, one for each unpooling")
-    return counts
+def unpooling_stages(channels, convs, scored_by_last, transposed=False):
+    """{stride: `conv_unit`s after the unpooling to this stride}, the coarsest first, ending in the next map's channels.
+
+    convs: how many, one number for all or one each; ValueError where they are no whole numbers from 1 on, or too many.
+    scored_by_last: the last one of all is left out, the scores' convolution takes its place.
+    """
+    finer = sorted(channels, reverse=True)[1:]
+    counts = [convs] * len(finer) if isinstance(convs, int) else list(convs)
+    if len(counts) != len(finer) or any(not isinstance(count, int) or count < 1 for count in counts):
+        expected = f"a number from 1 on, or {len(finer)} of them, one for each unpooling"
+        raise ValueError(f"convs={convs!r}: expected {expected}")
+    stages = {}
+    for stride, count in zip(finer, counts, strict=True):
+        before, after = channels[stride], channels.get(stride // 2, channels[stride])
+        count -= scored_by_last and stride == finer[-1]
+        stages[stride] = nn.HybridSequential(prefix="")
+        for i in range(count):
+            stages[stride].add(conv_unit(before, after if i == count - 1 else before, transposed=transposed))
+    return stages
 
 
 def channels_of(encoder, padded=True):

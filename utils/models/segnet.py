@@ -6,7 +6,16 @@ Badrinarayanan, Kendall and Cipolla, PAMI 2017 (arXiv:1511.00561).
 from mxnet import gluon
 from mxnet.gluon import nn
 
-from .encoder import as_encoder, channels_of, conv_unit, counts_of, last_enlargement, last_score, like_map, margin_of
+from .encoder import (
+    as_encoder,
+    channels_of,
+    conv_unit,
+    last_enlargement,
+    last_score,
+    like_map,
+    margin_of,
+    unpooling_stages,
+)
 from .unpooling import MaxPoolWithIndices, MaxUnpool
 from .zoo import register_model
 
@@ -29,25 +38,17 @@ class SegNet(gluon.HybridBlock):
         super().__init__(**kwargs)
         self.features = features = as_encoder(features)
         channels = channels_of(features)
-        *finer, coarsest = channels
-        finer = finer[::-1]  # the coarsest first, as the decoder goes
-        convs = counts_of(convs, len(finer))
-        self.stride = coarsest
-        steps = dict(zip(finer, convs, strict=True)) | {coarsest: 0}
-        self.receptive_margin = margin_of(features, steps)
+        self.stride, finest = max(channels), min(channels)
         with self.name_scope():
-            self.reduce = _fitting(channels[coarsest], channels[finer[0]])
+            self.reduce = _fitting(channels[self.stride], channels[self.stride // 2])
             self.indices, self.unpool = MaxPoolWithIndices(), MaxUnpool()
             self.decoder = nn.HybridSequential()
-            for stride, count in zip(finer, convs, strict=True):
-                before, after = channels[stride], channels.get(stride // 2, channels[stride])
-                stage = nn.HybridSequential(prefix="")
-                plain = count - (stride == finer[-1])  # the last of all is the scores'
-                for i in range(plain):
-                    stage.add(conv_unit(before, after if i == plain - 1 else before))
-                self.decoder.add(stage)
-            self.score = last_score(channels[finer[-1]], classes, kernel=3)
+            stages = unpooling_stages(channels, convs, scored_by_last=True)
+            self.decoder.add(*stages.values())
+            self.score = last_score(channels[finest], classes, kernel=3)
             self.upscore = last_enlargement(features, classes)
+        steps = {stride: len(stage) + (stride == finest) for stride, stage in stages.items()}
+        self.receptive_margin = margin_of(features, steps | {self.stride: 0})
 
     def hybrid_forward(self, F, x):
         maps = self.features.by_stride(x, self.features.ends)

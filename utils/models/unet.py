@@ -58,8 +58,7 @@ class UNet(gluon.HybridBlock):
         finer = finer[::-1]
         self.stride = coarsest
         self.receptive_margin = margin_of(features, dict.fromkeys(finer, 2) | {coarsest: 0})
-        self._crops = None if padding else _crops(features, finer)
-        self.border = 0 if padding else self._crops.pop()
+        self._crops, self.border = (None, 0) if padding else _crops(features, finer)
         with self.name_scope():
             self.norm, self.upconv, self.decoder = (nn.HybridSequential() for _ in range(3))
             for count in channels.values() if batch_norm else ():
@@ -92,7 +91,7 @@ class UNet(gluon.HybridBlock):
 
 
 def _crops(features, finer):
-    """Cells that the encoder's maps have before the decoder's first one, the coarsest first; then the scores' pixels.
+    """Cells that the encoder's maps have before the decoder's first one, the coarsest first; and the scores' pixels.
 
     Unpadded, each map begins where its first cell sees a whole window: by where cells look (`place`).
     """
@@ -101,4 +100,4 @@ def _crops(features, finer):
         place -= stride / 2  # of two cells in the place of one, the first
         crops.append(int((place - features.place(stride)) / stride))
         place += 2 * stride  # two convolutions, each a cell on
-    return [*crops, int(place)]
+    return crops, int(place)
