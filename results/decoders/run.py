@@ -17,7 +17,7 @@ parameters   of them all, and those that learn
 memory_…     MB that MXNet plans for one training step on a batch, and for the scores of one crop, weights left out
 boundary_f1  `utils.metrics.BoundaryF1`, within 0.75 % of the picture's diagonal
 
-On two cores: trials TRIALS minutes, table TABLE.
+On two cores: trials 8 minutes, table 24. The processor time of a training is more where other work runs beside it.
 """
 
 import utils
