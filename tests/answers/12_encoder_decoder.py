@@ -205,7 +205,7 @@ net4, answer = AddNet(lite0(), 21), "a ReLU and a convolution follow each sum"
 net4.initialize(init.Xavier(), ctx=ctx)
 
 
-# %% 4 wrong: the finer maps are not added | add it
+# %% 4 wrong: the finer maps are not added | changes no score: add it
 class AddNet(gluon.HybridBlock):
     def __init__(self, features, num_classes):
         super().__init__()
