@@ -110,9 +110,8 @@ def beside(rates, start):
     return [tuple(RATES[RATES.index(rate) + step] for rate, step in zip(rates, move, strict=True)) for move in moves]
 
 
-def trials(root, rows):
+def trials(root, same, rows):
     """Jobs of the trials, as far as `rows`, made before, say what to try."""
-    same = shared("voc_mini", root, True)
     for start, net in KINDS:
         found = tried(rows, start, net)
         best = chosen(rows, start, net) if found else TRIED_FIRST[start, net]
@@ -195,7 +194,7 @@ def main():
     same, todo, before = shared("voc_mini", roots["voc_mini"], True), None, []
     while todo != before:  # what is tried next hangs on what came out
         before, rows = todo, [trial for trial in common.read(TRIALS) if common.matches(trial, same)]
-        todo = list(trials(roots["voc_mini"], rows))
+        todo = list(trials(roots["voc_mini"], same, rows))
         common.make(TRIALS, todo, one_run, (*KEY, "rate_backbone", "rate_behind"), args.adopt)
     if not args.trials:
         todo = [job for data, root in roots.items() for job in jobs(data, root, rows)]
