@@ -53,7 +53,11 @@ def add_arguments(parser):
     parser.add_argument("--epochs", type=count, default=30, help="how often it sees each picture (30)")
     parser.add_argument("--batch", type=count, default=8, help="pictures a step (8)")
     parser.add_argument(
-        "--rate", type=rate, default=5e-4, help="Adam's learning rate at the start (0.0005; segnet and unet want 0.01)"
+        "--rate",
+        type=rate,
+        default=5e-4,
+        help="Adam's learning rate at the start, one for all layers (0.0005; unet wants 0.01, segnet doesn't learn with "
+        "one rate: see docs/command_line.md)",
     )
     parser.add_argument(
         "--weights", choices=("median", "inverse"), help="rare classes weigh more, by this frequency (chapter 10; none)"
