@@ -56,8 +56,8 @@ def add_arguments(parser):
         "--rate",
         type=rate,
         default=5e-4,
-        help="Adam's learning rate at the start, one for all layers (0.0005; unet wants 0.01, segnet doesn't learn with "
-        "one rate: see docs/command_line.md)",
+        help="Adam's learning rate at the start, one for all layers (0.0005; unet wants 0.01, segnet doesn't learn "
+        "with one: see docs/command_line.md)",
     )
     parser.add_argument(
         "--weights", choices=("median", "inverse"), help="rare classes weigh more, by this frequency (chapter 10; none)"
