@@ -52,14 +52,21 @@ def add_arguments(parser):
     parser.add_argument("--scale", type=scale, default=1.0, help="pictures are reduced by this first (1)")
     parser.add_argument("--epochs", type=count, default=30, help="how often it sees each picture (30)")
     parser.add_argument("--batch", type=count, default=8, help="pictures a step (8)")
-    parser.add_argument("--rate", type=rate, default=5e-4, help="Adam's learning rate at the start (0.0005)")
+    parser.add_argument(
+        "--rate",
+        type=rate,
+        default=5e-4,
+        help="Adam's learning rate at the start, one for all layers (0.0005; unet wants 0.01, segnet doesn't learn "
+        "with one: see docs/command_line.md)",
+    )
     parser.add_argument(
         "--weights", choices=("median", "inverse"), help="rare classes weigh more, by this frequency (chapter 10; none)"
     )
     parser.add_argument(
         "--model",
         metavar="NAME",
-        help="the net: fcn32s, 16s, 8s, 4s, 2s, deeplab, deeplab_largefov, deeplab_aspp, or one of your own (fcn8s)",
+        help="the net: fcn32s, 16s, 8s, 4s, 2s, segnet, unet, deeplab, deeplab_largefov, deeplab_aspp, or one of your "
+        "own (fcn8s)",
     )
     parser.add_argument("--stride", type=int, choices=(32, 16, 8, 4, 2), help="32 is short for --model fcn32s")
     parser.add_argument(
