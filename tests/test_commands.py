@@ -466,3 +466,22 @@ def test_a_batch_larger_than_the_list_is_spoken_of_as_the_option(voc_folder, tmp
     words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--batch", 7, "--output", tmp_path / "a.params"]
     code, text = run(capsys, *words)
     assert code == 2 and text.startswith("--batch 7, but") and "take at most 6" in text and text.count("\n") == 1
+
+
+def test_a_rate_for_the_backbone(voc_folder, tmp_path, capsys, monkeypatch):
+    """Told as a factor of the parameters of `features`, which Adam multiplies the rate by; refused without any."""
+    seen = {}
+
+    def watched(parameters, *args):
+        seen.update({name: parameter.lr_mult for name, parameter in parameters.items()})
+        return mx.gluon.trainer.Trainer(parameters, *args)
+
+    monkeypatch.setattr("utils.cli.train.gluon.Trainer", watched)
+    words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 1, "--batch", 6, "--backbone-rate", 1e-5]
+    code, text = run(capsys, *words, "--rate", 1e-3, "--output", tmp_path / "net.params")
+    assert code == 0, text
+    of_backbone = {name for name in seen if name.startswith("efficientnetlite0")}
+    assert {round(seen[name], 9) for name in of_backbone} == {0.01}
+    assert {seen[name] for name in seen.keys() - of_backbone} == {1}
+    with pytest.raises(ValueError, match="--backbone-rate: mine has no backbone .* leave it out"):
+        train_command._features_of(mx.gluon.nn.Dense(1), "mine")

@@ -349,7 +349,7 @@ def test_the_commands_train_and_use_it(name, voc_folder, tmp_path, capsys):
     net, photo = tmp_path / "net.params", tmp_path / "photo.jpg"
     Image.fromarray(picture(50, 70)).save(photo)
     words = ["--dataset", voc_folder, "--crop", "32x32", "--epochs", 1, "--batch", 6, "--output", net]
-    code, text = run(capsys, "train", "--model", name, *words)
+    code, text = run(capsys, "train", "--model", name, "--rate", 0.01, "--backbone-rate", 1e-4, *words)
     assert code == 0, text
     about = utils.load_model(net)[-1]
     assert (about["backbone"], about["options"]["features"]["folded"]) == (LITE0, True)

@@ -42,6 +42,12 @@ Ends with 0, with 2 if something was wrong, with 130 after Ctrl-C.
 """
 
 
+OF_THE_COURSE = (
+    *("fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s", "segnet", "unet", "deconvnet"),
+    *("deeplab", "deeplab_largefov", "deeplab_aspp", "deeplab_meanfield"),
+)
+
+
 def add_arguments(parser):
     describe(parser, DESCRIPTION, EPILOG)
     parser.add_argument("--dataset", required=True, help="voc_mini, voc2012, camvid, or a folder in VOC layout")
@@ -56,8 +62,14 @@ def add_arguments(parser):
         "--rate",
         type=rate,
         default=5e-4,
-        help="Adam's learning rate at the start, one for all layers (0.0005; unet wants 0.01, segnet doesn't learn "
-        "with one: see docs/command_line.md)",
+        help="Adam's learning rate at the start (0.0005; segnet and unet want 0.01 and a --backbone-rate)",
+    )
+    parser.add_argument(
+        "--backbone-rate",
+        type=rate,
+        metavar="RATE",
+        help="another one for the backbone, whose weights know something already: 0.0003 for unet, 0.00001 for segnet "
+        "(that of --rate)",
     )
     parser.add_argument(
         "--weights", choices=("median", "inverse"), help="rare classes weigh more, by this frequency (chapter 10; none)"
@@ -100,6 +112,8 @@ def run(args):
     pixels, nothing = _look(args, train_set, test_set)
     seed(args.seed)
     net = get_model(name, train_set.classes, backbone, pretrained, contexts)
+    if args.backbone_rate:
+        _features_of(net, name).setattr("lr_mult", args.backbone_rate / args.rate)
     net.hybridize()
     schedule = mx.lr_scheduler.PolyScheduler(args.epochs * len(batches), args.rate, pwr=0.9)
     trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": args.rate, "lr_scheduler": schedule})
@@ -156,6 +170,13 @@ def _look(args, train_set, test_set):
     return pixels, nothing
 
 
+def _features_of(net, name):
+    """Parameters of a net's backbone."""
+    if not hasattr(net, "features"):
+        raise ValueError(f"--backbone-rate: {name} has no backbone that it calls `features`, so leave it out")
+    return net.features.collect_params()
+
+
 def _loss(args, net, pixels):
     """The net's own, or cross-entropy, weighted if asked."""
     own = getattr(net, "training_loss", None)
@@ -180,6 +201,6 @@ def _net(args):
         )
     name = args.model or short
     find_builder(name)
-    if args.backbone or name not in ("fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s", "segnet", "unet"):
+    if args.backbone or name not in OF_THE_COURSE:
         return name, args.backbone, args.pretrained
     return name, "efficientnet_lite0", True
