@@ -11,7 +11,7 @@ sees 3 × 3 cells where the paper's sees 7 × 7, and has 512 channels in the pla
 A net has two rates: the backbone's, and that of what is behind it, whose layers begin with noise. Trials are made on
 voc_mini, without the last 40 training pictures, scored on these, in half of the epochs, with one seed. They begin with
 `TRIED_FIRST`, and go on until the best pair lies between others that were tried: either rate a step of `RATES` less and
-more; from nothing both together. CamVid has the same rates.
+more; from nothing both together. Decoders are tried with one rate for all (`ONE_RATE`) too. CamVid has the same rates.
 
 parameters   of them all, and those that learn
 memory_…     MB that MXNet plans for one training step on a batch, and for the scores of one crop, weights left out
@@ -53,6 +53,7 @@ KINDS = [(start, net) for start in EPOCHS["voc_mini"] for net in EPOCHS["voc_min
 RATES = [1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]
 TRIED_FIRST = dict.fromkeys(KINDS, (1e-4, 1e-2)) | {("imagenet", "fcn8s"): (1e-3, 1e-3)}
 TRIED_FIRST |= {kind: (1e-2, 1e-2) for kind in KINDS if kind[0] == "nothing"}
+ONE_RATE = (1e-2, 1e-2)
 KEY = ("data", "start", "net", "seed")
 TRIALS = pathlib.Path(__file__).with_name("trials.csv")
 
@@ -116,7 +117,7 @@ def trials(root, same, rows):
         found = tried(rows, start, net)
         best = chosen(rows, start, net) if found else TRIED_FIRST[start, net]
         epochs = EPOCHS["voc_mini"][start][net] // 2
-        for rates in dict.fromkeys([*found, best, *beside(best, start)]):
+        for rates in dict.fromkeys([*found, best, *beside(best, start), *([ONE_RATE] if net != "fcn8s" else [])]):
             yield row("voc_mini", start, net, 0, rates, epochs) | same, str(root)
 
 
