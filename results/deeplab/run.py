@@ -21,7 +21,8 @@ ASPP is left out: it costs four of LargeFOV's heads, and at rates of 12 to 24 mo
 cells (chapter 13).
 
 A net has two rates in its last epochs: the backbone's, and that of what is behind it. Trials are made of the pairs in
-`TRIED`, on voc_mini, one seed, trained without the last 40 training pictures and scored on these. CamVid has the same
+`TRIED`, on voc_mini, one seed, trained without the last 40 training pictures and scored on these. At 0.001 for both,
+strides 16 and 8 were 0.778 and 0.781 on these, worse than at any pair of these; so it isn't tried. CamVid has the same
 rates. In the table too these 40 are taken out of training; the CRF's settings are searched on 8 of them, for each run
 anew, so that no test picture has a part in it.
 
@@ -60,7 +61,8 @@ RUNS = [
 ]
 FIRST, LAST = 6, 2  # epochs at stride 32, and at a net's own
 FIRST_RATES = 3e-4, 3e-3  # of the backbone and behind it, at stride 32
-TRIED = [(1e-4, 1e-3), (3e-4, 3e-4), (3e-4, 3e-3), (1e-3, 1e-3)]
+TRIED = [(1e-4, 1e-3), (3e-4, 3e-4), (3e-4, 3e-3)]
+FCN8S_RATES = 1e-3, 1e-3  # by the trials of results/decoders
 CRF_RATE = 0.03  # for the numbers of a CRF that learns, which would not move in so few steps at the others' rates
 WEAK = {"w1": 1.0, "w2": 1.0}  # its votes at first: strong ones make one class of all that is unsure (chapter 13)
 WIDTHS = (1, 2, 4, 8, 16, 32)
@@ -109,6 +111,8 @@ def begins(data, net, stride, seed, rates):
 
 def chosen(rows, net, stride):
     """The rates that did best in the trials of a net."""
+    if net == "fcn8s":
+        return FCN8S_RATES
     mine = [r for r in rows if (r["net"], r["stride"]) == (net, stride)]
     if not mine:
         raise ValueError(f"{TRIALS.name} has no trial of {net} {stride}: make it first, by --trials")
@@ -119,7 +123,7 @@ def chosen(rows, net, stride):
 def trials(root):
     """Jobs of the trials."""
     same = shared("voc_mini", root, True)
-    return [(begins("voc_mini", *kind, 0, rates) | same, str(root)) for kind in RUNS for rates in TRIED]
+    return [(begins("voc_mini", *kind, 0, rates) | same, str(root)) for kind in RUNS[1:] for rates in TRIED]
 
 
 def jobs(data, root, rows):
