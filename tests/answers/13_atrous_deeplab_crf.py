@@ -1,4 +1,4 @@
-# %% 1 wrong: holes in the layer that loses its stride too | a layer's own stride doesn't make holes in itself
+# %% 1 wrong: holes in the layer that loses its stride too | makes holes in the layers after it, not in itself
 def made_dense(layers, target):
     found, stride, rate = [], 1, 1
     for kernel, step in layers:
@@ -236,6 +236,16 @@ def energy(labels, unary, kernel):
     return 0
 
 
+# %% 4 wrong: votes added to what was believed, not to the unary | votes are added to the unary
+def one_round(q, unary, kernel, compatibility):
+    scores = np.exp(np.log(q) + compatibility @ q @ kernel.T)
+    return scores / scores.sum(axis=0)
+
+
+def energy(labels, unary, kernel):
+    return 0
+
+
 # %% 4 wrong: each pair twice | each pair once
 def one_round(q, unary, kernel, compatibility):
     scores = unary + compatibility @ q @ kernel.T
@@ -248,7 +258,7 @@ def energy(labels, unary, kernel):
     return -unary[labels, np.arange(len(labels))].sum() + (kernel * differ).sum()
 
 
-# %% 4 wrong: hard-coded Potts' model | another compatibility
+# %% 4 wrong: hard-coded Potts' model | compatibility[l, m] is what a vote for m says to l
 def one_round(q, unary, kernel, compatibility):
     scores = unary + q @ kernel.T
     scores = np.exp(scores - scores.max(axis=0))
