@@ -133,7 +133,7 @@ def with_entries(text):
     return re.sub(r"(?m)^\| (?!(?:term|name|Chinese) \||-|\[)([^|]+) \|", entries, text)
 
 
-ROOMS = "core", "fetch", "data", "", "models", "engine", "viz", "datacheck", "cli"  # as docs/changing.md has them
+ROOMS = "core", "fetch", "data", "", "postprocess", "models", "engine", "viz", "datacheck", "cli"  # as in docs/changing.md
 
 
 def write_code(folder):
