@@ -133,7 +133,7 @@ def with_entries(text):
     return re.sub(r"(?m)^\| (?!(?:term|name|Chinese) \||-|\[)([^|]+) \|", entries, text)
 
 
-ROOMS = "core", "fetch", "data", "", "postprocess", "models", "engine", "viz", "datacheck", "cli"  # as in docs/changing.md
+ROOMS = "core", "fetch", "data", "", "postprocess", "models", "engine", "viz", "datacheck", "cli"
 
 
 def write_code(folder):
@@ -142,7 +142,8 @@ def write_code(folder):
     Returns the modules, room by room: each may import only from rooms before its own.
     """
     utils = notebooks.ROOT / "utils"
-    door = re.findall(r"\b\w+\b", (utils / "__init__.py").read_text(encoding="utf-8"))
+    imports = ast.walk(ast.parse((utils / "__init__.py").read_text(encoding="utf-8")))
+    door = {name.asname or name.name for node in imports if isinstance(node, ast.ImportFrom) for name in node.names}
     paths = [path.relative_to(utils) for path in sorted(utils.rglob("*.py")) if not path.stem.startswith("__")]
     paths.sort(key=lambda path: ROOMS.index(path.parts[0] if len(path.parts) > 1 else ""))
     listed = "| module | what |\n|---|---|\n"
