@@ -170,13 +170,20 @@ def matches(row, job):
     return row is not None and all(row.get(key) == value for key, value in job.items())
 
 
-def command(doc, script, jobs_of, one_run, key):
-    """The command line that the scripts share. script: the path of one; its table.csv lies beside it."""
+def arguments(doc, trials=False):
+    """What the scripts' command line says, and {data set: its folder}. trials: is there a table of trials, too?"""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
     parser.add_argument("--adopt", action="store_true", help="take over rows of older code where a repeat is the same")
+    if trials:
+        parser.add_argument("--trials", action="store_true", help="make trials.csv only")
     args = parser.parse_args()
-    roots = {"voc_mini": utils.data_root()} | ({"camvid": args.camvid} if args.camvid else {})
+    return args, {"voc_mini": utils.data_root()} | ({"camvid": args.camvid} if args.camvid else {})
+
+
+def command(doc, script, jobs_of, one_run, key):
+    """The command line that the scripts share. script: the path of one; its table.csv lies beside it."""
+    args, roots = arguments(doc)
     jobs = [job for data, root in roots.items() for job in jobs_of(data, root)]
     make(pathlib.Path(script).with_name("table.csv"), jobs, one_run, key, args.adopt)
 

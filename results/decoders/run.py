@@ -24,7 +24,6 @@ import utils
 from utils.engine.digest import code_digest, data_digest
 from utils.metrics import BoundaryF1
 
-import argparse
 import contextlib
 import io
 import os
@@ -186,12 +185,7 @@ def one_run(job, root):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
-    parser.add_argument("--trials", action="store_true", help="make trials.csv only")
-    parser.add_argument("--adopt", action="store_true", help="take over rows of older code where a repeat is the same")
-    args = parser.parse_args()
-    roots = {"voc_mini": utils.data_root()} | ({"camvid": args.camvid} if args.camvid else {})
+    args, roots = common.arguments(__doc__, trials=True)
     same, todo, before = shared("voc_mini", roots["voc_mini"], True), None, []
     while todo != before:  # what is tried next hangs on what came out
         before, rows = todo, [trial for trial in common.read(TRIALS) if common.matches(trial, same)]

@@ -25,7 +25,6 @@ from utils.engine.digest import code_digest, data_digest
 from utils.models.backbones import make_backbone
 from utils.models.fcn import FCN2s, FCN4s
 
-import argparse
 import contextlib
 import functools
 import io
@@ -235,12 +234,7 @@ def jobs(data, root, rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("camvid", nargs="?", help="CamVid in VOC layout")
-    parser.add_argument("--trials", action="store_true", help="make trials.csv only")
-    parser.add_argument("--adopt", action="store_true", help="take over rows of older code where a repeat is the same")
-    args = parser.parse_args()
-    roots = {"voc_mini": utils.data_root()} | ({"camvid": args.camvid} if args.camvid else {})
+    args, roots = common.arguments(__doc__, trials=True)
     for data, root in roots.items():
         same, todo, before = shared(data, root, True), None, []
         while todo != before:  # what is tried next hangs on what came out

@@ -42,10 +42,9 @@ Ends with 0, with 2 if something was wrong, with 130 after Ctrl-C.
 """
 
 
-OF_THE_COURSE = (
-    *("fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s", "segnet", "unet", "deconvnet"),
-    *("deeplab", "deeplab_largefov", "deeplab_aspp", "deeplab_meanfield"),
-)
+FCNS = "fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s"
+DECODERS = "segnet", "unet", "deconvnet"
+DEEPLABS = "deeplab", "deeplab_largefov", "deeplab_aspp", "deeplab_meanfield"
 
 
 def add_arguments(parser):
@@ -201,6 +200,6 @@ def _net(args):
         )
     name = args.model or short
     find_builder(name)
-    if args.backbone or name not in OF_THE_COURSE:
+    if args.backbone or name not in (*FCNS, *DECODERS, *DEEPLABS):
         return name, args.backbone, args.pretrained
     return name, "efficientnet_lite0", True

@@ -43,7 +43,7 @@ class UNet(gluon.HybridBlock):
     the finest map is at stride 2, scores are enlarged by 2 at the end, as those of the FCNs are.
 
     batch_norm: in the decoder, and of each of the encoder's maps before it is used. The maps of Lite0, for one, have
-    values ten times those of the decoder's; beside them the decoder's would hardly count, nor learn.
+    values several times those of the decoder's.
 
     padding=0, on `unet_features` with padding=0: the published net. Its scores are those of the picture's middle, less
     `border` pixels on each side: 572 × 572 → 388 × 388. Both sides of a picture must be 16 n + 12 pixels, 188 at least.
