@@ -129,7 +129,7 @@ class ClassBalancedLoss(gluon.HybridBlock):
         return F.sum(loss, axis=(1, 2)) / F.reshape(some, (-1,))
 
 
-class HEDLoss(gluon.HybridBlock):
+class HEDLoss(gluon.Block):
     """Of a net with several outputs, such as `HED`: each one's `ClassBalancedLoss`, added up: (N,) losses (chapter 14).
 
     side_weight: what the losses of the side outputs count, all but the first; 0 leaves them out, and only the fusion is
@@ -144,7 +144,7 @@ class HEDLoss(gluon.HybridBlock):
         with self.name_scope():
             self.balanced = ClassBalancedLoss()
 
-    def hybrid_forward(self, F, outputs, label):
+    def forward(self, outputs, label):
         fusion, *sides = outputs
         loss = self.balanced(fusion, label)
         if self._side_weight:

@@ -1,9 +1,17 @@
 """True edges, from labels: where two classes or two objects meet (chapter 14)."""
 
+import pathlib
+
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
-from .labelmap import VOID
+from .dataset import VOCSegDataset
+from .labelmap import VOID, LabelMap
+from .transforms import resize
+from .voc import data_classes, data_root, read_pair
+
+EDGES = LabelMap(["no edge", "edge"], [(0, 0, 0), (255, 255, 255)])
 
 BAND = 4
 """Pixels: void within so much of an edge is the annotators' band around objects, and an edge runs through it."""
@@ -64,19 +72,41 @@ def _as_label(what, array):
     return array.astype(np.uint8)
 
 
-class Edges:
-    """A transform (chapter 02): the label becomes its true edges, 0 and 1, 255 = unknown. Put it before the crop.
+class EdgeDataset(VOCSegDataset):
+    """A `VOCSegDataset` whose labels are true edges (chapter 14): `classes` is EDGES, "no edge" and "edge".
 
-        utils.Compose([Edges(), utils.RandomCrop(size), utils.RandomFlip()])
-
-    band, rim: as `true_edges` takes them; at half the scale half of them will do.
+    Edges are found in the whole picture at its `scale`, before transforms crop it. Numbers of objects come from the
+    data set's SegmentationObject, where it has that. band, rim: as `true_edges` takes them.
     """
 
-    def __init__(self, band=BAND, rim=RIM):
+    def __init__(self, train=None, crop_size=None, root=None, scale=1.0, *, band=BAND, rim=RIM, **options):
         self.band, self.rim = band, rim
+        self._label_classes = data_classes(data_root() if root is None else root)
+        super().__init__(train, crop_size, root, scale, **options)
+        self.classes = EDGES
 
-    def __call__(self, sample, rng):
-        return {**sample, "label": true_edges(sample["label"], band=self.band, rim=self.rim)}
+    def _read(self, name):
+        image, label = read_pair(self.root, name, self._label_classes, self.scale)
+        objects = read_objects(self.root, name)
+        if objects is not None:
+            objects = resize(objects, self.scale)
+        return {"image": image, "label": true_edges(label, objects, self.band, self.rim)}
 
-    def __repr__(self):
-        return f"Edges({self.band}, {self.rim})"
+
+def read_objects(root, name):
+    """(H, W) uint8: the number of each pixel's object, 255 = void; None where the data set has no SegmentationObject.
+
+    A ValueError for a file that is no PNG with a palette, or no picture.
+    """
+    path = pathlib.Path(root) / "SegmentationObject" / f"{name}.png"
+    if not path.is_file():
+        return None
+    try:
+        with Image.open(path) as picture:
+            if picture.mode != "P":
+                raise ValueError(
+                    f"{path}: mode {picture.mode}; expected a palette PNG whose indices number the objects"
+                )
+            return np.asarray(picture)
+    except OSError as error:
+        raise ValueError(f"{path}: no picture that can be read ({error}); fetch it again") from error

@@ -103,26 +103,24 @@ def _joined(weak, strong):
 def suppress(strength, sigma=1.5):
     """(H, W) float32: the strength where it is the largest across the edge, 0 elsewhere (chapter 14).
 
-    Across: the direction in which the strength, smoothed by a Gaussian of `sigma` pixels, bends down the most. Compared
-    is the smoothed strength, one pixel to either side, between pixels bilinearly.
+    Across: the direction in which the strength, smoothed by a Gaussian of `sigma` pixels, changes the most in the
+    neighbourhood (the first eigenvector of its structure tensor). Compared is the smoothed strength, with one pixel to
+    either side, between pixels bilinearly. What is level stays: `thin` makes a line of it.
     """
     strength = np.asarray(strength, np.float32)
     if strength.ndim != 2:
         raise ValueError(f"strength of shape {strength.shape}: expected (height, width)")
     smooth = ndimage.gaussian_filter(strength.astype(np.float64), sigma, mode="nearest")
-    down, right = np.gradient(smooth) if min(strength.shape) > 1 else (np.zeros_like(smooth),) * 2
-    if min(strength.shape) > 1:
-        (down2, mixed), (_, right2) = np.gradient(down), np.gradient(right)
-        angle = 0.5 * np.arctan2(2 * mixed, down2 - right2) + np.pi / 2  # where the second derivative is the lowest
-        rows, columns = np.indices(strength.shape)
-        step = np.cos(angle), np.sin(angle)
-        beside = [
-            ndimage.map_coordinates(smooth, (rows + sign * step[0], columns + sign * step[1]), order=1, mode="nearest")
-            for sign in (-1, 1)
-        ]
-        least = 1e-6 * max(float(smooth.max()), 1e-12)  # a plateau stays, `thin` makes a line of it
-        strength = np.where(smooth >= np.maximum(*beside) - least, strength, 0)
-    return strength.astype(np.float32)
+    down, right = _gradient(smooth)
+    rr, cc, rc = (ndimage.gaussian_filter(a * b, sigma) for a, b in ((down, down), (right, right), (down, right)))
+    angle = 0.5 * np.arctan2(2 * rc, rr - cc)
+    rows, columns = np.indices(strength.shape)
+    beside = [
+        ndimage.map_coordinates(smooth, (rows + y, columns + x), order=1, mode="nearest")
+        for y, x in ((np.cos(angle), np.sin(angle)), (-np.cos(angle), -np.sin(angle)))
+    ]
+    level = 1e-6 * float(np.abs(smooth).max())
+    return np.where(smooth >= np.maximum(*beside) - level, strength, 0).astype(np.float32)
 
 
 def thin(edges):
@@ -257,7 +255,7 @@ def average_precision(precision, recall):
         return 0.0
     recall, first = np.unique(np.asarray(recall)[known][::-1], return_index=True)
     precision = np.asarray(precision)[known][::-1][first]
-    return float(np.interp(np.arange(101) / 100, recall, precision, left=0, right=0).sum() / 100)
+    return float(np.interp(np.arange(101) / 100, recall, precision, left=0, right=0).mean())
 
 
 def _share(part, whole):
