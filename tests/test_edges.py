@@ -157,6 +157,8 @@ def test_it_trains_predicts_and_is_saved_as_any_net(voc_folder, tmp_path):
         history = utils.train(utils.data_loader(train_set, 2), test_set, net, net.training_loss(), trainer, CPU, 3)
         assert history[-1]["loss"] < history[0]["loss"]
         image = np.random.RandomState(0).randint(0, 256, (40, 50, 3)).astype(np.uint8)
+        alone = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 1e-3})  # and with the fusion's loss alone
+        assert len(utils.train(utils.data_loader(train_set, 2), None, net, HEDLoss(0), alone, CPU, 1)) == 1
         label = utils.predict(net, image)
         assert label.shape == (40, 50) and set(np.unique(label.asnumpy())) <= {0, 1}
         utils.save_model(tmp_path / "hed.params", net, EDGES)

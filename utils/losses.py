@@ -147,7 +147,6 @@ class HEDLoss(gluon.Block):
     def forward(self, outputs, label):
         fusion, *sides = outputs
         loss = self.balanced(fusion, label)
-        if self._side_weight:
-            for side in sides:
-                loss = loss + self._side_weight * self.balanced(side, label)
+        for side in sides:  # with a weight of 0 too: `utils.train` asks for the gradient of every output
+            loss = loss + self._side_weight * self.balanced(side, label)
         return loss
