@@ -24,6 +24,7 @@ from .models.deconvnet import DeconvNet
 from .models.saving import load_model, save_model
 from .models.export import export
 from .models.deeplab import DeepLab, make_dense
+from .models import hed as _hed  # so that get_model knows it
 from .postprocess.crf import DenseCRF, MeanField, WithCRF, search_crf
 from .engine.evaluate import confusion, evaluate
 from .engine.callbacks import Callback

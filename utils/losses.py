@@ -1,4 +1,4 @@
-"""Cross-entropy over pixels, void left out (chapter 08); weights of classes (chapter 10) and pixels (chapter 12)."""
+"""Cross-entropy over pixels, void left out (chapter 08); weights: of classes (10), of pixels (12), of edges (14)."""
 
 import numpy as np
 from mxnet import gluon, nd
@@ -104,3 +104,49 @@ def border_weights(cells, w0=10, sigma=5, class_weights=(1, 1)):
         nearest, second = np.minimum(nearest, distance), np.clip(distance, nearest, second)
     weights = np.where(cells > 0, class_weights[1], class_weights[0])
     return (weights + w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))).astype(np.float32)
+
+
+class ClassBalancedLoss(gluon.HybridBlock):
+    """HED's cross-entropy of rare pixels: scores (N, 2, H, W), labels (N, H, W) 0, 1 or 255 → (N,) losses (chapter 14).
+
+    Of each picture's labelled pixels the edges, label 1, weigh as much as the share of the others, β, and these 1 − β:
+    both sides weigh the same in sum. Its mean over labelled pixels is the loss; pixels labelled 255 give none, and no
+    gradient. A picture without an edge (β = 1), or all edge, or all void, gives 0. Xie and Tu, ICCV 2015, equation 2,
+    divided by the number of pixels.
+    """
+
+    def hybrid_forward(self, F, scores, label):
+        label = F.cast(label, "float32")
+        known, edge = label != VOID, label == 1
+        rest = known - edge
+        count, edges = (F.sum(pixels, axis=(1, 2), keepdims=True) for pixels in (known, edge))
+        some = F.maximum(count, F.ones_like(count))
+        weight = F.broadcast_mul(edge, (count - edges) / some) + F.broadcast_mul(rest, edges / some)
+        margin = F.squeeze(F.slice_axis(scores, 1, 1, 2) - F.slice_axis(scores, 1, 0, 1), axis=1)
+        # −log of the sigmoid of ±margin, which never overflows
+        loss = F.relu(margin) - margin * edge + F.Activation(-F.abs(margin), act_type="softrelu")
+        loss = F.where(known, loss * weight, F.zeros_like(loss))
+        return F.sum(loss, axis=(1, 2)) / F.reshape(some, (-1,))
+
+
+class HEDLoss(gluon.Block):
+    """Of a net with several outputs, such as `HED`: each one's `ClassBalancedLoss`, added up: (N,) losses (chapter 14).
+
+    side_weight: what the losses of the side outputs count, all but the first; 0 leaves them out, and only the fusion is
+    taught. Xie and Tu, ICCV 2015, section 2.2, where it is 1.
+    """
+
+    def __init__(self, side_weight=1.0, **kwargs):
+        super().__init__(**kwargs)
+        if not side_weight >= 0:
+            raise ValueError(f"side_weight={side_weight!r}: expected a number from 0 on")
+        self._side_weight = side_weight
+        with self.name_scope():
+            self.balanced = ClassBalancedLoss()
+
+    def forward(self, outputs, label):
+        fusion, *sides = outputs
+        loss = self.balanced(fusion, label)
+        for side in sides:  # with a weight of 0 too: `utils.train` asks for the gradient of every output
+            loss = loss + self._side_weight * self.balanced(side, label)
+        return loss

@@ -1,0 +1,431 @@
+"""Chapter 14: true edges, HED and its loss, thinning, matching, ODS, OIS and AP, Sobel and Canny, snapping."""
+
+import utils
+from utils.data.edges import EDGES, EdgeDataset, read_objects, true_edges
+from utils.data.voc import read_pair
+from utils.losses import ClassBalancedLoss, HEDLoss
+from utils.models.backbones import Features
+from utils.models.hed import HED
+from utils.postprocess import edges
+
+import cv2
+import edges_oracle
+import mxnet as mx
+import numpy as np
+import pytest
+from conftest import VOC_PALETTE, write_palette_png
+from mxnet import autograd, gluon, nd
+from PIL import Image
+from scipy import ndimage
+from test_nets import measured_margin
+
+CPU, VOID = mx.cpu(), utils.VOID
+
+
+@pytest.fixture(scope="module")
+def record():
+    with np.load(edges_oracle.RECORD) as file:
+        return dict(file)
+
+
+def pair(logit):
+    """(1, 2, H, W) scores, neither of which is 0, with this difference."""
+    other = np.random.RandomState(0).normal(size=logit.shape)
+    return nd.array(np.stack([other, other + logit])[None])
+
+
+# The loss
+
+
+def test_the_loss_of_four_pixels_by_hand():
+    scores, label = pair(np.log([[1.0, 3.0], [1.0, 7.0]])), nd.array([[[1, 0], [0, VOID]]])
+    # one edge of three labelled pixels: β = 2/3; probabilities of an edge 1/2, 3/4, 1/2
+    expected = (2 / 3 * np.log(2) + 1 / 3 * (np.log(4) + np.log(2))) / 3
+    assert ClassBalancedLoss()(scores, label).asnumpy() == pytest.approx([expected], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", edges_oracle.PICTURES)
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_the_loss_and_its_gradient_are_pytorchs(record, name, hybrid):
+    loss, label = ClassBalancedLoss(), edges_oracle.drawn_label(name)
+    loss.hybridize(hybrid)
+    scores = pair(3 * edges_oracle.drawn(f"{name} score", label.shape))
+    scores.attach_grad()
+    with autograd.record():
+        value = loss(scores, nd.array(label[None]))
+    value.backward()
+    gradient = scores.grad[0].asnumpy()
+    assert value.asnumpy() == pytest.approx([float(record[f"{name}, loss"])], abs=1e-6)
+    np.testing.assert_allclose(gradient[1], record[f"{name}, gradient"], atol=1e-7)
+    np.testing.assert_allclose(gradient[0], -gradient[1], atol=1e-8)
+    assert (gradient[:, label == VOID] == 0).all()
+
+
+def test_pictures_of_a_batch_do_not_touch_each_other_and_nothing_overflows():
+    label = nd.array(np.stack([edges_oracle.drawn_label(name) for name in edges_oracle.PICTURES]))
+    scores = nd.concat(*[pair(edges_oracle.drawn(name, (13, 18))) for name in edges_oracle.PICTURES], dim=0)
+    together = ClassBalancedLoss()(scores, label).asnumpy()
+    alone = [ClassBalancedLoss()(scores[i : i + 1], label[i : i + 1]).asscalar() for i in range(4)]
+    np.testing.assert_allclose(together, alone, rtol=1e-6)
+    assert together[0] > 0 and together[2] == together[3] == 0  # without an edge, without a label
+    far = nd.array([[[[0, 0]], [[1e4, -1e4]]]])
+    assert ClassBalancedLoss()(far, nd.array([[[0, 1]]])).asnumpy() == pytest.approx([1e4 / 2], rel=1e-5)
+    with pytest.raises(ValueError, match="side_weight=-1: expected a number from 0 on"):
+        HEDLoss(-1)
+
+
+# The net
+
+
+def tiny_features():
+    """Maps at strides 1, 2 and 4, without a bias."""
+    features, before = Features({1: 0, 2: 1, 4: 2}, prefix=""), 3
+    for stride, channels in edges_oracle.CHANNELS.items():
+        step = 1 if stride == 1 else 2
+        layer = gluon.nn.Conv2D(channels, 3, step, 1, activation="relu", use_bias=False, in_channels=before)
+        features.add(layer)
+        before = channels
+    return features
+
+
+def oracles_net():
+    net = HED(tiny_features())
+    net.initialize()
+    parameters = {f"conv{s}": layer.weight for s, layer in zip(net.strides, net.features, strict=True)}
+    parameters |= {f"dsn{s}": layer.weight for s, layer in zip(net.strides, net.score_dsn, strict=True)}
+    parameters |= {f"b{s}": layer.bias for s, layer in zip(net.strides, net.score_dsn, strict=True)}
+    parameters["fuse"] = net.fuse.weight
+    for name, parameter in parameters.items():
+        parameter.set_data(nd.array(edges_oracle.drawn(name, parameter.shape)))
+    return net, parameters
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+@pytest.mark.parametrize("sides", [0, 1])
+def test_outputs_losses_and_gradients_are_pytorchs(record, sides, hybrid):
+    (net, parameters), loss = oracles_net(), HEDLoss(sides)
+    if hybrid:
+        net.hybridize()
+        loss.hybridize()
+    x, label = nd.array(edges_oracle.drawn("picture", (1, 3, 13, 18))), edges_oracle.drawn_label("mixed")
+    with autograd.record():
+        outputs = net(x)
+        value = loss(outputs, nd.array(label[None]))
+    value.backward()
+    found = np.stack([(out[0, 1] - out[0, 0]).asnumpy() for out in outputs])
+    np.testing.assert_allclose(found, record["hed outputs"], atol=1e-5)
+    assert value.asnumpy() == pytest.approx([float(record[f"hed {sides}, loss"])], abs=1e-5)
+    for name, parameter in parameters.items():
+        np.testing.assert_allclose(parameter.grad().asnumpy(), record[f"hed {sides}, {name}"], atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("backbone, sides", [("resnet18_v2", 5), ("vgg16", 6), ("efficientnet_lite0", 5)])
+def test_on_any_backbone_and_any_size(backbone, sides):
+    net = utils.get_model("hed", 2, backbone)
+    for size in (33, 50), (1, 1):
+        outputs = net(nd.random.normal(shape=(1, 3, *size)))
+        assert [out.shape for out in outputs] == [(1, 2, *size)] * (1 + sides)
+        assert all(float(nd.abs(out).max().asscalar()) == 0 for out in outputs)  # filters begin with 0
+    assert net.fuse.weight.data().asnumpy().ravel() == pytest.approx([1 / sides] * sides)
+    assert net.training_loss is HEDLoss
+
+
+@pytest.mark.parametrize("strides", [None, (2,), (1, 4)])
+def test_the_margin_is_what_the_gradient_says(strides):
+    net = HED(tiny_features(), strides=strides, zero=False)
+    net.initialize()
+    assert measured_margin(net, period=8) == net.receptive_margin
+
+
+def test_wrong_settings_are_said():
+    for given, message in (
+        ({"classes": 21}, "HED for 21 classes: expected 2, no edge and edge"),
+        ({"strides": (2, 8)}, r"strides=\[8\]: expected some of 1, 2, 4"),
+        ({"strides": ()}, r"strides=\(\): expected some of 1, 2, 4"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            HED(tiny_features(), **given)
+
+
+def test_it_trains_predicts_and_is_saved_as_any_net(voc_folder, tmp_path):
+    train_set, test_set = EdgeDataset(True, (32, 48), voc_folder), EdgeDataset(False, root=voc_folder)
+    assert set(np.unique(train_set[0][1].asnumpy())) <= {0, 1, VOID}
+    utils.backbones["tiny"] = tiny_features
+    try:
+        net = utils.get_model("hed", 2, "tiny", zero=False)
+        trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 1e-2})
+        history = utils.train(utils.data_loader(train_set, 2), test_set, net, net.training_loss(), trainer, CPU, 3)
+        assert history[-1]["loss"] < history[0]["loss"]
+        image = np.random.RandomState(0).randint(0, 256, (40, 50, 3)).astype(np.uint8)
+        alone = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 1e-3})  # and with the fusion's loss alone
+        assert len(utils.train(utils.data_loader(train_set, 2), None, net, HEDLoss(0), alone, CPU, 1)) == 1
+        label = utils.predict(net, image)
+        assert label.shape == (40, 50) and set(np.unique(label.asnumpy())) <= {0, 1}
+        utils.save_model(tmp_path / "hed.params", net, EDGES)
+        again = utils.load_model(tmp_path / "hed.params")
+        again = again[0] if isinstance(again, tuple) else again
+        assert (utils.predict(again, image) == label).asnumpy().all()
+    finally:
+        del utils.backbones["tiny"]
+
+
+# Truth
+
+
+def label_of(text):
+    """One digit a pixel, v = void."""
+    return np.array([[VOID if c == "v" else int(c) for c in line] for line in text.split()], np.uint8)
+
+
+def test_an_edge_is_the_pixel_before_another_class():
+    found = true_edges(label_of("0011 0011 2222"))
+    assert found.tolist() == [[0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]]
+
+
+def test_in_a_band_of_void_the_edge_is_in_the_middle():
+    assert true_edges(label_of("000vvv111"), band=2)[0].tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert true_edges(label_of("000vv111"), band=2)[0].tolist() == [0, 0, 0, 1, 0, 0, 0, 0]
+
+
+def test_void_parts_two_objects_of_a_class_and_numbers_part_them_without():
+    assert true_edges(label_of("11v11"))[0].sum() == 1
+    assert true_edges(label_of("11111"))[0].sum() == 0
+    assert true_edges(label_of("11111"), objects=label_of("11222"))[0].tolist() == [0, 1, 0, 0, 0]
+    around = label_of("11111 11v11 11111")  # void in the middle of one object parts nothing
+    assert true_edges(around, rim=0).tolist() == [[0] * 5, [0, 0, VOID, 0, 0], [0] * 5]
+
+
+def test_wide_void_is_unknown_and_so_is_its_rim():
+    row = label_of("0000" + "v" * 12 + "1111")
+    found = true_edges(row, band=2, rim=1)[0]
+    assert found.tolist() == [0] * 3 + [VOID] * 14 + [0] * 3
+    assert (true_edges(np.full((3, 4), VOID, np.uint8)) == VOID).all()
+    assert (true_edges(np.zeros((3, 4), np.uint8)) == 0).all() and true_edges(np.zeros((1, 1))).tolist() == [[0]]
+
+
+def test_bad_labels_are_said():
+    for bad, message in (
+        (np.zeros((2, 3, 4)), r"label: shape \(2, 3, 4\)"),
+        (np.full((2, 2), 0.5), "label: .*from 0.5 to 0.5; expected"),
+        (np.full((2, 2), -1), "label: .*from -1 to -1"),
+        (np.zeros((0, 3)), r"label: shape \(0, 3\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            true_edges(bad)
+    with pytest.raises(ValueError, match=r"objects of shape \(2, 2\), label of \(2, 3\)"):
+        true_edges(np.zeros((2, 3)), np.zeros((2, 2)))
+
+
+def test_the_edges_of_voc_mini_lie_where_labels_change():
+    root = utils.data_root()
+    for name in utils.read_names(root)[:4]:
+        _, label = read_pair(root, name)
+        found = true_edges(label)
+        assert 0.005 < (found == 1).mean() < 0.04 and (found == VOID).mean() < (label == VOID).mean()
+        changes = np.zeros(label.shape, bool)
+        changes[:-1] |= label[:-1] != label[1:]
+        changes[:, :-1] |= label[:, :-1] != label[:, 1:]
+        assert ndimage.distance_transform_edt(~changes)[found == 1].max() <= 5
+        assert (found[label == VOID] == VOID).mean() < 0.5  # most void is a band round an object
+
+
+def test_a_data_set_of_edges_reads_objects_where_there_are_some(voc_folder):
+    plain = EdgeDataset(False, root=voc_folder, cache=True)
+    name, (image, edges_of) = plain.names[0], plain[0]
+    _, label = read_pair(voc_folder, name)
+    assert plain.classes is EDGES and (edges_of.asnumpy() == true_edges(label)).all() and image.shape[1:] == label.shape
+    assert read_objects(voc_folder, name) is None
+    numbers = np.indices(label.shape)[1] // 7
+    (voc_folder / "SegmentationObject").mkdir()
+    path = voc_folder / "SegmentationObject" / f"{name}.png"
+    write_palette_png(path, numbers, VOC_PALETTE)
+    found = EdgeDataset(False, root=voc_folder)[0][1].asnumpy()
+    assert (found == true_edges(label, numbers)).all() and (found == 1).sum() > (edges_of.asnumpy() == 1).sum()
+    small = EdgeDataset(False, root=voc_folder, scale=0.5)[0]
+    assert small[0].shape[1:] == small[1].shape
+    Image.fromarray(np.zeros(label.shape, np.uint8)).save(path)
+    with pytest.raises(ValueError, match=f"{name}.png: mode L; expected a palette PNG"):
+        EdgeDataset(False, root=voc_folder)[0]
+    path.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=f"{name}.png: no picture that can be read"):
+        EdgeDataset(False, root=voc_folder)[0]
+
+
+# Sobel and Canny
+
+
+def pictures():
+    names = utils.read_names(utils.data_root())[:2]
+    rng = np.random.RandomState(0)
+    return [read_pair(utils.data_root(), name)[0] for name in names] + [rng.randint(0, 256, (21, 30, 3), np.uint8)]
+
+
+def test_sobel_and_canny_are_opencvs():
+    for image in pictures():
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        right, down = (cv2.Sobel(grey, cv2.CV_64F, *d, borderType=cv2.BORDER_REPLICATE) for d in ((1, 0), (0, 1)))
+        np.testing.assert_allclose(edges.sobel(grey), np.hypot(right, down) / 8, atol=1e-4)
+        for low, high in (40, 100), (100, 200), (150, 150):
+            expected = cv2.Canny(grey, low, high, L2gradient=True) > 0
+            assert expected.any() and (edges.canny(grey, low / 8, high / 8) == expected).all()
+
+
+def test_cannys_strength_is_canny_at_each_threshold():
+    image, highs = pictures()[0], [4, 8, 16, 32]
+    strength = edges.canny_strength(image, highs, sigma=1)
+    for high in highs:
+        assert ((strength >= high) == edges.canny(image, 0.4 * high, high, sigma=1)).all()
+    assert not edges.canny(np.full((9, 9, 3), 7, np.uint8), 0, 0).any()
+    with pytest.raises(ValueError, match="low=3, high=2: expected 0 ≤ low ≤ high"):
+        edges.canny(image, 3, 2)
+    with pytest.raises(ValueError, match=r"image of shape \(2, 2\) and float64"):
+        edges.sobel(np.zeros((2, 2)))
+
+
+# Thinning and matching
+
+
+def test_thinning_keeps_pieces_and_holes_and_leaves_lines():
+    rng = np.random.RandomState(0)
+    for _ in range(30):
+        blobs = ndimage.gaussian_filter(rng.normal(size=(40, 50)), rng.uniform(0.5, 3))
+        blobs = np.pad(blobs > np.quantile(blobs, rng.uniform(0.4, 0.9)), 1)
+        lines = edges.thin(blobs)
+        assert (lines <= blobs).all() and (edges.thin(lines) == lines).all()
+        for part, around in ((True, np.ones((3, 3))), (False, None)):
+            assert ndimage.label(lines == part, around)[1] == ndimage.label(blobs == part, around)[1]
+        inside = ndimage.binary_erosion(lines, np.ones((3, 3)))
+        assert not inside.any()
+    bar = np.zeros((9, 30), bool)
+    bar[3:6, 2:28] = True
+    assert edges.thin(bar).sum(0).max() == 1 and edges.thin(bar).sum() >= 22
+    assert not edges.thin(np.zeros((3, 3), bool)).any()
+
+
+def test_suppression_leaves_the_crest():
+    rows, columns = np.indices((40, 40))
+    for angle in (0, 0.4, np.pi / 4, 1.2, np.pi / 2):
+        away = np.cos(angle) * (rows - 20) + np.sin(angle) * (columns - 20)
+        kept = edges.suppress(np.exp(-(away**2) / 18)) > 0.3
+        assert np.abs(away[kept]).max() <= 1 and kept[5:-5, 5:-5].sum() >= 25
+    plateau = np.zeros((20, 30))
+    plateau[:, 10:17] = 1
+    assert set(np.nonzero(edges.thin(edges.suppress(plateau) > 0.5))[1]) <= {12, 13, 14}
+    assert edges.suppress(np.ones((1, 1))).shape == (1, 1)
+
+
+def brute_force(found, truth, tolerance):
+    """The largest number of pairs, by trying each partner of the first pixel, or none, then of the next."""
+    if not found:
+        return 0
+    (first, *rest), best = found, brute_force(found[1:], truth, tolerance)
+    for i, other in enumerate(truth):
+        if np.hypot(*np.subtract(first, other)) <= tolerance:
+            best = max(best, 1 + brute_force(rest, truth[:i] + truth[i + 1 :], tolerance))
+    return best
+
+
+def test_matching_is_that_of_trying_everything():
+    rng, sizes = np.random.RandomState(0), set()
+    for _ in range(60):
+        found, truth = (rng.rand(5, 6) < rng.uniform(0, 0.25) for _ in range(2))
+        tolerance = rng.choice([0, 1, 1.5, 2, 2.9])
+        ours, theirs = edges.match_edges(found, truth, tolerance)
+        expected = brute_force(*([tuple(p) for p in np.argwhere(a)] for a in (found, truth)), tolerance)
+        assert ours.sum() == theirs.sum() == expected and (ours <= found).all() and (theirs <= truth).all()
+        sizes.add(expected)
+    assert {0, 1, 2, 3} <= sizes
+    with pytest.raises(ValueError, match="tolerance -1: expected one shape"):
+        edges.match_edges(found, truth, -1)
+
+
+# One case for each way to be wrong: a vertical line in column 10 of 20 rows, tolerance 2
+
+
+def line(*columns, rows=slice(None)):
+    drawn = np.zeros((20, 24), np.float32)
+    drawn[rows, list(columns)] = 1
+    return drawn
+
+
+WRONG = {
+    "right": (line(10), line(10), 20, 20, 20),
+    "moved within the tolerance": (line(10), line(12), 20, 20, 20),
+    "moved beyond it": (line(10), line(13), 0, 20, 20),
+    "half of it missed": (line(10), line(10, rows=slice(10)), 10, 10, 20),
+    "one too many": (line(10), line(10, 20), 20, 40, 20),
+    "twice, both near enough": (line(10), line(9, 11), 20, 40, 20),
+    "thick, which thinning mends": (line(10), line(9, 10, 11), 18, 18, 20),
+    "in unknown pixels": (np.where(line(20) > 0, VOID, line(10)), line(10, 20), 20, 20, 20),
+    "nothing found": (line(10), 0 * line(10), 0, 0, 20),
+    "nothing true": (0 * line(10), line(10), 0, 20, 0),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_each_way_to_be_wrong_counts(name):
+    label, strength, matched, found, true = WRONG[name]
+    metric = edges.EdgeMetric([0.5], tolerance=2)
+    metric.update(label, strength)
+    (counts,) = metric._counts[0].tolist()
+    if name.startswith("thick"):  # thinning may take a pixel off each end
+        assert counts[0] == counts[1] >= 16 and counts[2] == true
+    else:
+        assert counts == [matched, found, true]
+        scores, expected = metric.scores(), 2 * matched / (found + true)
+        assert np.isnan(scores["ods"]) if true == 0 else scores["ods"] == scores["ois"] == pytest.approx(expected)
+
+
+def test_one_threshold_for_the_set_or_one_for_each_picture():
+    metric = edges.EdgeMetric([0.3, 0.6], tolerance=1)
+    metric.update(line(10), 0.4 * line(10))  # best at 0.3
+    metric.update(line(10), line(10) + 0.4 * line(2, 20))  # best at 0.6
+    # at 0.3: matched 40, found 80, true 40; at 0.6: 20, 20, 40
+    scores = metric.scores()
+    assert scores["ods"] == pytest.approx(2 * 40 / 120) == pytest.approx(2 * 20 / 60) and scores["threshold"] == 0.3
+    assert scores["ois"] == 1
+    precision, recall = metric.curve()
+    assert precision.tolist() == [0.5, 1] and recall.tolist() == [1, 0.5]
+    # from recall 0.5 to 1 precision falls from 1 to 0.5 along a line; below 0.5 there is none: 51 recalls, mean 0.75
+    assert scores["ap"] == pytest.approx(51 * 0.75 / 101)
+
+
+def test_the_metric_says_what_it_cannot_score():
+    metric = edges.EdgeMetric()
+    assert np.isnan(metric.scores()["ods"])
+    for label, strength, message in (
+        (line(1), line(1)[:5], r"label of shape \(20, 24\), strength of \(5, 24\)"),
+        (line(1) * 7, line(1), "label with 7: expected 0, 1 and 255"),
+        (line(1), line(1) * np.nan, "nan or infinite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            metric.update(label, strength)
+    for thresholds in [], [0]:
+        with pytest.raises(ValueError, match="expected some numbers above 0"):
+            edges.EdgeMetric(thresholds)
+    with pytest.raises(ValueError, match=r"scores of shape \(3, 4, 5\)"):
+        edges.edge_strength(np.zeros((3, 4, 5)))
+    assert edges.edge_strength(np.array([[[0.0]], [[np.log(3)]]]))[0, 0] == pytest.approx(0.75)
+
+
+# Snapping
+
+
+def test_borders_move_to_the_edge_near_them_and_no_further():
+    label, strength = np.zeros((30, 40), np.uint8), np.zeros((30, 40), np.float32)
+    label[:, 20:], strength[:, 23] = 1, 1
+    found = edges.snap_to_edges(label, strength, width=5)
+    assert (found[:, :23] == 0).all() and (found[:, 24:] == 1).all()
+    strength = np.roll(strength, 12, axis=1)  # out of reach
+    found = edges.snap_to_edges(label, strength, width=5)
+    assert (found[:, :15] == 0).all() and (found[:, 25:] == 1).all()
+
+
+def test_snapping_keeps_small_things_and_whole_pictures():
+    label = np.zeros((20, 20), np.uint8)
+    label[5, 5], label[12:15, 12:15] = 3, 4
+    found = edges.snap_to_edges(label, np.zeros((20, 20)), width=6)
+    assert {0, 3, 4} == set(np.unique(found)) and found[5, 5] == 3
+    assert (edges.snap_to_edges(np.full((4, 5), 2), np.ones((4, 5)), 3) == 2).all()
+    with pytest.raises(ValueError, match="expected one"):
+        edges.snap_to_edges(label, np.zeros((2, 2)), 3)
