@@ -25,6 +25,8 @@ from .models.saving import load_model, save_model
 from .models.export import export
 from .models.deeplab import DeepLab, make_dense
 from .postprocess.crf import DenseCRF, MeanField, WithCRF, search_crf
+from .data.scribbles import Relabelled, draw_boxes, draw_points, draw_scribbles, read_scribbles
+from .postprocess.graphcut import Energy, ScribbleCut, max_flow, slic
 from .engine.evaluate import confusion, evaluate
 from .engine.callbacks import Callback
 from .engine.train import seed, train
