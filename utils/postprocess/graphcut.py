@@ -152,8 +152,8 @@ class Energy:
         """(labels, energies): alpha-expansion, each label in turn, until none lowers the energy, or `rounds` times.
 
         labels: where to begin, default each node's cheapest. energies: that of the beginning, then one a round; never
-        rising. With two labels it ends at the least energy of all. With more it may not, but at no more than twice it,
-        as far as the pairs' part goes: Potts' model has this bound.
+        rising. With two labels it ends at the least energy of all. With more it may not, but where no cost is below 0
+        it ends at no more than twice the least, as Boykov, Veksler and Zabih prove.
         """
         labels = np.argmin(self.unary, axis=0) if labels is None else np.array(labels)
         best, energies = self.whole(labels), [self(labels)]
