@@ -6,12 +6,15 @@ from utils.data import scribbles as module
 from utils.data.scribbles import draw_boxes, draw_points, draw_scribbles, longest_path, strokes, thinned
 from utils.datacheck import scribbles as check
 
+import datetime
+
 import numpy as np
 import pytest
 from conftest import VOC_PALETTE, write_palette_png
 from mxnet import autograd, gluon, nd
 from PIL import Image
 from scipy import ndimage
+from traitlets import Bunch
 
 EIGHT = np.ones((3, 3))
 
@@ -231,3 +234,55 @@ def test_the_data_check_finds_bad_scribbles(voc_folder, kind, capsys):
     }[kind]  # fmt: skip
     about = [str(problem) for problem in found.problems if names[1] in problem.file]
     assert any(words in text for text in about), about
+
+
+def drawn_over(tmp_path, colors=((255, 0, 0), (0, 0, 255))):
+    """A photograph of two halves, 300 × 400, with a stroke in each, as two files."""
+    image = np.full((300, 400, 3), (60, 120, 60), np.uint8)
+    image[:, 180:] = (170, 150, 90)
+    image = (image + np.random.RandomState(0).randint(-8, 9, image.shape)).astype(np.uint8)
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    for color, column in zip(colors, (60, 300), strict=False):
+        image[40:260, column : column + 2] = color
+    Image.fromarray(image).save(tmp_path / "drawn.png")
+    return tmp_path / "photo.png", tmp_path / "drawn.png"
+
+
+def test_two_strokes_over_a_photograph_divide_it(tmp_path):
+    photo, drawn = map(utils.read_image, drawn_over(tmp_path))
+    image, marks, label = utils.segment(photo, drawn, side=200)
+    assert image.shape == (150, 200, 3) and label.shape == marks.shape == (150, 200)
+    truth = np.where(np.arange(200) < 90, 0, 2)
+    assert (label == truth).mean() > 0.98
+    assert (marks[20:130, 30] == 0).all()  # a stroke of two pixels has no gaps once reduced
+
+
+def test_strokes_of_one_colour_are_refused(tmp_path):
+    photo, drawn = map(utils.read_image, drawn_over(tmp_path, colors=((255, 0, 0),)))
+    with pytest.raises(ValueError, match="strokes in red only"):
+        utils.segment(photo, drawn)
+
+
+def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, monkeypatch):
+    from utils.viz import strokes as viz
+
+    boxes, figures = [], []
+    monkeypatch.setattr(viz, "controls", boxes.append)
+    monkeypatch.setattr(viz.Redrawn, "put", lambda self, figure: figures.append(figure))
+    photo, drawn = drawn_over(tmp_path)
+    utils.scribble(photo, drawn)
+    assert len(figures) == 1
+    (first, second), message = boxes[0].children[0].children, boxes[0].children[1]
+
+    def upload(button, path):
+        content = path.read_bytes()
+        now = datetime.datetime.now(datetime.timezone.utc)
+        file = {"name": path.name, "type": "image/png", "size": len(content), "last_modified": now}
+        button.value = (Bunch(file, content=memoryview(content)),)
+
+    upload(first, photo)
+    assert "now its strokes" in message.value and len(figures) == 1
+    upload(second, photo)  # the photograph a second time: nothing drawn on it
+    assert "no stroke found" in message.value and len(figures) == 1
+    upload(second, drawn)
+    assert "read" in message.value and len(figures) == 2

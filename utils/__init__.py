@@ -33,3 +33,4 @@ from .engine.train import seed, train
 from .engine.cache import train_or_load
 from .engine.predict import predict
 from .viz.widgets import Viewer, compare, what_and_where
+from .viz.strokes import scribble, segment
