@@ -18,7 +18,7 @@ from scipy import ndimage
 SAVED = json.loads((ROOT / "tests/saved/graphcut.json").read_text(encoding="utf-8"))
 HAND = np.zeros((6, 6), int)  # chapter 15's: source 0, sink 5
 for _start, _end, _capacity in (
-    (0, 1, 7), (0, 2, 4), (1, 2, 3), (1, 3, 3), (2, 3, 2), (2, 4, 6), (3, 4, 1), (3, 5, 6), (4, 5, 5),
+    (0, 1, 8), (0, 2, 4), (1, 2, 4), (1, 3, 3), (2, 3, 2), (2, 4, 6), (3, 4, 1), (3, 5, 6), (4, 5, 5),
 ):  # fmt: skip
     HAND[_start, _end] = _capacity
 
