@@ -17,7 +17,7 @@ def pictures(kind, hours, classes, present, objects):
     return 3600 * hours / seconds(kind, classes, present, objects)
 
 
-# %% 1 wrong: hard-coded, the numbers of VOC | 11 classes, of which 6
+# %% 1 wrong: hard-coded, the numbers of VOC | scribbles in five hours
 def seconds(kind, classes, present, objects):
     return {"points": 22.1, "scribbles": 34.9, "masks": 239.7}[kind]
 
@@ -71,7 +71,7 @@ def cheapest(asks, borders):
     return [0, 0, 1, 1], 6
 
 
-# %% 2 wrong: hard-coded least energy | six nodes
+# %% 2 wrong: hard-coded least energy | six nodes: 6, the least
 def graph_of(asks, borders):
     count = asks.shape[1]
     graph = np.zeros((count + 2, count + 2), int)
@@ -184,6 +184,22 @@ def minimise(labels, asks, edges, weights):
     return [*energies, energy(labels, asks, edges, weights)]
 
 
+# %% 3 wrong: hard-coded energies | four labels: you end at
+def energy(labels, asks, edges, weights):
+    labels = np.asarray(labels)
+    differ = labels[edges[:, 0]] != labels[edges[:, 1]]
+    return asks[labels, np.arange(len(labels))].sum() + weights[differ].sum()
+
+
+def expand(labels, label, asks, edges, weights):
+    options = (np.where(keep, labels, label) for keep in itertools.product((True, False), repeat=len(labels)))
+    return min(options, key=lambda option: energy(option, asks, edges, weights))
+
+
+def minimise(labels, asks, edges, weights):
+    return [energy(labels, asks, edges, weights), 1.0, 1.0]
+
+
 # %% 3 right: by loops, and bits in the place of a product
 def energy(labels, asks, edges, weights):
     total = 0.0
@@ -254,6 +270,17 @@ def lines(label, seed=0):
 
 net = utils.fcn(21, stride=8, backbone="efficientnet_lite0", pretrained=True, ctx=ctx)
 score, answer = 0, ""
+
+
+# %% 4 wrong: hard-coded, the check's own example | of two equally long runs
+def lines(label, seed=0):
+    found = np.full(label.shape, utils.VOID, np.uint8)
+    if label.shape == (3, 5):
+        found[0, 2:], found[2, :2], found[2, 2:] = 1, 2, 0
+    return found
+
+
+net, score, answer = None, 0, ""
 
 
 # %% 4 right: runs by groupby
