@@ -8,6 +8,8 @@ import sys
 
 from ..core.console import Log
 from ..core.surroundings import python
+from ..data.scribbles import SCRIBBLES
+from ..datacheck import scribbles
 from ..datacheck.items import merged
 from ..datacheck.lists import SPLITS
 from ..datacheck.report import CROP_SIZE, check, find
@@ -45,6 +47,13 @@ def add_arguments(parser):
     parser.add_argument("--split", action="store_true", help="make train.txt and val.txt, if there is neither")
     parser.add_argument("--val", type=share, default=0.2, metavar="SHARE", help="share of test pictures (0.2)")
     parser.add_argument("--seed", type=int, default=0, help="another number gives another split (0)")
+    parser.add_argument(
+        "--scribbles",
+        nargs="?",
+        const=SCRIBBLES,
+        metavar="FOLDER",
+        help=f"look at scribbles too ({SCRIBBLES})",
+    )
     parser.add_argument("--all", action="store_true", help="every problem, not only the first five of each kind")
 
 
@@ -56,6 +65,7 @@ def run(args):
         if args.split:
             refuse_existing(root)
         report = check(root, args.crop, args.scale, lambda i, n: log.status(f"{i} of {n} pairs looked at"))
+        marked = _scribbles(report, args.scribbles) if args.scribbles else []
     except OSError as error:
         print(error, file=sys.stderr)
         return 2
@@ -71,12 +81,23 @@ def run(args):
             split = f"No split was made: {error}"
     for line in [
         *lines(report, None if args.all else FEW),
+        *marked,
         *([split] if split else []),
         _verdict(report),
         _next(report, args),
     ]:
         log.line(line)
     return 1 if report.errors else 0
+
+
+def _scribbles(report, folder):
+    """Lines on the scribbles of the training pictures; their problems become the report's."""
+    if report.classes is None:
+        return []
+    names = next((report.lists[split] for split in ("train", *report.lists) if split in report.lists), [])
+    found = scribbles.check(report.root, names, report.classes, folder)
+    report.problems.extend(found.problems)
+    return [*scribbles.lines(found, report.classes), ""]
 
 
 def lines(report, few=FEW):
