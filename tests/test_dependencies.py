@@ -25,7 +25,6 @@ RUN = {
     "import-linter": ("tests/test_layers.py", "lint-imports"),
     "jupyter-book": ("tools/book.py", "jupyter_book.cli.main"),
     "jupyterlab": ("Makefile", "-m jupyterlab"),
-    "nbval": ("tools/run_tests.py", "--nbval-lax"),
     "ruff": ("tools/run_tests.py", '"ruff"'),
     "setuptools": ("pyproject.toml", "setuptools.build_meta"),
     "sphinx-mathjax-offline": ("tools/book.py", "sphinx-mathjax-offline"),
