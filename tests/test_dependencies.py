@@ -14,6 +14,7 @@ PACKAGES = {
     "bs4": "beautifulsoup4",
     "cv2": "opencv-python-headless",
     "PIL": "pillow",
+    "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "zmq": "pyzmq",
