@@ -3,8 +3,9 @@
 import utils
 from utils.__main__ import main
 from utils.data import scribbles as module
-from utils.data.scribbles import draw_boxes, draw_points, draw_scribbles, longest_path, strokes, thinned
+from utils.data.scribbles import draw_boxes, draw_points, draw_scribbles, longest_path, read_scribbles, strokes
 from utils.datacheck import scribbles as check
+from utils.viz.strokes import segment
 
 import datetime
 
@@ -16,37 +17,11 @@ from PIL import Image
 from scipy import ndimage
 from traitlets import Bunch
 
-EIGHT = np.ones((3, 3))
-
 
 @pytest.fixture(scope="module")
 def label():
     root = utils.data_root()
     return utils.read_label(root / "SegmentationClass" / f"{utils.read_names(root)[0]}.png")
-
-
-def test_a_skeleton_is_thin_inside_and_in_as_many_pieces(label):
-    for value in np.unique(label[label != utils.VOID]):
-        area = label == value
-        thin = thinned(area)
-        assert not (thin & ~area).any()
-        assert ndimage.label(thin, EIGHT)[1] == ndimage.label(area, EIGHT)[1]
-        holes = ndimage.label(~np.pad(area, 1))[1], ndimage.label(~np.pad(thin, 1))[1]
-        assert holes[0] == holes[1]  # rings stay rings
-        blocks = sum(np.pad(thin, 1)[y : y + thin.shape[0], x : x + thin.shape[1]] for y in (0, 1) for x in (0, 1))
-        assert (blocks == 4).sum() <= 2  # hardly a square of 2 × 2 left
-
-
-def test_skeleton_of_a_bar_is_its_middle():
-    bar = np.zeros((9, 30), bool)
-    bar[2:7, 2:28] = True
-    thin = thinned(bar)
-    assert set(np.nonzero(thin)[0]) == {4} and 20 <= thin.sum() <= 26
-
-
-@pytest.mark.parametrize("area", [np.ones((2, 2), bool), np.ones((1, 1), bool), np.eye(5, dtype=bool)])
-def test_small_areas_keep_a_pixel(area):
-    assert thinned(area).any()
 
 
 def test_longest_path_leaves_out_the_short_branch():
@@ -109,15 +84,15 @@ def test_void_stays_void_and_bad_labels_are_refused(draw):
 def test_files_are_read_as_they_were_written(tmp_path, label):
     weak = draw_scribbles(label)
     module.write_scribbles(tmp_path / "new" / "a.png", weak, utils.VOC)
-    assert (utils.read_scribbles(tmp_path / "new" / "a.png", utils.VOC, label.shape) == weak).all()
+    assert (read_scribbles(tmp_path / "new" / "a.png", utils.VOC, label.shape) == weak).all()
     with pytest.raises(ValueError, match="a.png: .*draw on the picture itself"):
-        utils.read_scribbles(tmp_path / "new" / "a.png", utils.VOC, (3, 5))
+        read_scribbles(tmp_path / "new" / "a.png", utils.VOC, (3, 5))
     write_palette_png(tmp_path / "void.png", np.full((4, 5), utils.VOID), VOC_PALETTE)
     with pytest.raises(ValueError, match="void.png: void only"):
-        utils.read_scribbles(tmp_path / "void.png", utils.VOC)
+        read_scribbles(tmp_path / "void.png", utils.VOC)
     Image.new("RGB", (5, 4), (255, 0, 255)).save(tmp_path / "pink.png")  # scribbles without a class
     with pytest.raises(ValueError, match="pink.png.*255, 0, 255"):
-        utils.read_scribbles(tmp_path / "pink.png", utils.VOC)
+        read_scribbles(tmp_path / "pink.png", utils.VOC)
 
 
 def test_strokes_over_a_photograph():
@@ -250,7 +225,7 @@ def drawn_over(tmp_path, colors=((255, 0, 0), (0, 0, 255))):
 
 def test_two_strokes_over_a_photograph_divide_it(tmp_path):
     photo, drawn = map(utils.read_image, drawn_over(tmp_path))
-    image, marks, label = utils.segment(photo, drawn, side=200)
+    image, marks, label = segment(photo, drawn, side=200)
     assert image.shape == (150, 200, 3) and label.shape == marks.shape == (150, 200)
     truth = np.where(np.arange(200) < 90, 0, 2)
     assert (label == truth).mean() > 0.98
@@ -260,7 +235,7 @@ def test_two_strokes_over_a_photograph_divide_it(tmp_path):
 def test_strokes_of_one_colour_are_refused(tmp_path):
     photo, drawn = map(utils.read_image, drawn_over(tmp_path, colors=((255, 0, 0),)))
     with pytest.raises(ValueError, match="strokes in red only"):
-        utils.segment(photo, drawn)
+        segment(photo, drawn)
 
 
 def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, monkeypatch):
