@@ -177,6 +177,12 @@ def test_superpixels_are_in_one_piece_each_and_keep_to_borders():
         assert max(inside.mean(), 1 - inside.mean()) > 0.9  # the two halves' border is one of superpixels
 
 
+def test_a_graph_that_would_not_fit_is_refused_before_superpixels_are_made():
+    image = np.broadcast_to(np.uint8(90), (2000, 2000, 3))  # no memory behind it
+    with pytest.raises(ValueError, match="count=1000000: .*fits in memory"):
+        superpixels(image, 10**6)
+
+
 def test_neighbours_are_counted_pixel_by_pixel():
     segments = superpixels(picture(3)[0], 20)
     pairs = {}

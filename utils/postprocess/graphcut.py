@@ -9,7 +9,7 @@ import numbers
 
 import numpy as np
 from mxnet import nd
-from scipy import sparse
+from scipy import sparse, spatial
 from scipy.sparse import csgraph
 
 from ..data.labelmap import VOID
@@ -18,6 +18,8 @@ LEAST = 1e-6
 """What a probability counts at least: a net that is wholly sure could never be persuaded."""
 LARGEST = 2**24
 """Labels × nodes and pairs of neighbours, at most: 128 MB in float64 each, several times that while it is cut."""
+MOST = 2**17
+"""Superpixels of a picture, at most: 80 MB of histograms."""
 FLOW = 2**31 - 1
 """The largest sum that SciPy's `maximum_flow` adds up right: its integers have 32 bits."""
 
@@ -169,18 +171,22 @@ class Energy:
         return labels, energies
 
 
-def superpixels(image, count=400, compactness=10.0):
+def superpixels(image, count=800, compactness=10.0):
     """(H, W) int64: some `count` superpixels 0, 1, 2 …, each in one piece, by scikit-image's SLIC (chapter 15).
 
     compactness: how many steps of colour (Lab) weigh as much as one cell of distance; more makes them square.
-    ValueError for an image that is none, and for a count that is more than its pixels.
+    ValueError for an image that is none, and for a count that is more than its pixels, or than `MOST`.
     """
     from skimage.segmentation import slic  # here: it would make `import utils` slower
 
     image = _image(image)
     height, width = image.shape[:2]
-    if isinstance(count, bool) or not isinstance(count, numbers.Integral) or not 1 <= count <= height * width:
-        raise ValueError(f"count={count!r}: expected a whole number, 1 to {height * width}, the picture's pixels")
+    most = min(height * width, MOST)
+    if isinstance(count, bool) or not isinstance(count, numbers.Integral) or not 1 <= count <= most:
+        raise ValueError(
+            f"count={count!r}: expected a whole number, 1 to {most:,}: as many as the picture has pixels, and no more "
+            f"than {MOST:,}, whose graph fits in memory"
+        )
     if not isinstance(compactness, numbers.Real) or not 0 < compactness < float("inf"):
         raise ValueError(f"compactness={compactness!r}: expected a number above 0")
     return slic(image, int(count), compactness, sigma=1, start_label=0)  # unblurred, noise gives one superpixel only
@@ -252,7 +258,7 @@ class ScribbleCut:
     ValueError for scribbles of another size, without a mark, or of a class that isn't there.
     """
 
-    def __init__(self, image, scribbles, num_classes, count=400, compactness=10.0, strength=2.0, colour=0.3):
+    def __init__(self, image, scribbles, num_classes, count=800, compactness=10.0, strength=8.0, colour=3.0):
         self.image, self.num_classes = _image(image), num_classes
         self.scribbles = np.asarray(scribbles.asnumpy() if isinstance(scribbles, nd.NDArray) else scribbles)
         self.classes = check_scribbles(self.scribbles, self.image, num_classes)
@@ -284,11 +290,9 @@ class ScribbleCut:
         from skimage.color import rgb2lab
 
         colours = _means(rgb2lab(self.image).reshape(-1, 3).T, self.segments.ravel(), len(self.free)).T
-        apart = [
-            ((colours[:, None] - colours[self.allowed[i] & ~self.free]) ** 2).sum(axis=2).min(axis=1)
-            for i in range(len(self.classes))
-        ]
-        near = np.exp(-np.stack(apart) / max(np.mean(apart), 1e-9))
+        strokes = [spatial.KDTree(colours[allowed & ~self.free]) for allowed in self.allowed]
+        apart = np.stack([stroke.query(colours)[0] ** 2 for stroke in strokes])
+        near = np.exp(-apart / max(apart.mean(), 1e-9))
         return -np.log((near / near.sum(axis=0).clip(1e-30)).clip(1e-3))
 
     def energy(self, probabilities=None):
