@@ -238,26 +238,55 @@ def test_strokes_of_one_colour_are_refused(tmp_path):
         segment(photo, drawn)
 
 
-def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, monkeypatch):
+@pytest.fixture
+def easel(monkeypatch):
+    """`scribble` without a browser: a function that calls it and gives the box of widgets and what was drawn so far."""
     from utils.viz import strokes as viz
 
-    boxes, figures = [], []
+    boxes, drawn, draw = [], [], viz.draw_strokes
     monkeypatch.setattr(viz, "controls", boxes.append)
-    monkeypatch.setattr(viz.Redrawn, "put", lambda self, figure: figures.append(figure))
+    monkeypatch.setattr(viz.Redrawn, "put", lambda self, figure: None)
+    monkeypatch.setattr(viz, "draw_strokes", lambda *what: [drawn.append(what), draw(*what)][1])
+
+    def show(*files):
+        utils.scribble(*files)
+        return boxes[0].children, drawn
+
+    return show
+
+
+def upload(button, path):
+    content = path.read_bytes()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    file = {"name": path.name, "type": "image/png", "size": len(content), "last_modified": now}
+    button.value = (Bunch(file, content=memoryview(content)),)
+
+
+def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, easel):
     photo, drawn = drawn_over(tmp_path)
-    utils.scribble(photo, drawn)
-    assert len(figures) == 1
-    (first, second), message = boxes[0].children[0].children, boxes[0].children[1]
-
-    def upload(button, path):
-        content = path.read_bytes()
-        now = datetime.datetime.now(datetime.timezone.utc)
-        file = {"name": path.name, "type": "image/png", "size": len(content), "last_modified": now}
-        button.value = (Bunch(file, content=memoryview(content)),)
-
+    (buttons, message, _, _), shown = easel(photo, drawn)
+    assert set(np.unique(shown[-1][2])) == {0, 2}
+    first, second = buttons.children
     upload(first, photo)
-    assert "now its strokes" in message.value and len(figures) == 1
+    assert "draw: no stroke" in message.value and (shown[-1][2] == utils.VOID).all()
     upload(second, photo)  # the photograph a second time: nothing drawn on it
-    assert "no stroke found" in message.value and len(figures) == 1
+    assert "no stroke found" in message.value and len(shown) == 2
     upload(second, drawn)
-    assert "read" in message.value and len(figures) == 2
+    assert message.value == "drawn.png read" and set(np.unique(shown[-1][2])) == {0, 2}
+
+
+def test_strokes_drawn_in_the_notebook_divide_the_photograph(tmp_path, easel):
+    photo, _ = drawn_over(tmp_path)
+    (buttons, message, canvas, hand), shown = easel(photo)
+    assert 'width="400" height="300"' in canvas.value and canvas.value.count('type="radio"') == 6
+    hand.value = "[[1, [[60, 40], [60, 260]]]]"
+    assert "strokes in green only" in message.value and (shown[-1][2] == utils.VOID).all()
+    assert (shown[-1][1][40:261, 60] == 1).all() and (shown[-1][1] != utils.VOID).mean() < 0.02
+    hand.value = "[[1, [[60, 40], [60, 260]]], [2, [[300, 150]]]]"  # a click is a dot
+    truth = np.where(np.arange(400) < 180, 1, 2)
+    assert message.value == "" and (shown[-1][2] == truth).mean() > 0.98
+    hand.value = "[]"  # all taken back
+    assert "no stroke" in message.value and (shown[-1][1] == utils.VOID).all()
+    hand.value = "[[0, [[3, 3]]]]"
+    upload(buttons.children[0], photo)
+    assert hand.value == "" and (shown[-1][1] == utils.VOID).all(), "a new photograph begins without strokes"
