@@ -279,7 +279,7 @@ def test_strokes_drawn_on_a_photograph_divide_it(driver, lab):
 
     _live(driver, lab)
     cell = _cell(driver, "utils.scribble")
-    _one(cell, ".widget-html", "draw: no stroke")
+    _one(cell, ".widget-html", "two colours at least")
     canvas, pens = _one(cell, "canvas"), _until(lambda: _find(cell, "input[type=radio]"))
 
     def draw(pen, *points):
@@ -290,14 +290,14 @@ def test_strokes_drawn_on_a_photograph_divide_it(driver, lab):
         mouse.release().perform()
 
     _changes(cell, lambda: draw(0, (-100, -60), (0, -80), (60, -80)))  # from the canvas's middle: across the cat's face
-    _one(cell, ".widget-html", "strokes in red only")
+    _one(cell, ".widget-html", "two colours at least")
     _changes(cell, lambda: draw(2, (200, -80), (210, 100)))
-    _until(lambda: not _find(cell, ".widget-html", "draw:"))
+    _until(lambda: not _find(cell, ".widget-html", "two colours"))
     _screenshot(driver, "scribble")
     _changes(cell, _one(cell, "button", "take back").click)
-    _one(cell, ".widget-html", "strokes in red only")
+    _one(cell, ".widget-html", "two colours at least")
     _changes(cell, _one(cell, "button", "clear").click)
-    _one(cell, ".widget-html", "draw: no stroke")
+    _one(cell, ".widget-html", "two colours at least")
     _quiet(driver)
 
 

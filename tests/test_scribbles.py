@@ -268,7 +268,7 @@ def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, easel):
     assert set(np.unique(shown[-1][2])) == {0, 2}
     first, second = buttons.children
     upload(first, photo)
-    assert "draw: no stroke" in message.value and (shown[-1][2] == utils.VOID).all()
+    assert "two colours at least" in message.value and (shown[-1][2] == utils.VOID).all()
     upload(second, photo)  # the photograph a second time: nothing drawn on it
     assert "no stroke found" in message.value and len(shown) == 2
     upload(second, drawn)
@@ -280,13 +280,13 @@ def test_strokes_drawn_in_the_notebook_divide_the_photograph(tmp_path, easel):
     (buttons, message, canvas, hand), shown = easel(photo)
     assert 'width="400" height="300"' in canvas.value and canvas.value.count('type="radio"') == 6
     hand.value = "[[1, [[60, 40], [60, 260]]]]"
-    assert "strokes in green only" in message.value and (shown[-1][2] == utils.VOID).all()
+    assert "two colours at least" in message.value and (shown[-1][2] == utils.VOID).all()
     assert (shown[-1][1][40:261, 60] == 1).all() and (shown[-1][1] != utils.VOID).mean() < 0.02
     hand.value = "[[1, [[60, 40], [60, 260]]], [2, [[300, 150]]]]"  # a click is a dot
     truth = np.where(np.arange(400) < 180, 1, 2)
     assert message.value == "" and (shown[-1][2] == truth).mean() > 0.98
     hand.value = "[]"  # all taken back
-    assert "no stroke" in message.value and (shown[-1][1] == utils.VOID).all()
+    assert "two colours at least" in message.value and (shown[-1][1] == utils.VOID).all()
     hand.value = "[[0, [[3, 3]]]]"
     upload(buttons.children[0], photo)
     assert hand.value == "" and (shown[-1][1] == utils.VOID).all(), "a new photograph begins without strokes"

@@ -33,7 +33,12 @@ def segment(image, drawn, classes=PENS, side=640, **settings):
     """
     scale = _scale(image, side)
     image, marks = resize(image, scale), _reduced(strokes(drawn, image, classes), scale)
-    return image, marks, _divided(image, marks, classes, settings)
+    if len(found := np.unique(marks[marks != VOID])) < 2:
+        raise ValueError(
+            f"strokes in {classes.names[found[0]]} only: one colour would take the whole picture; draw in two colours "
+            f"at least, of {', '.join(f'{n} {c}' for n, c in zip(classes.names, classes.colors, strict=True))}"
+        )
+    return image, marks, ScribbleCut(image, marks, len(classes), **settings)()[0]
 
 
 def _scale(image, side):
@@ -48,16 +53,6 @@ def _reduced(marks, scale):
     rows, columns = (np.nonzero(marks != VOID)[i] * small.shape[i] // marks.shape[i] for i in (0, 1))
     small[rows, columns] = marks[marks != VOID]
     return small
-
-
-def _divided(image, marks, classes, settings):
-    if len(found := np.unique(marks[marks != VOID])) < 2:
-        said = f"strokes in {classes.names[found[0]]} only" if len(found) else "no stroke"
-        raise ValueError(
-            f"{said}: one colour would take the whole picture; draw in two colours at least, of "
-            f"{', '.join(f'{n} {c}' for n, c in zip(classes.names, classes.colors, strict=True))}"
-        )
-    return ScribbleCut(image, marks, len(classes), **settings)()[0]
 
 
 def draw_strokes(image, marks, label, classes=PENS):
@@ -79,7 +74,7 @@ WIDTH = 4
 """Pixels of a stroke that is drawn in the notebook, on the reduced photograph."""
 _SCRIPT = """
 const box = this.parentElement, canvas = box.querySelector('canvas'), pen = canvas.getContext('2d');
-const sent = box.closest('.widget-vbox').querySelector('textarea'), done = [];
+const done = [];
 let line = null;
 function at(event) {
   const scale = canvas.width / canvas.clientWidth;
@@ -95,7 +90,10 @@ function draw() {
     pen.stroke();
   }
 }
-function send() { draw(); sent.value = JSON.stringify(done); sent.dispatchEvent(new Event('input', {bubbles: true})); }
+function send() {
+  const sent = box.closest('.widget-vbox').querySelector('textarea');
+  draw(); sent.value = JSON.stringify(done); sent.dispatchEvent(new Event('input', {bubbles: true}));
+}
 canvas.onpointerdown = event => {
   canvas.setPointerCapture(event.pointerId); event.preventDefault();
   line = [[...box.querySelectorAll('input')].findIndex(choice => choice.checked), [at(event)]]; draw();
@@ -105,7 +103,8 @@ canvas.onpointerup = canvas.onpointercancel = () => { if (line) { done.push(line
 box.querySelector('.back').onclick = () => { done.pop(); send(); };
 box.querySelector('.clear').onclick = () => { done.length = 0; send(); };
 """.replace("WIDTH", str(WIDTH))
-_NOTHING = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
+_PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+"""A transparent pixel: scripts in a widget are not run, but what a picture says to do once it is loaded is."""
 
 
 def _easel(image, classes):
@@ -124,7 +123,7 @@ def _easel(image, classes):
         f'<div>{pens}<button type="button" class="back">take back</button> <button type="button" class="clear">clear'
         f'</button><br><canvas width="{width}" height="{height}" aria-label="the photograph, to draw on" '
         f'style="background: url({photograph}); touch-action: none; cursor: crosshair"></canvas>'
-        f'<img alt="" src="{_NOTHING}" onload="{html.escape(_SCRIPT)}"></div>'
+        f'<img alt="" src="{_PIXEL}" onload="{html.escape(_SCRIPT)}"></div>'
     )
 
 
@@ -160,18 +159,20 @@ def scribble(photograph, drawn=None, classes=PENS, side=640):
     def take(image, drawn=None):
         """Begin with a photograph and a file's strokes, or none."""
         scale = _scale(image, side)
-        marks = np.full(image.shape[:2], VOID, np.uint8) if drawn is None else strokes(drawn, image, classes)
-        marks = _reduced(marks, scale) if drawn is not None else np.array(resize(marks, scale))
-        given.update(photograph=image, small=resize(image, scale), marks=marks)
+        small = resize(image, scale)
+        marks = np.full(small.shape[:2], VOID, np.uint8)
+        if drawn is not None:
+            marks = _reduced(strokes(drawn, image, classes), scale)
+        given.update(photograph=image, small=small, marks=marks)
 
     def show():
         by_hand = _by_hand(hand.value, given["marks"].shape)
-        marks = np.where(by_hand == VOID, given["marks"], by_hand)
-        try:
-            return draw_strokes(given["small"], marks, _divided(given["small"], marks, classes, {}), classes)
-        except ValueError as error:
-            say(f"draw: {error}")
-            return draw_strokes(given["small"], marks, np.full_like(marks, VOID), classes)
+        marks, label = np.where(by_hand == VOID, given["marks"], by_hand), np.full_like(by_hand, VOID)
+        if len(np.unique(marks[marks != VOID])) < 2:
+            say("Draw strokes in two colours at least: one on what you want apart, one on all the rest.")
+        else:
+            label = ScribbleCut(given["small"], marks, len(classes))()[0]
+        return draw_strokes(given["small"], marks, label, classes)
 
     def say(text, wrong=False):
         text = html.escape(text)
