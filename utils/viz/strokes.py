@@ -56,15 +56,13 @@ def _reduced(marks, scale):
 
 
 def draw_strokes(image, marks, label, classes=PENS):
-    """The figure of `scribble`: strokes on the photograph, and the areas that came of them."""
-    figure = uncropped(plt.figure(figsize=(7, 2.8), layout="constrained"))
-    shown = image.copy()
+    """The figure of `scribble`: the photograph, the areas that came of the strokes laid over it, and the strokes."""
+    figure, ax = plt.subplots(figsize=(4.8, 3.8), layout="constrained")
+    shown = overlay(image, label, classes, 0.4)
     shown[marks != VOID] = np.array(classes.colors, np.uint8)[marks[marks != VOID]]
-    pictures = shown, overlay(image, label, classes)
-    for ax, picture, title in zip(figure.subplots(1, 2), pictures, ("strokes", "by a cut"), strict=True):
-        ax.imshow(picture)
-        ax.set_title(title)
-        ax.axis("off")
+    uncropped(figure)
+    ax.imshow(shown)
+    ax.axis("off")
     if (found := np.unique(marks[marks != VOID])).size:
         add_legend(figure, found.tolist(), classes)
     return figure
