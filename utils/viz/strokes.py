@@ -57,7 +57,7 @@ def _reduced(marks, scale):
 
 def draw_strokes(image, marks, label, classes=PENS):
     """The figure of `scribble`: the photograph, the areas that came of the strokes laid over it, and the strokes."""
-    figure, ax = plt.subplots(figsize=(4.8, 3.8), layout="constrained")
+    figure, ax = plt.subplots(figsize=(4.2, 3.4), layout="constrained")
     shown = overlay(image, label, classes, 0.4)
     shown[marks != VOID] = np.array(classes.colors, np.uint8)[marks[marks != VOID]]
     uncropped(figure)
