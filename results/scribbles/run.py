@@ -11,7 +11,7 @@ scribbles       a stroke for each area, some 3 % of the pixels, void elsewhere
 scribbles_cuts  the same strokes, spread by graph cuts: without a net first, then net and cut in turn, three rounds
 boxes           the box of each area, filled; in CamVid, which has no background, every class has boxes
 masks           the full labels
-masks_few       full labels of the first pictures only, as many as cost no more than the scribbles of all do
+masks_few       full labels of some pictures only, drawn by the seed, that cost no more than the scribbles of all do
 
 share, missed   of the weak labels: share of marked pixels, and classes left out, a picture, on the mean
 labels_…        how right the labels are that the net learns from, over the pixels that they label
@@ -54,9 +54,9 @@ paid for each class, all else for each connected area, which stands for an objec
 """
 
 
-def datasets(data, root, seed=0):
-    """Training crops and whole test pictures, kept in memory once read."""
-    train_set = utils.VOCSegDataset(True, CROP, root, SCALE, seed=seed, cache=True)
+def datasets(data, root, seed=0, names=None):
+    """Training crops, of all pictures or of some, and whole test pictures, kept in memory once read."""
+    train_set = utils.VOCSegDataset(True, CROP, root, SCALE, seed=seed, names=names, cache=True)
     return train_set, utils.VOCSegDataset(False, None, root, SCALE, cache=True)
 
 
@@ -102,12 +102,12 @@ def areas(inside):
     return int((np.bincount(numbered.ravel())[1:] >= scribbles.LEAST).sum())
 
 
-def affordable(dataset, truths, background):
-    """How many pictures' masks, from the first one on, cost no more than the scribbles of all."""
-    count = len(dataset.classes)
-    budget = sum(price("scribbles", label, count, background) for label in truths.values())
-    spent = np.cumsum([price("masks", truths[name], count, background) for name in dataset.names])
-    return max(common.BATCH, int((spent <= budget).sum()))
+def affordable(names, truths, num_classes, background, seed):
+    """Some of the names, drawn by lot, whose masks cost no more than the scribbles of all."""
+    budget = sum(price("scribbles", truths[name], num_classes, background) for name in names)
+    drawn = [names[i] for i in np.random.RandomState(seed).permutation(len(names))]
+    spent = np.cumsum([price("masks", truths[name], num_classes, background) for name in drawn])
+    return drawn[: max(common.BATCH, int((spent <= budget).sum()))]
 
 
 class Rounds:
@@ -169,7 +169,8 @@ def one_run(job, root):
     train_set, test_set = datasets(job["data"], root, int(job["seed"]))
     count, truths, epochs = len(train_set.classes), weak("masks", train_set, None), EPOCHS
     if kind == "masks_few":
-        train_set = train_set.take(affordable(train_set, truths, background))
+        few = affordable(train_set.names, truths, count, background, int(job["seed"]))
+        train_set, _ = datasets(job["data"], root, int(job["seed"]), few)
         steps = [len(names) // common.BATCH for names in (truths, train_set.names)]
         epochs = (round(sum(epochs) * steps[0] / steps[1]),)  # as many steps as the others: fewer pictures, more often
     marks = weak(kind, train_set, background)
