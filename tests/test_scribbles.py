@@ -69,6 +69,8 @@ def test_boxes_by_hand():
     expected[0:4, 0:4] = 1
     expected[1, 2] = 2
     assert (boxes == expected).all()
+    with pytest.raises(ValueError, match="background=2.5: expected a class"):
+        draw_boxes(label, background=2.5)
     everything = draw_boxes(label, background=None, least=1)
     assert (everything[0:4, 0:4] == expected[0:4, 0:4]).all() and everything[5, 7] == 0
 
@@ -107,6 +109,9 @@ def test_strokes_over_a_photograph():
     assert (found[5, 3:20] == 8).all() and (found[12, 3:20] == 0).all() and (found != utils.VOID).sum() == 34
     with pytest.raises(ValueError, match="no stroke found, 0.0%"):
         strokes(image, image, utils.VOC)
+    dark, noise = np.full((20, 30, 3), 1, np.uint8), rng.randint(-1, 2, (20, 30, 3))
+    with pytest.raises(ValueError, match="no stroke found"):  # black is a class, but nobody drew
+        strokes((dark + noise).astype(np.uint8), dark, utils.VOC)
     with pytest.raises(ValueError, match="expected one size"):
         strokes(drawn[1:], image, utils.VOC)
 
