@@ -5,6 +5,7 @@ from utils.__main__ import main
 from utils.data import scribbles as module
 from utils.data.scribbles import draw_boxes, draw_points, draw_scribbles, longest_path, read_scribbles, strokes
 from utils.datacheck import scribbles as check
+from utils.viz import strokes as viz
 from utils.viz.strokes import segment
 
 import datetime
@@ -68,6 +69,8 @@ def test_boxes_by_hand():
     expected[0:4, 0:4] = 1
     expected[1, 2] = 2
     assert (boxes == expected).all()
+    with pytest.raises(ValueError, match="background=2.5: expected a class"):
+        draw_boxes(label, background=2.5)
     everything = draw_boxes(label, background=None, least=1)
     assert (everything[0:4, 0:4] == expected[0:4, 0:4]).all() and everything[5, 7] == 0
 
@@ -106,6 +109,9 @@ def test_strokes_over_a_photograph():
     assert (found[5, 3:20] == 8).all() and (found[12, 3:20] == 0).all() and (found != utils.VOID).sum() == 34
     with pytest.raises(ValueError, match="no stroke found, 0.0%"):
         strokes(image, image, utils.VOC)
+    dark, noise = np.full((20, 30, 3), 1, np.uint8), rng.randint(-1, 2, (20, 30, 3))
+    with pytest.raises(ValueError, match="no stroke found"):  # black is a class, but nobody drew
+        strokes((dark + noise).astype(np.uint8), dark, utils.VOC)
     with pytest.raises(ValueError, match="expected one size"):
         strokes(drawn[1:], image, utils.VOC)
 
@@ -241,8 +247,6 @@ def test_strokes_of_one_colour_are_refused(tmp_path):
 @pytest.fixture
 def easel(monkeypatch):
     """`scribble` without a browser: a function that calls it and gives the box of widgets and what was drawn so far."""
-    from utils.viz import strokes as viz
-
     boxes, drawn, draw = [], [], viz.draw_strokes
     monkeypatch.setattr(viz, "controls", boxes.append)
     monkeypatch.setattr(viz.Redrawn, "put", lambda self, figure: None)
@@ -262,21 +266,43 @@ def upload(button, path):
     button.value = (Bunch(file, content=memoryview(content)),)
 
 
-def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, easel):
+def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, easel, monkeypatch):
     photo, drawn = drawn_over(tmp_path)
+    monkeypatch.chdir(tmp_path)
     (buttons, message, _, _), shown = easel(photo, drawn)
     assert set(np.unique(shown[-1][2])) == {0, 2}
-    first, second = buttons.children
+    first, second, save = buttons.children
     upload(first, photo)
     assert "two colours at least" in message.value and (shown[-1][2] == utils.VOID).all()
     upload(second, photo)  # the photograph a second time: nothing drawn on it
-    assert "no stroke found" in message.value and len(shown) == 2
+    assert "photo.png: no stroke found" in message.value and len(shown) == 2
     upload(second, drawn)
     assert message.value == "drawn.png read" and set(np.unique(shown[-1][2])) == {0, 2}
+    save.click()
+    assert message.value == "saved: photo_strokes.png, photo_areas.png"
+    assert (np.array(Image.open(tmp_path / "photo_areas.png")) == shown[-1][2]).all()
+    assert (read_scribbles(tmp_path / "photo_strokes.png", viz.PENS) == shown[-1][1]).all()
+
+
+def test_what_is_wrong_with_a_copy_is_said(tmp_path, easel):
+    photo, drawn = drawn_over(tmp_path)
+    (buttons, message, _, _), shown = easel(photo)
+    _, second, _ = buttons.children
+    image = np.array(Image.open(drawn))
+    Image.fromarray(image).save(tmp_path / "drawn.jpg")
+    upload(second, tmp_path / "drawn.jpg")
+    assert "drawn.jpg: a JPEG" in message.value and len(shown) == 1
+    Image.fromarray(image[:200]).save(tmp_path / "cropped.png")
+    upload(second, tmp_path / "cropped.png")
+    assert "cropped.png: 200 × 400, but the photograph is 300 × 400" in message.value and len(shown) == 1
+    image[100:130, 100:104] = 250, 120, 10
+    Image.fromarray(image).save(tmp_path / "other.png")
+    upload(second, tmp_path / "other.png")
+    assert "other.png read, but for 120 pixels in (250, 120, 10)" in message.value and len(shown) == 2
 
 
 def test_strokes_drawn_in_the_notebook_divide_the_photograph(tmp_path, easel):
-    photo, _ = drawn_over(tmp_path)
+    photo, drawn = drawn_over(tmp_path)
     (buttons, message, canvas, hand), shown = easel(photo)
     assert 'width="400" height="300"' in canvas.value and canvas.value.count('type="radio"') == 6
     hand.value = "[[1, [[60, 40], [60, 260]]]]"
@@ -290,3 +316,8 @@ def test_strokes_drawn_in_the_notebook_divide_the_photograph(tmp_path, easel):
     hand.value = "[[0, [[3, 3]]]]"
     upload(buttons.children[0], photo)
     assert hand.value == "" and (shown[-1][1] == utils.VOID).all(), "a new photograph begins without strokes"
+    before = canvas.value
+    upload(buttons.children[1], drawn)
+    assert canvas.value != before and set(np.unique(shown[-1][2])) == {0, 2}, "a file's strokes are on the easel too"
+    hand.value = "clear"
+    assert (shown[-1][1] == utils.VOID).all(), "and go with all others"

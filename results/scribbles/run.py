@@ -4,24 +4,26 @@
 
 All nets are chapter 09's FCN-8s on EfficientNet-Lite0 with ImageNet's weights. Pictures, rate and test are those of
 results/decoders (half size, crops of 80 × 112), whose trials chose the rate. All are trained for the same number of
-steps; only the labels of the training pictures differ. Test labels are the full ones. Rows:
+steps, in three parts that each begin Adam and its rates anew; only the labels of the training pictures differ. To
+points and boxes nothing is done. Test labels are the full ones. Rows:
 
-points          a dot of 3 pixels for each class of a picture, void elsewhere
+points          a dot of 5 pixels for each class of a picture, the background too; void elsewhere
 scribbles       a stroke for each area, some 3 % of the pixels, void elsewhere
 scribbles_cuts  the same strokes, spread by graph cuts: without a net first, then net and cut in turn, three rounds
 boxes           the box of each area, filled; in CamVid, which has no background, every class has boxes
 masks           the full labels
-masks_few       full labels of the first pictures only, as many as cost no more than the scribbles of all do
+masks_few       full labels of some pictures only, drawn by the seed, that cost no more than the scribbles of all do
 
 share, missed   of the weak labels: share of marked pixels, and classes left out, a picture, on the mean
 labels_…        how right the labels are that the net learns from, over the pixels that they label
 rounds          of scribbles_cuts, after each round: the energy a picture, accuracy and mean IoU of the labels that the
                 cut gave, mean IoU of the net on the test pictures
 price_s         seconds of a person's work a training picture, by `PRICES`: an estimate, nobody labelled here
+price_drawn_s   of boxes: the same with boxes drawn, not clicked
 seconds         of training; cuts come on top of it
 
-`CUT` was searched on 30 training pictures of each data set, with a net that had learnt from scribbles for 160 steps, by
-the mean IoU of the cuts. On voc_mini it is best at 0.862: a strength of 4 gives 0.852, one of 16 0.857; a colour of 1
+`CUT` was searched on 30 training pictures of each data set, with their full labels, which no price counts, and a net
+that had learnt from scribbles for 160 steps, by the mean IoU of the cuts. On voc_mini it is best at 0.862: a strength of 4 gives 0.852, one of 16 0.857; a colour of 1
 0.845, one of 10 0.830; 600 superpixels 0.858. On CamVid it has 0.589; what did better there (a strength of 16, a colour
 of 10, 1,200 superpixels) is 0.010 above it at most. `ScribbleCut` has the same numbers as its defaults.
 """
@@ -44,19 +46,20 @@ EPOCHS = (4, 4, 4)  # of 20 batches on voc_mini, of 45 on CamVid; a part for eac
 BACKGROUND = {"voc_mini": 0, "camvid": None}
 KINDS = ["points", "scribbles", "scribbles_cuts", "boxes", "masks", "masks_few"]
 CUT = {"count": 800, "strength": 8.0, "colour": 3.0}
-PRICES = {"absent": 1.0, "points": 2.4, "scribbles": 10.9, "boxes": 7.0, "masks": 79.0}
+PRICES = {"absent": 1.0, "points": 2.4, "scribbles": 10.9, "boxes": 7.0, "boxes_drawn": 26.0, "masks": 79.0}
 """Seconds: a class that is not there, a point, a stroke, a box, an outline.
 
 Bearman and others, *What's the Point*, ECCV 2016, and their repository's plot_times.m: 1 s for each class that is
-absent, 2.4 s for a point and 10.9 s for a squiggle, 79 s for an object's outline (from the paper on COCO).
-Papadopoulos and others, *Extreme clicking*, ICCV 2017: 7 s for a box (35 s as ImageNet's were drawn). Here a point is
-paid for each class, all else for each connected area, which stands for an object; the background's too, where drawn.
+absent, 2.4 s for a point and 10.9 s for a squiggle, both a class; 26 s for a box and 79 s for an outline (from the
+paper on COCO), both an object. Papadopoulos and others, *Extreme clicking*, ICCV 2017: 7 s for a box by four clicks.
+Here a point is paid for each class, all else, squiggles too, for each connected area of `LEAST` pixels or more, which
+stands for an object. Points and scribbles are paid for the background as well; it has no outline and no box.
 """
 
 
-def datasets(data, root, seed=0):
-    """Training crops and whole test pictures, kept in memory once read."""
-    train_set = utils.VOCSegDataset(True, CROP, root, SCALE, seed=seed, cache=True)
+def datasets(data, root, seed=0, names=None):
+    """Training crops, of all pictures or of some, and whole test pictures, kept in memory once read."""
+    train_set = utils.VOCSegDataset(True, CROP, root, SCALE, seed=seed, names=names, cache=True)
     return train_set, utils.VOCSegDataset(False, None, root, SCALE, cache=True)
 
 
@@ -70,9 +73,8 @@ def jobs(data, root):
         "code": code_digest((__file__, "one_run")),
     }
     for kind in KINDS:
-        parts = EPOCHS if kind == "scribbles_cuts" else [sum(EPOCHS)]
         for seed in range(3):
-            row = {"data": data, "labels": kind, "seed": str(seed), "epochs": "+".join(map(str, parts))}
+            row = {"data": data, "labels": kind, "seed": str(seed), "epochs": "+".join(map(str, EPOCHS))}
             yield row | same, str(root)
 
 
@@ -102,12 +104,12 @@ def areas(inside):
     return int((np.bincount(numbered.ravel())[1:] >= scribbles.LEAST).sum())
 
 
-def affordable(dataset, truths, background):
-    """How many pictures' masks, from the first one on, cost no more than the scribbles of all."""
-    count = len(dataset.classes)
-    budget = sum(price("scribbles", label, count, background) for label in truths.values())
-    spent = np.cumsum([price("masks", truths[name], count, background) for name in dataset.names])
-    return max(common.BATCH, int((spent <= budget).sum()))
+def affordable(names, truths, num_classes, background, seed):
+    """Some of the names, drawn by lot, whose masks cost no more than the scribbles of all."""
+    budget = sum(price("scribbles", truths[name], num_classes, background) for name in names)
+    drawn = [names[i] for i in np.random.RandomState(seed).permutation(len(names))]
+    spent = np.cumsum([price("masks", truths[name], num_classes, background) for name in drawn])
+    return drawn[: max(common.BATCH, int((spent <= budget).sum()))]
 
 
 class Rounds:
@@ -153,7 +155,8 @@ def trained(job, train_set, marks, truths, test_set, epochs):
     """A net, its seconds, the labels that it learnt from last, and what each round gave, as text."""
     net = utils.fcn(len(train_set.classes), 8, BACKBONE, True, ctx=utils.try_gpu())
     if job["labels"] != "scribbles_cuts":
-        return net, learn(net, utils.Relabelled(train_set, marks), sum(epochs)), marks, ""
+        marked = utils.Relabelled(train_set, marks)
+        return net, sum(learn(net, marked, part) for part in epochs), marks, ""
     rounds, seconds, text = Rounds(train_set, marks, truths), 0, []
     for i, part in enumerate(epochs):
         energy, accuracy, iou = rounds.cut(net if i else None)
@@ -169,15 +172,20 @@ def one_run(job, root):
     train_set, test_set = datasets(job["data"], root, int(job["seed"]))
     count, truths, epochs = len(train_set.classes), weak("masks", train_set, None), EPOCHS
     if kind == "masks_few":
-        train_set = train_set.take(affordable(train_set, truths, background))
+        few = affordable(train_set.names, truths, count, background, int(job["seed"]))
+        train_set, _ = datasets(job["data"], root, int(job["seed"]), few)
         steps = [len(names) // common.BATCH for names in (truths, train_set.names)]
-        epochs = (round(sum(epochs) * steps[0] / steps[1]),)  # as many steps as the others: fewer pictures, more often
+        epochs = [round(part * steps[0] / steps[1]) for part in epochs]  # as many steps: fewer pictures, more often
     marks = weak(kind, train_set, background)
     told = [scribbles.said(name, marks[name], truths[name]) for name in train_set.names]
     utils.seed(int(job["seed"]))
     net, seconds, labels, rounds = trained(job, train_set, marks, truths, test_set, epochs)
     accuracy, iou = rightness(labels, truths)
     one = kind.split("_")[0]
+
+    def mean_price(kind):
+        return f"{np.mean([price(kind, truths[name], count, background) for name in train_set.names]):.1f}"
+
     row = common.scores(common.by(net), test_set) | {
         "pictures_labelled": str(len(train_set)),
         "share": f"{np.mean([mark['share'] for mark in told]):.4f}",
@@ -185,7 +193,8 @@ def one_run(job, root):
         "labels_acc": f"{accuracy:.4f}",
         "labels_iou": f"{iou:.4f}",
         "rounds": rounds,
-        "price_s": f"{np.mean([price(one, truths[name], count, background) for name in train_set.names]):.1f}",
+        "price_s": mean_price(one),
+        "price_drawn_s": mean_price("boxes_drawn") if kind == "boxes" else "",
     }
     return job | row | common.circumstances(seconds)
 

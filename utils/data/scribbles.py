@@ -23,6 +23,10 @@ LEAST = 20
 """Pixels of the smallest area that somebody would mark."""
 
 
+JITTER = 8
+"""Levels by which two programs may read the same photograph differently."""
+
+
 def draw_scribbles(label, seed=0, share=0.03, least=LEAST):
     """(H, W) uint8: a stroke along the skeleton of each area of one class, void elsewhere (chapter 15).
 
@@ -53,8 +57,9 @@ def draw_scribbles(label, seed=0, share=0.03, least=LEAST):
 def draw_points(label, seed=0, radius=1, least=LEAST):
     """(H, W) uint8: one dot for each class of the label, void elsewhere (chapter 15).
 
-    As in Bearman and others, one point a class, not one an object: somewhere in its largest area, at least half as deep
-    inside as the deepest place. radius: of the dot, in pixels; 0 is a single pixel. It never leaves its class.
+    As in Bearman and others, one point a class, not one an object; but the background, too, has one. It lies somewhere
+    in the class's largest area, at least half as deep inside as the deepest place. radius: of the dot, in pixels; 0 is
+    a single pixel. It never leaves its class.
     """
     label, rng = _checked(label), np.random.RandomState(seed)
     _number("radius", radius, 0, 1000)
@@ -79,8 +84,8 @@ def draw_boxes(label, background=0, least=LEAST):
     in none is void. An area stands for an object: two that touch share a box.
     """
     label = _checked(label)
-    if background is not None:
-        _number("background", background, 0, VOID - 1)
+    if background is not None and background not in range(VOID):
+        raise ValueError(f"background={background!r}: expected a class, 0 to {VOID - 1}, or None")
     found = np.full(label.shape, VOID if background is None else background, np.uint8)
     areas = [(place, value) for value, place, _ in _areas(label, least) if value != background]
     areas.sort(key=lambda box: -np.prod([part.stop - part.start for part in box[0]]))
@@ -175,8 +180,9 @@ def strokes(drawn, image, classes):
     """Strokes drawn over a photograph in a paint program, as (H, W) uint8, 255 = nothing said (chapter 15).
 
     drawn, image: (H, W, 3) uint8, the photograph with strokes in the classes' colours, and without. A pixel is marked
-    where the two differ and the colour is a class's. A brush with soft edges leaves mixed colours around its strokes;
-    they are no stroke. ValueError for two sizes, and where no stroke is found.
+    where the two differ by more than `JITTER` and the colour is a class's; so black is lost on black. A brush with soft
+    edges leaves mixed colours around its strokes; they are no stroke. ValueError for two sizes, and where no stroke is
+    found.
     """
     drawn, image = np.asarray(drawn), np.asarray(image)
     if drawn.shape != image.shape or drawn.dtype != np.uint8 or drawn.ndim != 3 or drawn.shape[2] != 3:
@@ -185,7 +191,8 @@ def strokes(drawn, image, classes):
             "(height, width, 3), uint8: save the picture without cropping or resizing it"
         )
     found = classes.indices(drawn)
-    found[(drawn == image).all(axis=2) | (found >= len(classes))] = VOID
+    same = np.abs(drawn.astype(int) - image).max(axis=2) <= JITTER
+    found[same | (found >= len(classes))] = VOID
     if (found == VOID).all():
         changed = (drawn != image).any(axis=2).mean()
         raise ValueError(

@@ -303,10 +303,12 @@ class ScribbleCut:
         cost = np.where(self.free, self._colour, np.zeros(self.allowed.shape))
         if probabilities is not None:
             p = np.asarray(probabilities.asnumpy() if isinstance(probabilities, nd.NDArray) else probabilities)
-            if p.shape != (self.num_classes, *self.scribbles.shape) or not (p >= 0).all():
+            expected = (self.num_classes, *self.scribbles.shape)
+            if p.shape != expected or not ((p >= 0) & (p <= 1.001)).all():
+                found = f"from {p.min()} to {p.max()}" if p.shape == expected else f"of shape {p.shape}"
                 raise ValueError(
-                    f"probabilities of shape {p.shape}: expected {(self.num_classes, *self.scribbles.shape)}, none "
-                    "below 0: the softmax of a net's scores, at the picture's size"
+                    f"probabilities {found}: expected {expected}, from 0 to 1: the softmax of a net's scores, at the "
+                    "picture's size"
                 )
             logs = -np.log(np.maximum(p[self.classes], LEAST)).reshape(len(self.classes), -1)
             cost += np.where(self.free, _means(logs, self.segments.ravel(), len(self.free)), 0)

@@ -4,12 +4,13 @@ import base64
 import html
 import io
 import json
+import pathlib
 
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..data.image_io import read_image
+from ..data.image_io import palette_picture, read_image
 from ..data.labelmap import VOID, LabelMap
 from ..data.scribbles import strokes
 from ..data.transforms import resize
@@ -58,10 +59,8 @@ def _reduced(marks, scale):
 def draw_strokes(image, marks, label, classes=PENS):
     """The figure of `scribble`: the photograph, the areas that came of the strokes laid over it, and the strokes."""
     figure, ax = plt.subplots(figsize=(4.2, 3.4), layout="constrained")
-    shown = overlay(image, label, classes, 0.4)
-    shown[marks != VOID] = np.array(classes.colors, np.uint8)[marks[marks != VOID]]
     uncropped(figure)
-    ax.imshow(shown)
+    ax.imshow(_painted(overlay(image, label, classes, 0.4), marks, classes))
     ax.axis("off")
     if (found := np.unique(marks[marks != VOID])).size:
         add_legend(figure, found.tolist(), classes)
@@ -88,9 +87,9 @@ function draw() {
     pen.stroke();
   }
 }
-function send() {
+function send(text = JSON.stringify(done)) {
   const sent = box.closest('.widget-vbox').querySelector('textarea');
-  draw(); sent.value = JSON.stringify(done); sent.dispatchEvent(new Event('input', {bubbles: true}));
+  draw(); sent.value = text; sent.dispatchEvent(new Event('input', {bubbles: true}));
 }
 canvas.onpointerdown = event => {
   canvas.setPointerCapture(event.pointerId); event.preventDefault();
@@ -99,7 +98,7 @@ canvas.onpointerdown = event => {
 canvas.onpointermove = event => { if (line) { line[1].push(at(event)); draw(); } };
 canvas.onpointerup = canvas.onpointercancel = () => { if (line) { done.push(line); line = null; send(); } };
 box.querySelector('.back').onclick = () => { done.pop(); send(); };
-box.querySelector('.clear').onclick = () => { done.length = 0; send(); };
+box.querySelector('.clear').onclick = () => { done.length = 0; send('clear'); };
 """.replace("WIDTH", str(WIDTH))
 _PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 """A transparent pixel: scripts in a widget are not run, but what a picture says to do once it is loaded is."""
@@ -136,32 +135,60 @@ def _by_hand(text, size):
     return np.array(marks)
 
 
+def _painted(image, marks, classes):
+    """The picture with strokes on it."""
+    shown = image.copy()
+    shown[marks != VOID] = np.array(classes.colors, np.uint8)[marks[marks != VOID]]
+    return shown
+
+
+def _checked(name, drawn, image, classes):
+    """(marks, what to say) of an uploaded copy with strokes; a ValueError that names the file and the way out."""
+    if drawn.shape != image.shape:
+        (height, width), (h, w) = drawn.shape[:2], image.shape[:2]
+        raise ValueError(
+            f"{name}: {height} × {width}, but the photograph is {h} × {w} (height × width): choose your photograph "
+            "first, then its copy with strokes, not cropped and not resized"
+        )
+    try:
+        marks = strokes(drawn, image, classes)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    other, counts = np.unique(drawn[(marks == VOID) & (drawn != image).any(axis=2)], axis=0, return_counts=True)
+    if counts.size and counts.max() >= 50:  # soft edges mix many colours, a stroke has one
+        color = tuple(other[counts.argmax()].tolist())
+        return marks, f"{name} read, but for {counts.max()} pixels in {color}, which is none of the pens' colours"
+    return marks, f"{name} read"
+
+
 def scribble(photograph, drawn=None, classes=PENS, side=640):
     """Divide a photograph by strokes: draw on it in the notebook, or upload it and a copy with strokes (chapter 15).
 
     photograph: path of a JPEG or PNG. drawn: path of the PNG that a paint program saved after somebody drew over it.
     What is drawn in the notebook lies over these strokes. What can't be read, and strokes that can't be used, are said
-    above the figure.
+    above the figure. "save" writes NAME_strokes.png and NAME_areas.png, palette PNGs of the reduced size, into the
+    folder of the notebook.
     """
     import ipywidgets as widgets
 
     message, easel = widgets.HTML(), widgets.HTML()
     hand = widgets.Textarea(layout=widgets.Layout(display="none"))
-    given = {"photograph": read_image(photograph)}
-    wide = widgets.Layout(width="max-content")
+    wide, given = widgets.Layout(width="max-content"), {}
     buttons = {
         "photograph": widgets.FileUpload(accept=".jpg,.jpeg,.png", description="your photograph", layout=wide),
         "strokes": widgets.FileUpload(accept=".png", description="the same with strokes (PNG)", layout=wide),
     }
+    save = widgets.Button(description="save", layout=wide)
 
-    def take(image, drawn=None):
+    def take(name, image, marks=None):
         """Begin with a photograph and a file's strokes, or none."""
         scale = _scale(image, side)
         small = resize(image, scale)
-        marks = np.full(small.shape[:2], VOID, np.uint8)
-        if drawn is not None:
-            marks = _reduced(strokes(drawn, image, classes), scale)
-        given.update(photograph=image, small=small, marks=marks)
+        marks = np.full(small.shape[:2], VOID, np.uint8) if marks is None else _reduced(marks, scale)
+        given.update(name=name, photograph=image, small=small, marks=marks)
+        hand.unobserve(redraw, "value")
+        hand.value, easel.value = "", _easel(_painted(small, marks, classes), classes)
+        hand.observe(redraw, "value")
 
     def show():
         by_hand = _by_hand(hand.value, given["marks"].shape)
@@ -170,6 +197,7 @@ def scribble(photograph, drawn=None, classes=PENS, side=640):
             say("Draw strokes in two colours at least: one on what you want apart, one on all the rest.")
         else:
             label = ScribbleCut(given["small"], marks, len(classes))()[0]
+        given.update(shown=(marks, label))
         return draw_strokes(given["small"], marks, label, classes)
 
     def say(text, wrong=False):
@@ -181,29 +209,39 @@ def scribble(photograph, drawn=None, classes=PENS, side=640):
         if not button.value:
             return
         file, button.value = button.value[0], ()
+        content = bytes(file.content)
         try:
-            image = read_upload(file.name, bytes(file.content), side=10**6)
+            if key == "strokes" and content[:2] == b"\xff\xd8":
+                raise ValueError(f"{file.name}: a JPEG, whose colours are inexact: save the copy with strokes as PNG")
+            image = read_upload(file.name, content, side=10**6)
             if key == "strokes":
-                take(given["photograph"], image)
+                marks, text = _checked(file.name, image, given["photograph"], classes)
+                take(given["name"], given["photograph"], marks)
             else:
-                take(image)
+                text = f"{file.name} read"
+                take(pathlib.Path(file.name).stem, image)
         except ValueError as error:
             say(str(error), wrong=True)
             return
-        say(f"{file.name} read")
-        hand.unobserve(redraw, "value")
-        hand.value, easel.value = "", _easel(given["small"], classes)
-        hand.observe(redraw, "value")
+        say(text)
         live.draw()
 
     def redraw(_):
+        if hand.value == "clear":
+            take(given["name"], given["photograph"])
         say("")
         live.draw()
 
-    take(given["photograph"], None if drawn is None else read_image(drawn))
-    easel.value, live = _easel(given["small"], classes), Redrawn(show)
-    hand.observe(redraw, "value")
+    def keep(_):
+        files = [f"{given['name']}_{what}.png" for what in ("strokes", "areas")]
+        for name, label in zip(files, given["shown"], strict=True):
+            palette_picture(label, classes).save(name, "PNG")
+        say(f"saved: {', '.join(files)}")
+
+    image, live = read_image(photograph), Redrawn(show)
+    take(pathlib.Path(photograph).stem, image, None if drawn is None else strokes(read_image(drawn), image, classes))
     for key, button in buttons.items():
         button.observe(lambda _, key=key: bring(key), "value")
-    controls(widgets.VBox([widgets.HBox(list(buttons.values())), message, easel, hand]))
+    save.on_click(keep)
+    controls(widgets.VBox([widgets.HBox([*buttons.values(), save]), message, easel, hand]))
     live.draw()
