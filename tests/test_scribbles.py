@@ -178,7 +178,7 @@ def test_the_data_check_says_share_missed_and_void(voc_folder, capsys):
     weak[label == values[0]] = values[0]
     weak[tuple(np.argwhere(label == values[-1])[0])] = values[0]  # one pixel of another class
     module.write_scribbles(folder / "ScribbleClass" / f"{names[0]}.png", weak, utils.VOC)
-    found = check.check(folder, names, utils.VOC)
+    found = check.check(folder, "train", names, utils.VOC)
     mark = found.marks[0]
     assert mark["wrong"] == 1 and mark["missed"] == values[1:].tolist()
     assert mark["share"] == pytest.approx((weak != utils.VOID).mean())
@@ -208,7 +208,7 @@ def test_the_data_check_finds_bad_scribbles(voc_folder, kind, capsys):
     else:
         fill = {"void": utils.VOID, "size": 1, "covers": 1}[kind]
         write_palette_png(path, np.full((9, 9) if kind == "size" else size, fill), VOC_PALETTE)
-    found = check.check(folder, names, utils.VOC)
+    found = check.check(folder, "train", names, utils.VOC)
     words = {
         "missing": "no such file", "void": "void only", "size": "draw on the picture itself",
         "colour": "unknown colour", "cut short": "", "covers": "100% of the pixels are marked",
@@ -294,11 +294,15 @@ def test_what_is_wrong_with_a_copy_is_said(tmp_path, easel):
     assert "drawn.jpg: a JPEG" in message.value and len(shown) == 1
     Image.fromarray(image[:200]).save(tmp_path / "cropped.png")
     upload(second, tmp_path / "cropped.png")
-    assert "cropped.png: 200 × 400, but the photograph is 300 × 400" in message.value and len(shown) == 1
+    assert "cropped.png: 200 × 400, but its photograph is 300 × 400" in message.value and len(shown) == 1
     image[100:130, 100:104] = 250, 120, 10
     Image.fromarray(image).save(tmp_path / "other.png")
     upload(second, tmp_path / "other.png")
-    assert "other.png read, but for 120 pixels in (250, 120, 10)" in message.value and len(shown) == 2
+    assert (
+        "other.png read; 1 left out" in message.value
+        and "(250, 120, 10); the nearest is red" in message.value
+        and len(shown) == 2
+    )
 
 
 def test_strokes_drawn_in_the_notebook_divide_the_photograph(tmp_path, easel):

@@ -94,8 +94,14 @@ def _scribbles(report, folder):
     """Lines on the scribbles of the training pictures; their problems become the report's."""
     if report.classes is None:
         return []
-    names = next((report.lists[split] for split in ("train", *report.lists) if split in report.lists), [])
-    found = scribbles.check(report.root, names, report.classes, folder)
+    split = next((split for split in ("train", *report.lists) if split in report.lists), "train")
+    found = scribbles.check(report.root, split, report.lists.get(split, []), report.classes, folder)
+    scribbled = {mark["name"] for mark in found.marks}  # they need no label
+    report.problems[:] = [
+        problem
+        for problem in report.problems
+        if not (problem.kind == "labels missing" and pathlib.PurePosixPath(problem.file).stem in scribbled)
+    ]
     report.problems.extend(found.problems)
     return [*scribbles.lines(found, report.classes), ""]
 

@@ -123,6 +123,21 @@ def _orientation(path, picture):
         return picture.getexif().get(_ORIENTATION, 1)
 
 
+def read_layer(path, classes):
+    """Strokes on a transparent layer, (H, W) uint8 class indices, 255 where nothing is painted; None of other files."""
+    try:
+        with Image.open(path) as picture:
+            if picture.format != "PNG" or picture.mode != "RGBA" or picture.getextrema()[3] != (0, 255):
+                return None
+            pixels = np.array(picture)
+    except (OSError, ValueError, SyntaxError):
+        return None  # `read_label` says what is wrong
+    marks, clear = classes.indices(pixels[..., :3]), pixels[..., 3] == 0
+    marks[clear] = VOID
+    known = (pixels[..., 3] == 255) & ((marks < len(classes)) | (marks == VOID))
+    return marks.astype(np.uint8) if (known | clear).all() else None
+
+
 def read_label(path, classes=VOC):
     """A label PNG as (H, W) uint8 NumPy array of class indices, 255 = void (chapter 03).
 

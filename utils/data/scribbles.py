@@ -13,7 +13,7 @@ from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
 from .dataset import VOCSegDataset
-from .image_io import palette_picture, read_label
+from .image_io import palette_picture, read_label, read_layer
 from .labelmap import VOID
 from .transforms import resize
 
@@ -162,10 +162,12 @@ def read_scribbles(path, classes, size=None):
     """Strokes that somebody drew in an editor, as (H, W) uint8, 255 = nothing said (chapter 15).
 
     A palette or RGB PNG in the classes' colours, and VOC's void (224, 224, 192) wherever nothing is said; it is read as
-    any label is. size: (height, width) of its picture. A ValueError names the file where the size is another, where
-    nothing is marked, and where there is a colour of no class, as a brush with soft edges leaves.
+    any label is. Of a layer with strokes alone, what is wholly transparent is void too. size: (height, width) of its
+    picture. A ValueError names the file where the size is another, where nothing is marked, and where there is a colour
+    of no class, as a brush with soft edges leaves.
     """
-    weak = read_label(path, classes)
+    weak = read_layer(path, classes)
+    weak = read_label(path, classes) if weak is None else weak
     if size is not None and weak.shape != tuple(size):
         raise ValueError(
             f"{path}: {weak.shape[0]} × {weak.shape[1]}, but its picture is {size[0]} × {size[1]} (height × width): "

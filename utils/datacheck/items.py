@@ -115,7 +115,7 @@ def _look_at_picture(root, path, whole=True):
     file = _short(root, path)
     if not os.path.isfile(path):
         remedy = "copy the photograph there (CVAT: tick 'Save images'), or take its name out of the list"
-        return None, None, [_missing(root, path, "pictures missing", remedy)]
+        return None, None, [missing(root, path, "pictures missing", remedy)]
     try:
         if not whole:
             return picture_size(path), None, []
@@ -137,7 +137,7 @@ def _look_at_label(root, path, classes, scale):
     file = _short(root, path)
     if not os.path.isfile(path):
         remedy = "label it (CVAT writes none where nothing is marked), or take its name out of the list"
-        return None, None, None, {}, [_missing(root, path, "labels missing", remedy)]
+        return None, None, None, {}, [missing(root, path, "labels missing", remedy)]
     try:
         if classes is None:
             return read_image(path).shape[:2], None, None, {}, []
@@ -203,7 +203,7 @@ def small(pair, crop_size, scale):
     return [Problem(False, "pictures smaller than the crop", pair.file, found, expected, remedy)]
 
 
-def _missing(root, path, kind, remedy):
+def missing(root, path, kind, remedy):
     """A file that isn't there, though one of another suffix may be."""
     others = (path.with_name(path.stem + ending) for suffix in SUFFIXES for ending in (suffix, suffix.upper()))
     other = next((other for other in others if os.path.isfile(other)), None)

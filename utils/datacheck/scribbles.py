@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.image_io import picture_size, read_label
+from ..data.image_io import picture_size, read_image, read_label
 from ..data.labelmap import VOID
-from ..data.scribbles import SCRIBBLES, read_scribbles, said
+from ..data.scribbles import JITTER, SCRIBBLES, read_scribbles, said
 from ..data.voc import label_path
-from .items import Problem, picture_path, without
+from .items import Problem, missing, picture_path, without
 
 MUCH = 0.3
 """Share of marked pixels above which a file is more likely a label than scribbles."""
@@ -24,6 +24,7 @@ class Scribbles(NamedTuple):
     """All that was found of scribbles. marks: what each says, as `said` of data/scribbles.py gives it."""
 
     folder: str
+    split: str
     marks: list
     problems: list
     num_files: int
@@ -40,8 +41,8 @@ class Scribbles(NamedTuple):
         return sum((mark["pixels"] for mark in self.marks), np.zeros(VOID + 1, np.int64))
 
 
-def check(root, names, classes, folder=SCRIBBLES):
-    """`Scribbles` of the pictures `names` of a data set; a folder that isn't there is a FileNotFoundError."""
+def check(root, split, names, classes, folder=SCRIBBLES):
+    """`Scribbles` of the pictures `names` of a list of a data set; without the folder a FileNotFoundError."""
     root, marks, problems = pathlib.Path(root), [], []
     if not os.path.isdir(root / folder):
         raise FileNotFoundError(
@@ -54,7 +55,7 @@ def check(root, names, classes, folder=SCRIBBLES):
         if mark is not None:
             marks.append(mark)
     problems += _over_all(marks, classes, folder)
-    return Scribbles(folder, marks, problems, len(names))
+    return Scribbles(folder, split, marks, problems, len(names))
 
 
 def _look(root, name, classes, folder):
@@ -62,20 +63,23 @@ def _look(root, name, classes, folder):
     path = root / folder / f"{name}.png"
     file = path.relative_to(root).as_posix()
     if not os.path.isfile(path):
-        remedy = "scribble on it, or take its name out of the list"
-        return None, [Problem(True, "scribbles missing", file, "no such file", "", remedy)]
+        return None, [missing(root, path, "scribbles missing", "scribble on it, or take its name out of the list")]
+    picture = picture_path(root, name)
     try:
-        picture = picture_path(root, name)
         weak = read_scribbles(path, classes, picture_size(picture) if os.path.isfile(picture) else None)
     except (OSError, ValueError) as error:
-        return None, [Problem(True, "scribbles unreadable", file, without(path, error))]
+        remedy = _still_there(path, picture)
+        return None, [Problem(True, "scribbles unreadable", file, without(path, error), "", remedy)]
     mark, problems = said(name, weak, _label(root, name, classes, weak.shape)), []
     if len(np.unique(weak[weak != VOID])) == 1:
         found = f"one class only, {classes.names[weak[weak != VOID][0]]}"
         remedy = "everything would become it: mark what is not it too"
         problems.append(Problem(False, "scribbles of one class", file, found, "", remedy))
     if mark["share"] > MUCH:
-        found, remedy = f"{mark['share']:.0%} of the pixels are marked", "a label in the place of scribbles?"
+        most = int(mark["pixels"][:VOID].argmax())
+        most = f"{classes.names[most]} {classes.colors[most]}"
+        found = f"{mark['share']:.0%} of the pixels are marked, most of them {most}"
+        remedy = "fill with void (224, 224, 192) what nobody marked; or is it a label in the place of scribbles?"
         problems.append(Problem(False, "scribbles that cover much", file, found, "some 3%", remedy))
     if mark.get("missed"):
         found = "no mark of " + ", ".join(classes.names[i] for i in mark["missed"]) + ", which its label shows"
@@ -85,6 +89,17 @@ def _look(root, name, classes, folder):
         if mark.get(kind):
             problems.append(Problem(False, f"scribbles {where}", file, f"{mark[kind]} pixels", "", "redraw them"))
     return mark, problems
+
+
+def _still_there(path, picture):
+    """The way out where strokes were saved together with the photograph beneath them, or ""."""
+    try:
+        drawn, image = read_image(path), read_image(picture)
+    except (OSError, ValueError):
+        return ""
+    if drawn.shape != image.shape or (np.abs(drawn.astype(int) - image).max(axis=2) <= JITTER).mean() < 0.5:
+        return ""
+    return "the photograph is still beneath the strokes: utils.data.painted.take_strokes takes them off"
 
 
 def _label(root, name, classes, size):
@@ -107,7 +122,8 @@ def _over_all(marks, classes, folder):
 
 def lines(found, classes):
     """`Scribbles` as lines of text: the share, pixels and pictures of each class, what was missed."""
-    yield f"{found.folder}: {len(found.marks)} of {found.num_files} files, {found.share:.1%} of the pixels marked"
+    files = f"{len(found.marks)} of {found.num_files} files of {found.split}"
+    yield f"{found.folder}: {files}, {found.share:.1%} of the pixels marked"
     if not found.marks:
         return
     marked = found.pixels[:VOID]

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from ..data.image_io import palette_picture, read_image
 from ..data.labelmap import VOID, LabelMap
+from ..data.painted import marks_of
 from ..data.scribbles import strokes
 from ..data.transforms import resize
 from ..postprocess.graphcut import ScribbleCut
@@ -82,7 +83,7 @@ function draw() {
   pen.lineWidth = WIDTH; pen.lineCap = pen.lineJoin = 'round';
   for (const [number, points] of line ? [...done, line] : done) {
     pen.strokeStyle = box.querySelectorAll('input')[number].value;
-    pen.beginPath(); pen.moveTo(...points[0]);
+    pen.beginPath(); pen.moveTo(...points[0]); pen.lineTo(...points[0]);
     for (const point of points) pen.lineTo(...point);
     pen.stroke();
   }
@@ -119,7 +120,8 @@ def _easel(image, classes):
     return (
         f'<div>{pens}<button type="button" class="back">take back</button> <button type="button" class="clear">clear'
         f'</button><br><canvas width="{width}" height="{height}" aria-label="the photograph, to draw on" '
-        f'style="background: url({photograph}); touch-action: none; cursor: crosshair"></canvas>'
+        f'style="background: url({photograph}) 0 0 / 100% 100%; max-width: 100%; max-height: 55vh; touch-action: none; '
+        'cursor: crosshair"></canvas>'
         f'<img alt="" src="{_PIXEL}" onload="{html.escape(_SCRIPT)}"></div>'
     )
 
@@ -140,25 +142,6 @@ def _painted(image, marks, classes):
     shown = image.copy()
     shown[marks != VOID] = np.array(classes.colors, np.uint8)[marks[marks != VOID]]
     return shown
-
-
-def _checked(name, drawn, image, classes):
-    """(marks, what to say) of an uploaded copy with strokes; a ValueError that names the file and the way out."""
-    if drawn.shape != image.shape:
-        (height, width), (h, w) = drawn.shape[:2], image.shape[:2]
-        raise ValueError(
-            f"{name}: {height} × {width}, but the photograph is {h} × {w} (height × width): choose your photograph "
-            "first, then its copy with strokes, not cropped and not resized"
-        )
-    try:
-        marks = strokes(drawn, image, classes)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-    other, counts = np.unique(drawn[(marks == VOID) & (drawn != image).any(axis=2)], axis=0, return_counts=True)
-    if counts.size and counts.max() >= 50:  # soft edges mix many colours, a stroke has one
-        color = tuple(other[counts.argmax()].tolist())
-        return marks, f"{name} read, but for {counts.max()} pixels in {color}, which is none of the pens' colours"
-    return marks, f"{name} read"
 
 
 def scribble(photograph, drawn=None, classes=PENS, side=640):
@@ -212,16 +195,17 @@ def scribble(photograph, drawn=None, classes=PENS, side=640):
         content = bytes(file.content)
         try:
             if key == "strokes" and content[:2] == b"\xff\xd8":
-                raise ValueError(f"{file.name}: a JPEG, whose colours are inexact: save the copy with strokes as PNG")
+                raise ValueError(f"{file.name}: a JPEG, whose colours are inexact; save the copy with strokes as PNG")
             image = read_upload(file.name, content, side=10**6)
             if key == "strokes":
-                marks, text = _checked(file.name, image, given["photograph"], classes)
+                marks, told = marks_of(file.name, image, given["photograph"], classes)
+                text = f"{file.name} read{told and f'; {told}'}"
                 take(given["name"], given["photograph"], marks)
             else:
                 text = f"{file.name} read"
                 take(pathlib.Path(file.name).stem, image)
         except ValueError as error:
-            say(str(error), wrong=True)
+            say(str(error) + "; choose your photograph first, then its copy" * (key == "strokes"), wrong=True)
             return
         say(text)
         live.draw()
