@@ -16,7 +16,7 @@ from scipy import ndimage
 
 HAND = np.zeros((6, 6), int)  # chapter 15's: source 0, sink 5
 for _start, _end, _capacity in (
-    (0, 1, 5), (0, 2, 4), (1, 3, 4), (1, 4, 4), (2, 3, 3), (4, 3, 4), (3, 5, 5), (4, 5, 3),
+    (0, 1, 5), (0, 2, 4), (1, 3, 4), (1, 4, 4), (2, 3, 3), (4, 3, 4), (3, 5, 6), (4, 5, 3),
 ):  # fmt: skip
     HAND[_start, _end] = _capacity
 

@@ -23,9 +23,10 @@ price_drawn_s   of boxes: the same with boxes drawn, not clicked
 seconds         of training; cuts come on top of it
 
 `CUT` was searched on 30 training pictures of each data set, with their full labels, which no price counts, and a net
-that had learnt from scribbles for 160 steps, by the mean IoU of the cuts. On voc_mini it is best at 0.862: a strength of 4 gives 0.852, one of 16 0.857; a colour of 1
-0.845, one of 10 0.830; 600 superpixels 0.858. On CamVid it has 0.589; what did better there (a strength of 16, a colour
-of 10, 1,200 superpixels) is 0.010 above it at most. `ScribbleCut` has the same numbers as its defaults.
+that had learnt from scribbles for 160 steps, by the mean IoU of the cuts. On voc_mini it is best at 0.862: a strength
+of 4 gives 0.852, one of 16 0.857; a colour of 1 0.845, one of 10 0.830; 600 superpixels 0.858. On CamVid it has 0.589;
+what did better there (a strength of 16, a colour of 10, 1,200 superpixels) is 0.010 above it at most. `ScribbleCut` has
+the same numbers as its defaults.
 """
 
 import utils
