@@ -9,7 +9,7 @@ import itertools
 import networkx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mxnet import nd
 from scipy import ndimage
@@ -42,6 +42,7 @@ def exhaustive(unary, edges, weights):
     return min(naive(unary, edges, weights, labels) for labels in itertools.product(range(count), repeat=nodes))
 
 
+@settings(deadline=None)
 @given(st.integers(2, 7), st.integers(0, 10**6))
 def test_flow_equals_networkx_and_all_cuts(nodes, seed):
     rng = np.random.RandomState(seed)
@@ -59,6 +60,7 @@ def test_the_six_nodes_of_the_chapter():
     assert value == cheapest_cut(HAND) == HAND[side][:, ~side].sum()
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_two_labels_are_exact_and_many_are_bounded(data):
     count, nodes = data.draw(st.sampled_from([(2, 7), (3, 5), (4, 4)]))
@@ -77,6 +79,7 @@ def test_two_labels_are_exact_and_many_are_bounded(data):
     assert energies[-1] <= 2 * least
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_one_expansion_is_the_best_of_all(seed):
     rng = np.random.RandomState(seed)
