@@ -3,6 +3,7 @@
 import pathlib
 
 import numpy as np
+import skimage  # loads its parts when they are used
 from PIL import Image
 from scipy import ndimage
 
@@ -38,7 +39,10 @@ def true_edges(label, objects=None, band=BAND, rim=RIM):
     known = label != VOID
     if not known.any():
         return np.full(label.shape, VOID, np.uint8)
-    regions = _regions(label) if objects is None else np.where(known, label.astype(int) * 256 + objects, 0)
+    if objects is None:
+        regions = skimage.measure.label(label, background=VOID, connectivity=2)
+    else:
+        regions = np.where(known, label.astype(int) * 256 + objects, 0)
     distance, (rows, columns) = ndimage.distance_transform_edt(~known, return_indices=True)
     regions = regions[rows, columns]
     edges, near = np.zeros(label.shape, bool), distance <= band
@@ -52,16 +56,6 @@ def true_edges(label, objects=None, band=BAND, rim=RIM):
     if unknown.any():
         unknown = ndimage.distance_transform_edt(~unknown) <= rim
     return np.where(edges, 1, np.where(unknown, VOID, 0)).astype(np.uint8)
-
-
-def _regions(label):
-    """(H, W) int: connected parts of one class, diagonals included, numbered from 1; void 0."""
-    regions, count = np.zeros(label.shape, int), 0
-    for value in np.unique(label[label != VOID]):
-        parts, found = ndimage.label(label == value, np.ones((3, 3)))
-        regions = np.where(parts > 0, parts + count, regions)
-        count += found
-    return regions
 
 
 def _as_label(what, array):
