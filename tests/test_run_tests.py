@@ -3,14 +3,18 @@
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
 
+import kernel_starts
+import nbval.kernel
 import psutil
 import pytest
 import run_tests
 from conftest import ROOT
+from jupyter_client.connect import LocalPortCache
 from run_tests import Job
 
 
@@ -85,3 +89,32 @@ def test_an_interrupt_ends_all_children_those_in_sessions_of_their_own_too(tmp_p
     process.send_signal(number)
     assert process.wait(60) and "interrupted" in (tmp_path / "out").read_text()
     assert not psutil.wait_procs(family, timeout=10)[1]
+
+
+@pytest.mark.parametrize("taken, dies", [(1, False), (0, True)])  # the iopub port, the shell's
+def test_a_kernel_whose_port_another_process_took_is_started_again(monkeypatch, taken, dies):
+    find, found = LocalPortCache.find_available_port, []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def find_port(self, ip):
+            found.append(server.getsockname()[1] if len(found) == taken else find(self, ip))
+            return found[-1]
+
+        monkeypatch.setattr(LocalPortCache, "find_available_port", find_port)
+        with pytest.warns(UserWarning, match="died before" if dies else "didn't respond in 5 seconds: started again"):
+            manager, client = nbval.kernel.start_new_kernel(5, stderr=subprocess.DEVNULL)
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+    assert len(found) == 10  # five ports of the first kernel, five of the second
+
+
+def test_a_kernel_that_never_starts_is_an_error():
+    tries = []
+
+    def start():
+        tries.append(1)
+        raise RuntimeError("no answer")
+
+    with pytest.warns(UserWarning), pytest.raises(RuntimeError, match="no answer"):
+        kernel_starts.started_again(start)()
+    assert len(tries) == kernel_starts.STARTS

@@ -23,7 +23,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q"]
 # nbval runs each notebook in its own folder and stops at nothing but a failing cell; output is compared
 # where a cell is tagged nbval-check-output
 NBVAL = [*PYTEST, "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "--durations=5"]
-NBVAL += ["-p", "no:cacheprovider", "-W", "default"]
+NBVAL += ["-p", "no:cacheprovider", "-p", "tests.kernel_starts", "-W", "default"]
 TOGETHER = [["08", "09"]]  # chapters that are one job: 09 begins with the net that 08 trained and kept
 SHORT = 60  # seconds: notebooks that take less are one job, since nbval takes seconds to start
 # About half of the tests' time, so that they are two jobs
