@@ -1,7 +1,7 @@
 """Chapter 14: true edges, HED and its loss, Canny, suppression, matching, ODS, OIS and AP, snapping."""
 
 import utils
-from utils.data.edges import EDGES, EdgeDataset, read_objects, true_edges
+from utils.data.edges import EDGES, EdgeDataset, read_objects, true_edges, write_edges
 from utils.data.voc import read_pair
 from utils.losses import ClassBalancedLoss, HEDLoss
 from utils.models.backbones import Features
@@ -139,7 +139,10 @@ def test_the_margin_is_what_the_gradient_says(strides):
 
 def test_wrong_settings_are_said():
     for given, message in (
-        ({"classes": 21}, "HED for 21 classes: expected 2, no edge and edge"),
+        (
+            {"classes": 21},
+            "HED for 21 classes: expected 2, no edge and edge, as utils.data.edges.write_edges",
+        ),
         ({"strides": (2, 8)}, r"strides=\[8\]: expected some of 1, 2, 4"),
         ({"strides": ()}, r"strides=\(\): expected some of 1, 2, 4"),
     ):
@@ -249,6 +252,18 @@ def test_a_data_set_of_edges_reads_objects_where_there_are_some(voc_folder):
     path.write_bytes(b"no picture")
     with pytest.raises(ValueError, match=f"{name}.png: no picture that can be read"):
         EdgeDataset(False, root=voc_folder)[0]
+
+
+def test_a_folder_of_edges_is_a_data_set(voc_folder, tmp_path):
+    write_edges(voc_folder, tmp_path / "edges", band=2)
+    for split in "train", "val":
+        expected = EdgeDataset(False, None, voc_folder, band=2, split=split)
+        found = utils.VOCSegDataset(False, None, tmp_path / "edges", split=split)
+        assert found.names == expected.names and found.classes == EDGES
+        for ours, theirs in zip(found, expected, strict=True):
+            assert all((a == b).asnumpy().all() for a, b in zip(ours, theirs, strict=True))
+    with pytest.raises(FileExistsError, match="edges is there already: name a folder that is new"):
+        write_edges(voc_folder, tmp_path / "edges")
 
 
 # Canny, thinning and matching

@@ -32,7 +32,9 @@ class HED(gluon.HybridBlock):
     def __init__(self, features, classes=2, strides=None, zero=True, **kwargs):
         super().__init__(**kwargs)
         if classes != 2:
-            raise ValueError(f"HED for {classes} classes: expected 2, no edge and edge; labels are made by true_edges")
+            raise ValueError(
+                f"HED for {classes} classes: expected 2, no edge and edge, as utils.data.edges.write_edges makes them"
+            )
         self.features = features = as_encoder(features)
         channels = channels_of(features, padded=False)
         self.strides = sorted(channels if strides is None else strides)
