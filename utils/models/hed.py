@@ -23,7 +23,8 @@ class HED(gluon.HybridBlock):
     predicts as any other net, 0 and 1.
 
     classes: 2, or a ValueError. strides: those of the sides, default all that the backbone has. On VGG16 the paper's
-    five, conv1_2 to conv5_3, are strides=(1, 2, 4, 8, 16). zero: whether the sides' convolutions begin with zeros, as
+    five, conv1_2 to conv5_3, are strides=(1, 2, 4, 8, 16). Layers behind the deepest side learn nothing: a trainer must
+    not have them. zero: whether the sides' convolutions begin with zeros, as
     in the paper.
     """
 
