@@ -99,7 +99,8 @@ class EdgeMetric:
     Precision is the share of found pixels that are matched, recall that of true ones, F = 2 · P · R / (P + R).
     `scores()`: a dict of ods, F over all pictures at the one threshold that is best for the set; threshold, that one;
     ois, F over all pictures, each at its own best; ap, the mean of precision over recalls 0, 0.01 … 1, by straight
-    lines between thresholds, 0 for a recall that no threshold has. `curve()`: arrays (T,) of precision and recall, nan
+    lines between thresholds, 0 for a recall that no threshold has: to compare it, give thresholds near 1, too (chapter
+    14). `curve()`: arrays (T,) of precision and recall, nan
     where nothing was found, or nothing is true.
     """
 
