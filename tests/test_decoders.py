@@ -16,7 +16,7 @@ from mxnet import autograd, gluon, nd
 from PIL import Image
 from test_nets import _used, measured_margin, picture, run
 
-from results import common
+from results import common, rate_search
 from results.decoders import run as decoders
 
 LITE0 = "efficientnet_lite0"
@@ -424,7 +424,7 @@ def test_a_row_of_results(monkeypatch, voc_folder):
     monkeypatch.setattr(decoders, "datasets", lambda data, root, trial, seed: sets)
     monkeypatch.setattr(decoders, "CROP", (32, 32))
     monkeypatch.setattr(common, "BATCH", 3)
-    job = decoders.row("voc_mini", "imagenet", "segnet", 0, (1e-4, 1e-2), 1) | {"scored": "val"}
+    job = rate_search.row("voc_mini", "imagenet", "segnet", 0, (1e-4, 1e-2), 1) | {"scored": "val"}
     row = decoders.one_run(job, voc_folder)
     net = decoders.made("segnet", "imagenet", 21)
     assert int(row["parameters"]) == count(net, 32, 32) + sum(
@@ -453,8 +453,9 @@ def test_the_tables_of_chapter_12_are_whole():
     code = digest.code_digest((ROOT / "results/decoders/run.py", "one_run"))
     assert {row["code"] for rows in tables.values() for row in rows} == {code}
     for start, net in decoders.KINDS:
-        best = decoders.chosen(tables["trials"], start, net)
-        assert {*decoders.beside(best, start)} <= decoders.tried(tables["trials"], start, net).keys()
+        found = rate_search.tried(tables["trials"], start, net, "mean_iou")
+        asked = rate_search.to_try(tables["trials"], start, net, "mean_iou", None)
+        assert {*asked} == found.keys()
     for data in "voc_mini", "camvid":
         mine = [row for row in tables["table"] if row["data"] == data]
         assert [(row["start"], row["net"], row["seed"]) for row in mine] == [
@@ -462,7 +463,7 @@ def test_the_tables_of_chapter_12_are_whole():
         ]
         for row in mine:
             rates = float(row["rate_backbone"]), float(row["rate_behind"])
-            assert rates == decoders.chosen(tables["trials"], row["start"], row["net"])
+            assert rates == rate_search.chosen(tables["trials"], row["start"], row["net"], "mean_iou")
             assert int(row["epochs"]) == decoders.EPOCHS[data][row["start"]][row["net"]]
         for start in "imagenet", "nothing":
             nets = {row["net"]: [] for row in mine if row["start"] == start}

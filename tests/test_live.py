@@ -25,6 +25,7 @@ CELLS = [
     "nets = {f'FCN-{stride}s': utils.fcn(21, stride) for stride in (32, 16, 8)}",
     "utils.Viewer(nets['FCN-32s'], test_set).show()",
     "utils.compare(nets, test_set)",
+    "utils.scribble('../data/photo/chelsea.jpg')",
 ]
 HARMLESS = {}
 """What JupyterLab says by itself on the console: {part of the message: why it is no fault of ours}."""
@@ -270,6 +271,33 @@ def test_compare_takes_a_picture_of_the_list_and_uploads(driver, lab, tmp_path):
     _one(cell, ".widget-html", "large.png, as the nets saw it: 819 × 1024 pixels")
     upload(photo)
     _until(lambda: _picture(cell) == shown)
+    _quiet(driver)
+
+
+def test_strokes_drawn_on_a_photograph_divide_it(driver, lab):
+    from selenium.webdriver import ActionChains
+
+    _live(driver, lab)
+    cell = _cell(driver, "utils.scribble")
+    _one(cell, ".widget-html", "two colours at least")
+    canvas, pens = _one(cell, "canvas"), _until(lambda: _find(cell, "input[type=radio]"))
+
+    def draw(pen, *points):
+        pens[pen].click()
+        mouse = ActionChains(driver, 20).move_to_element_with_offset(canvas, *points[0]).click_and_hold()
+        for (x, y), (to_x, to_y) in zip(points, points[1:], strict=False):
+            mouse.move_by_offset(to_x - x, to_y - y)
+        mouse.release().perform()
+
+    _changes(cell, lambda: draw(0, (-100, -60), (0, -80), (60, -80)))  # from the canvas's middle: across the cat's face
+    _one(cell, ".widget-html", "two colours at least")
+    _changes(cell, lambda: draw(2, (200, -80), (210, 100)))
+    _until(lambda: not _find(cell, ".widget-html", "two colours"))
+    _screenshot(driver, "scribble")
+    _changes(cell, _one(cell, "button", "take back").click)
+    _one(cell, ".widget-html", "two colours at least")
+    _changes(cell, _one(cell, "button", "clear").click)
+    _one(cell, ".widget-html", "two colours at least")
     _quiet(driver)
 
 

@@ -603,3 +603,22 @@ def test_help_tells_of_bursts_and_exit_codes(capsys):
         main(["data", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "frames of one video" in text and "Ends with 0 if there is no error" in text
+
+
+def test_strokes_painted_over_photographs_become_labels_by_the_lines_of_the_page(good, monkeypatch, capsys):
+    (good / "painted").mkdir()
+    colors = [(0, 0, 0), (128, 0, 0), (128, 128, 128)]
+    for name in "abcdefghi":
+        painted = np.array(utils.read_image(image_path(good, name)))
+        for value, color in enumerate(colors):
+            painted[8 * value + 2 : 8 * value + 4, 5:50] = color
+        Image.fromarray(painted).save(good / "painted" / f"{name}.png")
+    (good / "my_photos").symlink_to(good)
+    monkeypatch.chdir(good)
+    page = (ROOT / "docs/own_pictures.md").read_text(encoding="utf-8").split("## Strokes in the place of outlines")[1]
+    exec(re.search(r"(?s)```python\n(.*?)```", page)[1], {})
+    label = utils.read_label(label_path("my_photos", "c"), utils.data_classes("my_photos"))
+    assert [np.unique(label[8 * value + 2 : 8 * value + 4, 5:50]).tolist() for value in range(3)] == [[0], [1], [2]]
+    assert (label != utils.VOID).sum() == 3 * 2 * 45
+    code, printed = run(capsys, "my_photos")
+    assert not code and re.search(r"train.txt: 8\d% of the pixels are void; nothing is learnt from them", printed)

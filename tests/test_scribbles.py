@@ -3,8 +3,9 @@
 import utils
 from utils.__main__ import main
 from utils.data import scribbles as module
-from utils.data.scribbles import draw_boxes, draw_points, draw_scribbles, longest_path, strokes, thinned
+from utils.data.scribbles import draw_boxes, draw_points, draw_scribbles, longest_path, read_scribbles, strokes
 from utils.datacheck import scribbles as check
+from utils.viz.strokes import segment
 
 import datetime
 
@@ -16,37 +17,11 @@ from PIL import Image
 from scipy import ndimage
 from traitlets import Bunch
 
-EIGHT = np.ones((3, 3))
-
 
 @pytest.fixture(scope="module")
 def label():
     root = utils.data_root()
     return utils.read_label(root / "SegmentationClass" / f"{utils.read_names(root)[0]}.png")
-
-
-def test_a_skeleton_is_thin_inside_and_in_as_many_pieces(label):
-    for value in np.unique(label[label != utils.VOID]):
-        area = label == value
-        thin = thinned(area)
-        assert not (thin & ~area).any()
-        assert ndimage.label(thin, EIGHT)[1] == ndimage.label(area, EIGHT)[1]
-        holes = ndimage.label(~np.pad(area, 1))[1], ndimage.label(~np.pad(thin, 1))[1]
-        assert holes[0] == holes[1]  # rings stay rings
-        blocks = sum(np.pad(thin, 1)[y : y + thin.shape[0], x : x + thin.shape[1]] for y in (0, 1) for x in (0, 1))
-        assert (blocks == 4).sum() <= 2  # hardly a square of 2 × 2 left
-
-
-def test_skeleton_of_a_bar_is_its_middle():
-    bar = np.zeros((9, 30), bool)
-    bar[2:7, 2:28] = True
-    thin = thinned(bar)
-    assert set(np.nonzero(thin)[0]) == {4} and 20 <= thin.sum() <= 26
-
-
-@pytest.mark.parametrize("area", [np.ones((2, 2), bool), np.ones((1, 1), bool), np.eye(5, dtype=bool)])
-def test_small_areas_keep_a_pixel(area):
-    assert thinned(area).any()
 
 
 def test_longest_path_leaves_out_the_short_branch():
@@ -109,15 +84,15 @@ def test_void_stays_void_and_bad_labels_are_refused(draw):
 def test_files_are_read_as_they_were_written(tmp_path, label):
     weak = draw_scribbles(label)
     module.write_scribbles(tmp_path / "new" / "a.png", weak, utils.VOC)
-    assert (utils.read_scribbles(tmp_path / "new" / "a.png", utils.VOC, label.shape) == weak).all()
+    assert (read_scribbles(tmp_path / "new" / "a.png", utils.VOC, label.shape) == weak).all()
     with pytest.raises(ValueError, match="a.png: .*draw on the picture itself"):
-        utils.read_scribbles(tmp_path / "new" / "a.png", utils.VOC, (3, 5))
+        read_scribbles(tmp_path / "new" / "a.png", utils.VOC, (3, 5))
     write_palette_png(tmp_path / "void.png", np.full((4, 5), utils.VOID), VOC_PALETTE)
     with pytest.raises(ValueError, match="void.png: void only"):
-        utils.read_scribbles(tmp_path / "void.png", utils.VOC)
+        read_scribbles(tmp_path / "void.png", utils.VOC)
     Image.new("RGB", (5, 4), (255, 0, 255)).save(tmp_path / "pink.png")  # scribbles without a class
     with pytest.raises(ValueError, match="pink.png.*255, 0, 255"):
-        utils.read_scribbles(tmp_path / "pink.png", utils.VOC)
+        read_scribbles(tmp_path / "pink.png", utils.VOC)
 
 
 def test_strokes_over_a_photograph():
@@ -250,7 +225,7 @@ def drawn_over(tmp_path, colors=((255, 0, 0), (0, 0, 255))):
 
 def test_two_strokes_over_a_photograph_divide_it(tmp_path):
     photo, drawn = map(utils.read_image, drawn_over(tmp_path))
-    image, marks, label = utils.segment(photo, drawn, side=200)
+    image, marks, label = segment(photo, drawn, side=200)
     assert image.shape == (150, 200, 3) and label.shape == marks.shape == (150, 200)
     truth = np.where(np.arange(200) < 90, 0, 2)
     assert (label == truth).mean() > 0.98
@@ -260,29 +235,58 @@ def test_two_strokes_over_a_photograph_divide_it(tmp_path):
 def test_strokes_of_one_colour_are_refused(tmp_path):
     photo, drawn = map(utils.read_image, drawn_over(tmp_path, colors=((255, 0, 0),)))
     with pytest.raises(ValueError, match="strokes in red only"):
-        utils.segment(photo, drawn)
+        segment(photo, drawn)
 
 
-def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, monkeypatch):
+@pytest.fixture
+def easel(monkeypatch):
+    """`scribble` without a browser: a function that calls it and gives the box of widgets and what was drawn so far."""
     from utils.viz import strokes as viz
 
-    boxes, figures = [], []
+    boxes, drawn, draw = [], [], viz.draw_strokes
     monkeypatch.setattr(viz, "controls", boxes.append)
-    monkeypatch.setattr(viz.Redrawn, "put", lambda self, figure: figures.append(figure))
+    monkeypatch.setattr(viz.Redrawn, "put", lambda self, figure: None)
+    monkeypatch.setattr(viz, "draw_strokes", lambda *what: [drawn.append(what), draw(*what)][1])
+
+    def show(*files):
+        utils.scribble(*files)
+        return boxes[0].children, drawn
+
+    return show
+
+
+def upload(button, path):
+    content = path.read_bytes()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    file = {"name": path.name, "type": "image/png", "size": len(content), "last_modified": now}
+    button.value = (Bunch(file, content=memoryview(content)),)
+
+
+def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, easel):
     photo, drawn = drawn_over(tmp_path)
-    utils.scribble(photo, drawn)
-    assert len(figures) == 1
-    (first, second), message = boxes[0].children[0].children, boxes[0].children[1]
-
-    def upload(button, path):
-        content = path.read_bytes()
-        now = datetime.datetime.now(datetime.timezone.utc)
-        file = {"name": path.name, "type": "image/png", "size": len(content), "last_modified": now}
-        button.value = (Bunch(file, content=memoryview(content)),)
-
+    (buttons, message, _, _), shown = easel(photo, drawn)
+    assert set(np.unique(shown[-1][2])) == {0, 2}
+    first, second = buttons.children
     upload(first, photo)
-    assert "now its strokes" in message.value and len(figures) == 1
+    assert "two colours at least" in message.value and (shown[-1][2] == utils.VOID).all()
     upload(second, photo)  # the photograph a second time: nothing drawn on it
-    assert "no stroke found" in message.value and len(figures) == 1
+    assert "no stroke found" in message.value and len(shown) == 2
     upload(second, drawn)
-    assert "read" in message.value and len(figures) == 2
+    assert message.value == "drawn.png read" and set(np.unique(shown[-1][2])) == {0, 2}
+
+
+def test_strokes_drawn_in_the_notebook_divide_the_photograph(tmp_path, easel):
+    photo, _ = drawn_over(tmp_path)
+    (buttons, message, canvas, hand), shown = easel(photo)
+    assert 'width="400" height="300"' in canvas.value and canvas.value.count('type="radio"') == 6
+    hand.value = "[[1, [[60, 40], [60, 260]]]]"
+    assert "two colours at least" in message.value and (shown[-1][2] == utils.VOID).all()
+    assert (shown[-1][1][40:261, 60] == 1).all() and (shown[-1][1] != utils.VOID).mean() < 0.02
+    hand.value = "[[1, [[60, 40], [60, 260]]], [2, [[300, 150]]]]"  # a click is a dot
+    truth = np.where(np.arange(400) < 180, 1, 2)
+    assert message.value == "" and (shown[-1][2] == truth).mean() > 0.98
+    hand.value = "[]"  # all taken back
+    assert "two colours at least" in message.value and (shown[-1][1] == utils.VOID).all()
+    hand.value = "[[0, [[3, 3]]]]"
+    upload(buttons.children[0], photo)
+    assert hand.value == "" and (shown[-1][1] == utils.VOID).all(), "a new photograph begins without strokes"

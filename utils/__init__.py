@@ -26,12 +26,12 @@ from .models.export import export
 from .models.deeplab import DeepLab, make_dense
 from .models.hed import HED
 from .postprocess.crf import DenseCRF, MeanField, WithCRF, search_crf
-from .data.scribbles import Relabelled, draw_boxes, draw_points, draw_scribbles, read_scribbles
-from .postprocess.graphcut import Energy, ScribbleCut, max_flow, slic
+from .data.scribbles import Relabelled, draw_scribbles
+from .postprocess.graphcut import ScribbleCut, max_flow
 from .engine.evaluate import confusion, evaluate
 from .engine.callbacks import Callback
 from .engine.train import seed, train
 from .engine.cache import train_or_load
 from .engine.predict import predict
 from .viz.widgets import Viewer, compare, what_and_where
-from .viz.strokes import scribble, segment
+from .viz.strokes import scribble

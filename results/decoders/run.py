@@ -27,12 +27,11 @@ from utils.metrics import BoundaryF1
 import contextlib
 import io
 import os
-import pathlib
 
 import mxnet as mx
 import numpy as np
 
-from results import common
+from results import common, rate_search
 
 os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # or the executor says how it fuses layers
 BACKBONE, CROP, SCALE, HELD_OUT = "efficientnet_lite0", (80, 112), 0.5, 40
@@ -49,12 +48,9 @@ EPOCHS = {  # of 20 batches on voc_mini, of 46 on CamVid
     },
 }
 KINDS = [(start, net) for start in EPOCHS["voc_mini"] for net in EPOCHS["voc_mini"][start]]
-RATES = [1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]
 TRIED_FIRST = dict.fromkeys(KINDS, (1e-4, 1e-2)) | {("imagenet", "fcn8s"): (1e-3, 1e-3)}
 TRIED_FIRST |= {kind: (1e-2, 1e-2) for kind in KINDS if kind[0] == "nothing"}
 ONE_RATE = (1e-2, 1e-2)
-KEY = ("data", "start", "net", "seed")
-TRIALS = pathlib.Path(__file__).with_name("trials.csv")
 
 
 def lists(data, root, trial):
@@ -83,41 +79,13 @@ def shared(data, root, trial):
     }
 
 
-def row(data, start, net, seed, rates, epochs):
-    """What tells one run from another, as texts."""
-    of_backbone, behind = map("{:g}".format, rates)
-    names = "data", "start", "net", "seed", "rate_backbone", "rate_behind", "epochs"
-    return dict(zip(names, map(str, (data, start, net, seed, of_backbone, behind, epochs)), strict=True))
-
-
-def tried(rows, start, net):
-    """{(rate of the backbone, rate behind it): mean IoU} of the trials of a net."""
-    mine = [r for r in rows if (r["start"], r["net"]) == (start, net)]
-    return {(float(r["rate_backbone"]), float(r["rate_behind"])): float(r["mean_iou"]) for r in mine}
-
-
-def chosen(rows, start, net):
-    """The rates that did best in the trials of a net."""
-    found = tried(rows, start, net)
-    if not found:
-        raise ValueError(f"{TRIALS.name} has no trial of {net} from {start}: make it first")
-    return max(found, key=found.get)
-
-
-def beside(rates, start):
-    """The pairs a step away: one rate less or more; from nothing both together."""
-    moves = [(-1, -1), (1, 1)] if start == "nothing" else [(-1, 0), (1, 0), (0, -1), (0, 1)]
-    return [tuple(RATES[RATES.index(rate) + step] for rate, step in zip(rates, move, strict=True)) for move in moves]
-
-
 def trials(root, same, rows):
     """Jobs of the trials, as far as `rows`, made before, say what to try."""
     for start, net in KINDS:
-        found = tried(rows, start, net)
-        best = chosen(rows, start, net) if found else TRIED_FIRST[start, net]
-        epochs = EPOCHS["voc_mini"][start][net] // 2
-        for rates in dict.fromkeys([*found, best, *beside(best, start), *([ONE_RATE] if net != "fcn8s" else [])]):
-            yield row("voc_mini", start, net, 0, rates, epochs) | same, str(root)
+        pairs = rate_search.to_try(rows, start, net, "mean_iou", TRIED_FIRST[start, net])
+        for pair in dict.fromkeys([*pairs, *([ONE_RATE] if net != "fcn8s" else [])]):
+            epochs = EPOCHS["voc_mini"][start][net] // 2
+            yield rate_search.row("voc_mini", start, net, 0, pair, epochs) | same, str(root)
 
 
 def jobs(data, root, rows):
@@ -125,8 +93,8 @@ def jobs(data, root, rows):
     same = shared(data, root, False)
     for start, net in KINDS:
         for seed in range(3):
-            epochs = EPOCHS[data][start][net]
-            yield row(data, start, net, seed, chosen(rows, start, net), epochs) | same, str(root)
+            pair = rate_search.chosen(rows, start, net, "mean_iou")
+            yield rate_search.row(data, start, net, seed, pair, EPOCHS[data][start][net]) | same, str(root)
 
 
 def made(name, start, num_classes):
@@ -184,17 +152,5 @@ def one_run(job, root):
     return job | scores | sizes(net) | common.circumstances(seconds)
 
 
-def main():
-    args, roots = common.arguments(__doc__, trials=True)
-    same, todo, before = shared("voc_mini", roots["voc_mini"], True), None, []
-    while todo != before:  # what is tried next hangs on what came out
-        before, rows = todo, [trial for trial in common.read(TRIALS) if common.matches(trial, same)]
-        todo = list(trials(roots["voc_mini"], same, rows))
-        common.make(TRIALS, todo, one_run, (*KEY, "rate_backbone", "rate_behind"), args.adopt)
-    if not args.trials:
-        todo = [job for data, root in roots.items() for job in jobs(data, root, rows)]
-        common.make(TRIALS.with_name("table.csv"), todo, one_run, KEY, args.adopt)
-
-
 if __name__ == "__main__":
-    main()
+    rate_search.command(__doc__, __file__, shared, trials, jobs, one_run)

@@ -13,10 +13,9 @@ from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
 from .dataset import VOCSegDataset
-from .image_io import palette_picture, picture_size, read_label
+from .image_io import palette_picture, read_label
 from .labelmap import VOID
 from .transforms import resize
-from .voc import data_classes, image_path
 
 SCRIBBLES = "ScribbleClass"
 """Folder of scribbles in a data set in VOC layout, beside SegmentationClass."""
@@ -32,12 +31,14 @@ def draw_scribbles(label, seed=0, share=0.03, least=LEAST):
     brings the share of marked pixels nearer to `share`. Areas of fewer than `least` pixels are missed, as a person
     would miss them. The same label, seed and numbers give the same strokes.
     """
+    from skimage.morphology import skeletonize  # here: it would make `import utils` slower
+
     label, rng = _checked(label), np.random.RandomState(seed)
     _number("share", share, 0, 1)
     _number("least", least, 0, float("inf"))
     found = np.full(label.shape, VOID, np.uint8)
     for value, place, area in _areas(label, least):
-        path = longest_path(thinned(area))
+        path = longest_path(skeletonize(area))
         length = max(1, round(rng.uniform(0.6, 1) * len(path)))
         start = rng.randint(len(path) - length + 1)
         rows, columns = path[start : start + length].T
@@ -121,38 +122,6 @@ def _widened(found, label, turn):
 
 def _off(found, share):
     return abs((found != VOID).mean() - share)
-
-
-_RING = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]])
-"""A bit for each neighbour, clockwise from above."""
-
-
-def _thinning_tables():
-    """(2, 256) bool: what neighbours let a pixel go, in the two passes of Zhang and Suen's rule."""
-    bits = np.arange(256)[:, None] >> np.arange(8) & 1  # p2 to p9 of the paper
-    count, steps = bits.sum(1), ((bits == 0) & (np.roll(bits, -1, 1) == 1)).sum(1)
-    north, east, south, west = bits[:, 0], bits[:, 2], bits[:, 4], bits[:, 6]
-    both = (count >= 2) & (count <= 6) & (steps == 1)
-    first = both & (north * east * south == 0) & (east * south * west == 0)
-    return np.stack([first, both & (north * east * west == 0) & (north * south * west == 0)])
-
-
-_TABLES = _thinning_tables()
-
-
-def thinned(area):
-    """(H, W) bool: the skeleton of an area, one pixel wide, connected where it is (Zhang and Suen, 1984)."""
-    thin = np.pad(np.asarray(area, bool), 1)
-    changed = True
-    while changed:
-        changed = False
-        for table in _TABLES:
-            code = ndimage.correlate(thin.astype(np.uint8), _RING.astype(np.uint8), output=np.uint8, mode="constant")
-            goes = thin & table[code]
-            if goes.sum() == thin.sum():  # a square of 2 × 2, which the rule would take whole
-                return thin[1:-1, 1:-1]
-            thin, changed = thin & ~goes, changed or goes.any()
-    return thin[1:-1, 1:-1]
 
 
 def longest_path(thin):
@@ -279,12 +248,3 @@ def said(name, weak, label=None):
         found["void"] = int((marked & (label == VOID)).sum())
         found["wrong"] = int((marked & (label != VOID) & (label != weak)).sum())
     return found
-
-
-def read_folder(root, names, folder=SCRIBBLES):
-    """{name: scribbles} of the pictures of a data set, from a folder in it; each as `read_scribbles` reads it."""
-    classes = data_classes(root)
-    return {
-        name: read_scribbles(pathlib.Path(root) / folder / f"{name}.png", classes, picture_size(image_path(root, name)))
-        for name in names
-    }

@@ -9,7 +9,7 @@ import numbers
 
 import numpy as np
 from mxnet import nd
-from scipy import sparse
+from scipy import sparse, spatial
 from scipy.sparse import csgraph
 
 from ..data.labelmap import VOID
@@ -18,6 +18,8 @@ LEAST = 1e-6
 """What a probability counts at least: a net that is wholly sure could never be persuaded."""
 LARGEST = 2**24
 """Labels × nodes and pairs of neighbours, at most: 128 MB in float64 each, several times that while it is cut."""
+MOST = 2**17
+"""Superpixels of a picture, at most: 80 MB of histograms."""
 FLOW = 2**31 - 1
 """The largest sum that SciPy's `maximum_flow` adds up right: its integers have 32 bits."""
 
@@ -169,39 +171,25 @@ class Energy:
         return labels, energies
 
 
-def slic(image, count=400, compactness=10.0, iterations=5):
-    """(H, W) int32: superpixels 0, 1, 2 …, some `count` of them, each in one piece (chapter 15).
+def superpixels(image, count=800, compactness=10.0):
+    """(H, W) int64: some `count` superpixels 0, 1, 2 …, each in one piece, by scikit-image's SLIC (chapter 15).
 
-    k-means over place and colour (Lab), begun on a grid, in which a pixel only looks at the nine centres of the cells
-    around it. compactness: how many steps of colour weigh as much as one cell of distance; more makes them square.
-    Pieces that are cut off go to a neighbour, as do those smaller than a quarter of a cell. ValueError for an image
-    that is none, and for a count that is more than its pixels.
+    compactness: how many steps of colour (Lab) weigh as much as one cell of distance; more makes them square.
+    ValueError for an image that is none, and for a count that is more than its pixels, or than `MOST`.
     """
+    from skimage.segmentation import slic  # here: it would make `import utils` slower
+
     image = _image(image)
     height, width = image.shape[:2]
-    if isinstance(count, bool) or not isinstance(count, numbers.Integral) or not 1 <= count <= height * width:
-        raise ValueError(f"count={count!r}: expected a whole number, 1 to {height * width}, the picture's pixels")
+    most = min(height * width, MOST)
+    if isinstance(count, bool) or not isinstance(count, numbers.Integral) or not 1 <= count <= most:
+        raise ValueError(
+            f"count={count!r}: expected a whole number, 1 to {most:,}: as many as the picture has pixels, and no more "
+            f"than {MOST:,}, whose graph fits in memory"
+        )
     if not isinstance(compactness, numbers.Real) or not 0 < compactness < float("inf"):
         raise ValueError(f"compactness={compactness!r}: expected a number above 0")
-    side = np.sqrt(height * width / count)
-    rows, columns = max(1, round(height / side)), max(1, round(width / side))
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    at = [(y * rows / height).astype(int), (x * columns / width).astype(int)]
-    home = (at[0] * columns + at[1]).ravel()
-    points = np.stack([compactness / side * y, compactness / side * x, *lab(image)]).reshape(5, -1)
-    found = home
-    for _ in range(iterations):
-        centres = _means(points, found, rows * columns)
-        least = np.full(points.shape[1], np.inf, np.float32)
-        for down in (-1, 0, 1):
-            for right in (-1, 0, 1):
-                row, column = (at[0] + down).ravel(), (at[1] + right).ravel()
-                there = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-                number = np.where(there, row * columns + column, home)
-                distance = ((points - centres[:, number]) ** 2).sum(axis=0)
-                nearer = distance < least
-                found, least = np.where(nearer, number, found), np.where(nearer, distance, least)
-    return _in_one_piece(found.reshape(height, width), points[2:].reshape(3, height, width), side**2 / 4)
+    return slic(image, int(count), compactness, sigma=1, start_label=0)  # unblurred, noise gives one superpixel only
 
 
 def _image(image):
@@ -211,20 +199,10 @@ def _image(image):
     return image
 
 
-def lab(image):
-    """(3, H, W) float32 CIELAB (D65) of an sRGB image (H, W, 3) uint8: equal steps look about equally large."""
-    level = np.arange(256) / 255
-    linear = np.where(level > 0.04045, ((level + 0.055) / 1.055) ** 2.4, level / 12.92).astype(np.float32)[image]
-    to_xyz = [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
-    xyz = linear @ np.array(to_xyz, np.float32).T / np.array([0.95047, 1, 1.08883], np.float32)
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])])
-
-
 def _means(values, segments, count):
-    """(d, count): mean of (d, pixels) values over each segment; nan-free where a segment is empty."""
-    size = np.bincount(segments, minlength=count).clip(1)
-    return np.stack([np.bincount(segments, v, count) / size for v in values]).astype(np.float32)
+    """(d, count): mean of (d, pixels) values over each segment."""
+    size = np.bincount(segments, minlength=count)
+    return np.stack([np.bincount(segments, v, count) / size for v in values])
 
 
 def neighbours(segments):
@@ -239,39 +217,6 @@ def neighbours(segments):
     if not len(pairs):
         return np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
     return np.unique(pairs.astype(np.int64), axis=0, return_counts=True)
-
-
-def _pieces(segments):
-    """(H, W) int: connected pieces of equal numbers, counted from 0 in the order in which they are met."""
-    number = np.arange(segments.size).reshape(segments.shape)
-    starts, ends = [], []
-    for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
-        same = segments[here] == segments[there]
-        starts.append(number[here][same])
-        ends.append(number[there][same])
-    starts, ends = np.concatenate(starts), np.concatenate(ends)
-    graph = sparse.coo_matrix((np.ones(len(starts), bool), (starts, ends)), shape=(segments.size,) * 2)
-    return csgraph.connected_components(graph, directed=False)[1].reshape(segments.shape)
-
-
-def _in_one_piece(segments, colours, least):
-    """Pieces, each smaller one given to the neighbour of the most alike colour; numbered anew, from 0."""
-    segments = _pieces(segments)
-    while True:
-        size = np.bincount(segments.ravel())
-        edges, _ = neighbours(segments)
-        small = np.flatnonzero(size < least)
-        if not len(small) or not len(edges):
-            return segments.astype(np.int32)
-        mean = _means(colours.reshape(3, -1), segments.ravel(), len(size))
-        both = np.concatenate([edges, edges[:, ::-1]])
-        both = both[np.isin(both[:, 0], small)]
-        apart = ((mean[:, both[:, 0]] - mean[:, both[:, 1]]) ** 2).sum(axis=0)
-        order = np.lexsort((apart, both[:, 0]))  # of each small one the nearest in colour comes first
-        _, firsts = np.unique(both[order, 0], return_index=True)
-        chosen = both[order][firsts]
-        graph = sparse.coo_matrix((np.ones(len(chosen)), chosen.T), shape=(len(size),) * 2)
-        segments = csgraph.connected_components(graph, directed=False)[1][segments]
 
 
 COLOURS, SLOPES = 25, 10
@@ -299,8 +244,8 @@ class ScribbleCut:
     """A picture's scribbles spread over its superpixels, with what a net says or without (chapter 15).
 
     image: (H, W, 3) uint8. scribbles: (H, W) uint8, 255 where nothing is said. num_classes: of the net, C. count,
-    compactness: of `slic`. strength: what a border between two wholly alike neighbours costs. colour: weight of the
-    colours of the strokes, 0 to leave them out.
+    compactness: of `superpixels`. strength: what a border between two wholly alike neighbours costs. colour: weight of
+    the colours of the strokes, 0 to leave them out.
 
     The energy, over superpixels: one that scribbles touch must have one of their classes. Any other may have each class
     that is scribbled somewhere in the picture, at the cost −log of what the net gives it, the mean over its pixels,
@@ -313,14 +258,14 @@ class ScribbleCut:
     ValueError for scribbles of another size, without a mark, or of a class that isn't there.
     """
 
-    def __init__(self, image, scribbles, num_classes, count=400, compactness=10.0, strength=2.0, colour=0.3):
+    def __init__(self, image, scribbles, num_classes, count=800, compactness=10.0, strength=8.0, colour=3.0):
         self.image, self.num_classes = _image(image), num_classes
         self.scribbles = np.asarray(scribbles.asnumpy() if isinstance(scribbles, nd.NDArray) else scribbles)
         self.classes = check_scribbles(self.scribbles, self.image, num_classes)
         for name, value in ("strength", strength), ("colour", colour):
             if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < float("inf"):
                 raise ValueError(f"{name}={value!r}: expected a number, 0 or more")
-        self.segments = slic(self.image, min(count, self.scribbles.size), compactness)
+        self.segments = superpixels(self.image, min(count, self.scribbles.size), compactness)
         self.edges, _ = neighbours(self.segments)
         self.weights = strength * self._alike()
         touched = np.zeros((num_classes, self.segments.max() + 1), bool)
@@ -342,12 +287,12 @@ class ScribbleCut:
 
     def _unlike_strokes(self):
         """(classes, N): −log of each class's share by colour; at most 7, so that no colour outweighs all else."""
-        colours = _means(lab(self.image).reshape(3, -1), self.segments.ravel(), len(self.free)).T
-        apart = [
-            ((colours[:, None] - colours[self.allowed[i] & ~self.free]) ** 2).sum(axis=2).min(axis=1)
-            for i in range(len(self.classes))
-        ]
-        near = np.exp(-np.stack(apart) / max(np.mean(apart), 1e-9))
+        from skimage.color import rgb2lab
+
+        colours = _means(rgb2lab(self.image).reshape(-1, 3).T, self.segments.ravel(), len(self.free)).T
+        strokes = [spatial.KDTree(colours[allowed & ~self.free]) for allowed in self.allowed]
+        apart = np.stack([stroke.query(colours)[0] ** 2 for stroke in strokes])
+        near = np.exp(-apart / max(apart.mean(), 1e-9))
         return -np.log((near / near.sum(axis=0).clip(1e-30)).clip(1e-3))
 
     def energy(self, probabilities=None):

@@ -1,9 +1,13 @@
 """A photograph with strokes drawn over it, and what a cut makes of them, in a running notebook (chapter 15)."""
 
+import base64
 import html
+import io
+import json
 
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image, ImageDraw
 
 from ..data.image_io import read_image
 from ..data.labelmap import VOID, LabelMap
@@ -27,15 +31,18 @@ def segment(image, drawn, classes=PENS, side=640, **settings):
     are reduced so that the longer side has at most `side` pixels. settings: of `ScribbleCut`. A ValueError says what is
     missing: two colours at least, for one alone would take the whole picture.
     """
-    marks = strokes(drawn, image, classes)
-    scale = min(1, side / max(image.shape[:2]))
-    image, marks = resize(image, scale), _reduced(marks, scale)
+    scale = _scale(image, side)
+    image, marks = resize(image, scale), _reduced(strokes(drawn, image, classes), scale)
     if len(found := np.unique(marks[marks != VOID])) < 2:
         raise ValueError(
             f"strokes in {classes.names[found[0]]} only: one colour would take the whole picture; draw in two colours "
             f"at least, of {', '.join(f'{n} {c}' for n, c in zip(classes.names, classes.colors, strict=True))}"
         )
     return image, marks, ScribbleCut(image, marks, len(classes), **settings)()[0]
+
+
+def _scale(image, side):
+    return min(1, side / max(image.shape[:2]))
 
 
 def _reduced(marks, scale):
@@ -49,34 +56,125 @@ def _reduced(marks, scale):
 
 
 def draw_strokes(image, marks, label, classes=PENS):
-    """The figure of `scribble`: strokes on the photograph, and the areas that came of them."""
-    figure = uncropped(plt.figure(figsize=(10, 3.8), layout="constrained"))
-    shown = image.copy()
+    """The figure of `scribble`: the photograph, the areas that came of the strokes laid over it, and the strokes."""
+    figure, ax = plt.subplots(figsize=(4.2, 3.4), layout="constrained")
+    shown = overlay(image, label, classes, 0.4)
     shown[marks != VOID] = np.array(classes.colors, np.uint8)[marks[marks != VOID]]
-    pictures = shown, overlay(image, label, classes)
-    for ax, picture, title in zip(figure.subplots(1, 2), pictures, ("strokes", "by a cut"), strict=True):
-        ax.imshow(picture)
-        ax.set_title(title)
-        ax.axis("off")
-    add_legend(figure, np.unique(label).tolist(), classes)
+    uncropped(figure)
+    ax.imshow(shown)
+    ax.axis("off")
+    if (found := np.unique(marks[marks != VOID])).size:
+        add_legend(figure, found.tolist(), classes)
     return figure
 
 
-def scribble(photograph, drawn, classes=PENS, side=640):
-    """Show what strokes over a photograph give; upload your own two files (chapter 15).
+WIDTH = 4
+"""Pixels of a stroke that is drawn in the notebook, on the reduced photograph."""
+_SCRIPT = """
+const box = this.parentElement, canvas = box.querySelector('canvas'), pen = canvas.getContext('2d');
+const done = [];
+let line = null;
+function at(event) {
+  const scale = canvas.width / canvas.clientWidth;
+  return [Math.round(event.offsetX * scale), Math.round(event.offsetY * scale)];
+}
+function draw() {
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  pen.lineWidth = WIDTH; pen.lineCap = pen.lineJoin = 'round';
+  for (const [number, points] of line ? [...done, line] : done) {
+    pen.strokeStyle = box.querySelectorAll('input')[number].value;
+    pen.beginPath(); pen.moveTo(...points[0]);
+    for (const point of points) pen.lineTo(...point);
+    pen.stroke();
+  }
+}
+function send() {
+  const sent = box.closest('.widget-vbox').querySelector('textarea');
+  draw(); sent.value = JSON.stringify(done); sent.dispatchEvent(new Event('input', {bubbles: true}));
+}
+canvas.onpointerdown = event => {
+  canvas.setPointerCapture(event.pointerId); event.preventDefault();
+  line = [[...box.querySelectorAll('input')].findIndex(choice => choice.checked), [at(event)]]; draw();
+};
+canvas.onpointermove = event => { if (line) { line[1].push(at(event)); draw(); } };
+canvas.onpointerup = canvas.onpointercancel = () => { if (line) { done.push(line); line = null; send(); } };
+box.querySelector('.back').onclick = () => { done.pop(); send(); };
+box.querySelector('.clear').onclick = () => { done.length = 0; send(); };
+""".replace("WIDTH", str(WIDTH))
+_PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+"""A transparent pixel: scripts in a widget are not run, but what a picture says to do once it is loaded is."""
 
-    photograph, drawn: paths, a JPEG or PNG, and the PNG that a paint program saved after you drew over it. What can't
-    be read, and strokes that can't be used, are said above the figure.
+
+def _easel(image, classes):
+    """HTML: the photograph with a canvas over it, a pen for each class; strokes go to the text field beside it."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=90)
+    photograph = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    pens = "".join(
+        f'<label style="margin-right: 1em"><input type="radio" name="pen{id(image)}" value="rgb{color}" '
+        f'{"checked" if i == 0 else ""}> <span style="border-bottom: 4px solid rgb{color}">{html.escape(name)}</span>'
+        "</label>"
+        for i, (name, color) in enumerate(zip(classes.names, classes.colors, strict=True))
+    )
+    height, width = image.shape[:2]
+    return (
+        f'<div>{pens}<button type="button" class="back">take back</button> <button type="button" class="clear">clear'
+        f'</button><br><canvas width="{width}" height="{height}" aria-label="the photograph, to draw on" '
+        f'style="background: url({photograph}); touch-action: none; cursor: crosshair"></canvas>'
+        f'<img alt="" src="{_PIXEL}" onload="{html.escape(_SCRIPT)}"></div>'
+    )
+
+
+def _by_hand(text, size):
+    """Marks of the strokes that a canvas sent, a list of [class, [[x, y], …]] as JSON."""
+    marks = Image.fromarray(np.full(size, VOID, np.uint8))
+    brush = ImageDraw.Draw(marks)
+    for number, points in json.loads(text or "[]"):
+        brush.line([tuple(point) for point in points], number, WIDTH, "curve")
+        for x, y in points[0], points[-1]:
+            brush.ellipse((x - WIDTH // 2, y - WIDTH // 2, x + WIDTH // 2, y + WIDTH // 2), number)
+    return np.array(marks)
+
+
+def scribble(photograph, drawn=None, classes=PENS, side=640):
+    """Divide a photograph by strokes: draw on it in the notebook, or upload it and a copy with strokes (chapter 15).
+
+    photograph: path of a JPEG or PNG. drawn: path of the PNG that a paint program saved after somebody drew over it.
+    What is drawn in the notebook lies over these strokes. What can't be read, and strokes that can't be used, are said
+    above the figure.
     """
     import ipywidgets as widgets
 
-    message, given = widgets.HTML(), {"photograph": read_image(photograph), "strokes": read_image(drawn)}
+    message, easel = widgets.HTML(), widgets.HTML()
+    hand = widgets.Textarea(layout=widgets.Layout(display="none"))
+    given = {"photograph": read_image(photograph)}
     wide = widgets.Layout(width="max-content")
     buttons = {
-        "photograph": widgets.FileUpload(accept=".jpg,.jpeg,.png", description="1. your photograph", layout=wide),
-        "strokes": widgets.FileUpload(accept=".png", description="2. the same with strokes", layout=wide),
+        "photograph": widgets.FileUpload(accept=".jpg,.jpeg,.png", description="your photograph", layout=wide),
+        "strokes": widgets.FileUpload(accept=".png", description="the same with strokes (PNG)", layout=wide),
     }
-    live = Redrawn(lambda: draw_strokes(*segment(given["photograph"], given["strokes"], classes, side), classes))
+
+    def take(image, drawn=None):
+        """Begin with a photograph and a file's strokes, or none."""
+        scale = _scale(image, side)
+        small = resize(image, scale)
+        marks = np.full(small.shape[:2], VOID, np.uint8)
+        if drawn is not None:
+            marks = _reduced(strokes(drawn, image, classes), scale)
+        given.update(photograph=image, small=small, marks=marks)
+
+    def show():
+        by_hand = _by_hand(hand.value, given["marks"].shape)
+        marks, label = np.where(by_hand == VOID, given["marks"], by_hand), np.full_like(by_hand, VOID)
+        if len(np.unique(marks[marks != VOID])) < 2:
+            say("Draw strokes in two colours at least: one on what you want apart, one on all the rest.")
+        else:
+            label = ScribbleCut(given["small"], marks, len(classes))()[0]
+        return draw_strokes(given["small"], marks, label, classes)
+
+    def say(text, wrong=False):
+        text = html.escape(text)
+        message.value = f'<b style="color: var(--jp-error-color1, #b00020)">{text}</b>' if wrong else text
 
     def bring(key):
         button = buttons[key]
@@ -84,14 +182,28 @@ def scribble(photograph, drawn, classes=PENS, side=640):
             return
         file, button.value = button.value[0], ()
         try:
-            given[key] = read_upload(file.name, bytes(file.content), side=10**6)
+            image = read_upload(file.name, bytes(file.content), side=10**6)
             if key == "strokes":
-                live.draw()
-            message.value = f"{html.escape(file.name)} read" + (": now its strokes" if key == "photograph" else "")
+                take(given["photograph"], image)
+            else:
+                take(image)
         except ValueError as error:
-            message.value = f'<b style="color: var(--jp-error-color1, #b00020)">{html.escape(str(error))}</b>'
+            say(str(error), wrong=True)
+            return
+        say(f"{file.name} read")
+        hand.unobserve(redraw, "value")
+        hand.value, easel.value = "", _easel(given["small"], classes)
+        hand.observe(redraw, "value")
+        live.draw()
 
+    def redraw(_):
+        say("")
+        live.draw()
+
+    take(given["photograph"], None if drawn is None else read_image(drawn))
+    easel.value, live = _easel(given["small"], classes), Redrawn(show)
+    hand.observe(redraw, "value")
     for key, button in buttons.items():
         button.observe(lambda _, key=key: bring(key), "value")
-    controls(widgets.VBox([widgets.HBox(list(buttons.values())), message]))
+    controls(widgets.VBox([widgets.HBox(list(buttons.values())), message, easel, hand]))
     live.draw()
