@@ -32,7 +32,6 @@ from utils.postprocess import edges
 import contextlib
 import io
 import itertools
-import pathlib
 import time
 
 import mxnet as mx
@@ -40,7 +39,8 @@ import numpy as np
 import skimage
 from mxnet import gluon
 
-from results import common
+from results import common, rate_search
+from results.decoders.run import set_rates
 
 BACKBONE, CROP, HELD_OUT, CHOSEN_ON = "efficientnet_lite0", (80, 112), 40, 16
 EPOCHS = {"voc_mini": 16, "camvid": 6}
@@ -48,13 +48,10 @@ VOID = {"voc_mini": {"band": 4, "rim": 2}, "camvid": {"band": 2, "rim": 1}}  # h
 SIDES_EVERY = 4
 SIDE_WEIGHT = {"hed_sides": 1.0, "hed_fusion": 0.0}
 KINDS = [(start, net) for start in ("imagenet", "nothing") for net in SIDE_WEIGHT]
-RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1]
 TRIED_FIRST = {kind: (1e-3, 3e-3) if kind[0] == "imagenet" else (3e-3, 3e-3) for kind in KINDS}
 # thresholds; grey is 0 to 1
 STEPS = {"sobel": np.geomspace(0.005, 0.4, 19).round(4), "canny": np.geomspace(0.02, 2, 19).round(4)}
 GRID = {"sobel": {"sigma": (1, 1.5, 2)}, "canny": {"sigma": (0.7, 1, 1.5, 2, 3), "ratio": (0.2, 0.4, 0.6)}}
-KEY = ("data", "start", "net", "seed")
-TRIALS = pathlib.Path(__file__).with_name("trials.csv")
 
 
 def datasets(data, root, trial, seed=0):
@@ -86,40 +83,11 @@ def shared(data, root, trial):
     }
 
 
-def row(data, start, net, seed, rates=("", ""), epochs=""):
-    """What tells one run from another, as texts."""
-    texts = [f"{rate:g}" if rate else "" for rate in rates]
-    names = "data", "start", "net", "seed", "rate_backbone", "rate_behind", "epochs"
-    return dict(zip(names, map(str, (data, start, net, seed, *texts, epochs)), strict=True))
-
-
-def tried(rows, start, net):
-    """{(rate of the backbone, rate behind it): ODS} of the trials of a net."""
-    mine = [r for r in rows if (r["start"], r["net"]) == (start, net)]
-    return {(float(r["rate_backbone"]), float(r["rate_behind"])): float(r["ods"]) for r in mine}
-
-
-def chosen(rows, start, net):
-    """The rates that did best in the trials of a net."""
-    found = tried(rows, start, net)
-    if not found:
-        raise ValueError(f"{TRIALS.name} has no trial of {net} from {start}: make it first")
-    return max(found, key=found.get)
-
-
-def beside(rates, start):
-    """The pairs a step away: one rate less or more; from nothing both together."""
-    moves = [(-1, -1), (1, 1)] if start == "nothing" else [(-1, 0), (1, 0), (0, -1), (0, 1)]
-    return [tuple(RATES[RATES.index(rate) + step] for rate, step in zip(rates, move, strict=True)) for move in moves]
-
-
 def trials(root, same, rows):
     """Jobs of the trials, as far as `rows`, made before, say what to try."""
     for start, net in KINDS:
-        found = tried(rows, start, net)
-        best = chosen(rows, start, net) if found else TRIED_FIRST[start, net]
-        for rates in dict.fromkeys([*found, best, *beside(best, start)]):
-            yield row("voc_mini", start, net, 0, rates, EPOCHS["voc_mini"] // 2) | same, str(root)
+        for pair in dict.fromkeys(rate_search.to_try(rows, start, net, "ods", TRIED_FIRST[start, net])):
+            yield rate_search.row("voc_mini", start, net, 0, pair, EPOCHS["voc_mini"] // 2) | same, str(root)
 
 
 def jobs(data, root, rows):
@@ -127,18 +95,10 @@ def jobs(data, root, rows):
     same = shared(data, root, False)
     for start, net in KINDS:
         for seed in range(3):
-            yield row(data, start, net, seed, chosen(rows, start, net), EPOCHS[data]) | same, str(root)
+            pair = rate_search.chosen(rows, start, net, "ods")
+            yield rate_search.row(data, start, net, seed, pair, EPOCHS[data]) | same, str(root)
     for name in GRID:
-        yield row(data, "", name, 0) | same, str(root)
-
-
-def set_rates(net, rates):
-    """The rate to train with: the backbone's. What is behind it learns faster by its parameters' own factor."""
-    backbone, behind = rates
-    for name, parameter in net._collect_params_with_prefix().items():
-        if not name.startswith("features."):
-            parameter.lr_mult = behind / backbone
-    return backbone
+        yield rate_search.row(data, "", name, 0) | same, str(root)
 
 
 def train(net, loss, train_set, epochs, rate):
@@ -238,17 +198,5 @@ def one_run(job, root):
     return job | found | common.circumstances(seconds)
 
 
-def main():
-    args, roots = common.arguments(__doc__, trials=True)
-    same, todo, before = shared("voc_mini", roots["voc_mini"], True), None, []
-    while todo != before:  # what is tried next hangs on what came out
-        before, rows = todo, [trial for trial in common.read(TRIALS) if common.matches(trial, same)]
-        todo = list(trials(roots["voc_mini"], same, rows))
-        common.make(TRIALS, todo, one_run, (*KEY, "rate_backbone", "rate_behind"), args.adopt)
-    if not args.trials:
-        todo = [job for data, root in roots.items() for job in jobs(data, root, rows)]
-        common.make(TRIALS.with_name("table.csv"), todo, one_run, KEY, args.adopt)
-
-
 if __name__ == "__main__":
-    main()
+    rate_search.command(__doc__, __file__, shared, trials, jobs, one_run)
