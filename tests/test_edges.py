@@ -3,6 +3,7 @@
 import utils
 from utils.data.edges import EDGES, EdgeDataset, read_objects, true_edges, write_edges
 from utils.data.voc import read_pair
+from utils.engine.digest import code_digest
 from utils.losses import ClassBalancedLoss, HEDLoss
 from utils.models.backbones import Features
 from utils.models.hed import HED
@@ -13,11 +14,14 @@ import mxnet as mx
 import numpy as np
 import pytest
 import skimage
-from conftest import VOC_PALETTE, write_palette_png
+from conftest import ROOT, VOC_PALETTE, write_palette_png
 from mxnet import autograd, gluon, nd
 from PIL import Image
 from scipy import ndimage
 from test_nets import measured_margin
+
+from results import common, rate_search
+from results.edges import run as experiment
 
 CPU, VOID = mx.cpu(), utils.VOID
 
@@ -407,3 +411,41 @@ def test_snapping_keeps_small_things_and_whole_pictures():
     assert (edges.snap_to_edges(np.full((4, 5), 2), np.ones((4, 5)), 3) == 2).all()
     with pytest.raises(ValueError, match="expected one"):
         edges.snap_to_edges(label, np.zeros((2, 2)), 3)
+
+
+# Its experiment
+
+
+def test_rows_of_results(monkeypatch, voc_folder):
+    """A net and a baseline as results/edges makes them, two steps on small pictures."""
+    monkeypatch.setattr(experiment, "CROP", (32, 32))
+    monkeypatch.setattr(experiment, "HELD_OUT", 1)
+    monkeypatch.setattr(experiment, "CHOSEN_ON", 2)
+    monkeypatch.setattr(common, "BATCH", 2)
+    start = rate_search.row("voc_mini", "nothing", "hed_sides", 0, (1e-3, 3e-3), 1) | {"scored": "val"}
+    net = experiment.one_run(start, voc_folder)
+    assert [part.split()[0] for part in net["sides"].split("; ")] == ["2", "4", "8", "16", "32"]
+    assert 0 <= float(net["f_chosen"]) <= float(net["ods"]) <= 1 and len(net["fuse"].split("; ")) == 5
+    sobel = experiment.one_run(rate_search.row("voc_mini", "", "sobel", 0) | {"scored": "val"}, voc_folder)
+    assert sobel["chosen"].startswith("sigma ") and float(sobel["f_chosen"]) <= float(sobel["ods"])
+
+
+def test_the_tables_of_chapter_14_are_whole():
+    """Each job has its row, all made by one code; rates did best in trials, between others that were tried."""
+    tables = {name: common.read(ROOT / "results" / "edges" / f"{name}.csv") for name in ("trials", "table")}
+    code = code_digest((ROOT / "results/edges/run.py", "one_run"))
+    assert {row["code"] for rows in tables.values() for row in rows} == {code}
+    for start, net in experiment.KINDS:
+        asked = rate_search.to_try(tables["trials"], start, net, "ods", None)
+        assert {*asked} == rate_search.tried(tables["trials"], start, net, "ods").keys()
+    for data in "voc_mini", "camvid":
+        mine = [row for row in tables["table"] if row["data"] == data]
+        expected = [(*kind, str(seed)) for kind in experiment.KINDS for seed in range(3)]
+        assert [tuple(row[key] for key in ("start", "net", "seed")) for row in mine] == [
+            *expected,
+            *(("", name, "0") for name in experiment.GRID),
+        ]
+        for row in mine[: len(expected)]:
+            rates = float(row["rate_backbone"]), float(row["rate_behind"])
+            assert rates == rate_search.chosen(tables["trials"], row["start"], row["net"], "ods")
+            assert int(row["epochs"]) == experiment.EPOCHS[data]
