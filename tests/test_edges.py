@@ -449,3 +449,12 @@ def test_the_tables_of_chapter_14_are_whole():
             rates = float(row["rate_backbone"]), float(row["rate_behind"])
             assert rates == rate_search.chosen(tables["trials"], row["start"], row["net"], "ods")
             assert int(row["epochs"]) == experiment.EPOCHS[data]
+
+
+def test_strengths_of_a_net_that_diverged_are_refused():
+    strength = np.zeros((8, 9), np.float32)
+    strength[3, 4] = np.nan
+    with pytest.raises(ValueError, match="the net has diverged"):
+        edges.suppress(strength)
+    with pytest.raises(ValueError, match="the net has diverged"):
+        edges.EdgeMetric().update(np.zeros((8, 9)), strength)

@@ -48,6 +48,7 @@ def suppress(strength, sigma=1.5):
     strength = np.asarray(strength, np.float32)
     if strength.ndim != 2:
         raise ValueError(f"strength of shape {strength.shape}: expected (height, width)")
+    _check_finite(strength)
     smooth = ndimage.gaussian_filter(strength.astype(np.float64), sigma, mode="nearest")
     down, right = (ndimage.sobel(smooth, axis, mode="nearest") for axis in (0, 1))
     rr, cc, rc = (ndimage.gaussian_filter(a * b, sigma) for a, b in ((down, down), (right, right), (down, right)))
@@ -59,6 +60,11 @@ def suppress(strength, sigma=1.5):
     ]
     level = 1e-6 * float(np.abs(smooth).max())
     return np.where(smooth >= np.maximum(*beside) - level, strength, 0).astype(np.float32)
+
+
+def _check_finite(strength):
+    if not np.isfinite(strength).all():
+        raise ValueError("strengths are nan or infinite: the net has diverged, take a smaller learning rate")
 
 
 def match_edges(found, truth, tolerance):
@@ -122,8 +128,7 @@ class EdgeMetric:
             raise ValueError(
                 f"label with {np.setdiff1d(label, (0, 1, VOID))[0]:g}: expected 0, 1 and {VOID}: true_edges"
             )
-        if not np.isfinite(strength).all():
-            raise ValueError("strengths are nan or infinite: the net has diverged, take a smaller learning rate")
+        _check_finite(strength)
         tolerance = 0.0075 * np.hypot(*label.shape) if self._tolerance is None else self._tolerance
         truth, counts = skimage.morphology.thin(label == 1), np.zeros((len(self.thresholds), 3), int)
         for row, threshold in zip(counts, self.thresholds, strict=True):
