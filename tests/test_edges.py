@@ -411,6 +411,13 @@ def test_snapping_keeps_small_things_and_whole_pictures():
     assert (edges.snap_to_edges(np.full((4, 5), 2), np.ones((4, 5)), 3) == 2).all()
     with pytest.raises(ValueError, match="expected one"):
         edges.snap_to_edges(label, np.zeros((2, 2)), 3)
+    for bad, strength, width, message in (
+        (label - 1.0, 0.0 * label, 3, "label from -1 to 3: expected whole numbers"),
+        (label, 0.0 * label, -1, "width=-1"),
+        (label, np.nan * label, 3, "strengths from nan to nan"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            edges.snap_to_edges(bad, strength, width)
 
 
 # Its experiment

@@ -14,8 +14,7 @@ both together. CamVid has the same rates. Sobel and Canny learn nothing: their s
 16 training pictures, one of so many.
 
 net       hed_sides: fusion and each side have a loss; hed_fusion: the fusion alone; sobel, canny
-ods, ois, ap    by `utils.postprocess.edges.EdgeMetric`, within 0.75 % of the picture's diagonal; ap of nets with
-                thresholds to 0.95, so too small for those that are very sure (chapter 14): not for comparing them
+ods, ois, ap    by `utils.postprocess.edges.EdgeMetric`, within 0.75 % of the picture's diagonal
 threshold       of the strength, for ods: the best on the test pictures, as in the published tables
 f_chosen        F on the test pictures at threshold_chosen, the best on the 16 training pictures: what a user gets
 sides           ods of each side output by itself, from fine to coarse; on every 4th test picture

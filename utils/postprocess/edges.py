@@ -43,7 +43,8 @@ def suppress(strength, sigma=1.5):
 
     Across: the direction in which the strength, smoothed by a Gaussian of `sigma` pixels, changes the most in the
     neighbourhood (the first eigenvector of its structure tensor). Compared is the smoothed strength, with one pixel to
-    either side, between pixels bilinearly. What is level stays: thinning makes a line of it.
+    either side, between pixels bilinearly. What is level stays: thinning makes a line of it. Of lines
+    nearer than about 2 · sigma to each other some are lost.
     """
     strength = np.asarray(strength, np.float32)
     if strength.ndim != 2:
@@ -106,9 +107,9 @@ class EdgeMetric:
     Precision is the share of found pixels that are matched, recall that of true ones, F = 2 · P · R / (P + R).
     `scores()`: a dict of ods, F over all pictures at the one threshold that is best for the set; threshold, that one;
     ois, F over all pictures, each at its own best; ap, the mean of precision over recalls 0, 0.01 … 1, by straight
-    lines between thresholds, 0 for a recall that no threshold has: to compare it, give thresholds near 1, too (chapter
-    14). `curve()`: arrays (T,) of precision and recall, nan
-    where nothing was found, or nothing is true.
+    lines between thresholds, 0 for a recall that no threshold has: it is for strengths that vary, as a curve of one
+    point has next to none, and wants thresholds near 1, too (chapter 14). `curve()`: arrays (T,) of precision and
+    recall, nan where nothing was found, or nothing is true.
     """
 
     def __init__(self, thresholds=THRESHOLDS, tolerance=None):
@@ -181,9 +182,16 @@ def snap_to_edges(label, strength, width):
     label: (H, W) class indices. Pixels farther than `width` from any border keep their label, as does a class that has
     none so far from one; the band between is flooded from there, where edges are weakest first (a watershed).
     """
-    label, strength = np.asarray(label).astype(np.uint8), np.asarray(strength)
+    label, strength = np.asarray(label), np.asarray(strength)
     if label.shape != strength.shape or label.ndim != 2:
         raise ValueError(f"label of shape {label.shape}, strength of {strength.shape}: expected one (height, width)")
+    if not (label == label.astype(np.uint8)).all():
+        raise ValueError(f"label from {label.min():g} to {label.max():g}: expected whole numbers from 0 to 255")
+    if not width >= 0 or not np.isfinite(strength).all():
+        raise ValueError(
+            f"width={width!r}, strengths from {strength.min():g} to {strength.max():g}: expected 0 or more, and numbers"
+        )
+    label = label.astype(np.uint8)
     markers = np.zeros(label.shape, np.int32)
     for value in np.unique(label):
         parts, count = ndimage.label(label == value)
