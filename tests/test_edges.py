@@ -1,23 +1,27 @@
-"""Chapter 14: true edges, HED and its loss, thinning, matching, ODS, OIS and AP, Sobel and Canny, snapping."""
+"""Chapter 14: true edges, HED and its loss, Canny, suppression, matching, ODS, OIS and AP, snapping."""
 
 import utils
-from utils.data.edges import EDGES, EdgeDataset, read_objects, true_edges
+from utils.data.edges import EDGES, EdgeDataset, read_objects, true_edges, write_edges
 from utils.data.voc import read_pair
+from utils.engine.digest import code_digest
 from utils.losses import ClassBalancedLoss, HEDLoss
 from utils.models.backbones import Features
 from utils.models.hed import HED
 from utils.postprocess import edges
 
-import cv2
 import edges_oracle
 import mxnet as mx
 import numpy as np
 import pytest
-from conftest import VOC_PALETTE, write_palette_png
+import skimage
+from conftest import ROOT, VOC_PALETTE, write_palette_png
 from mxnet import autograd, gluon, nd
 from PIL import Image
 from scipy import ndimage
 from test_nets import measured_margin
+
+from results import common, rate_search
+from results.edges import run as experiment
 
 CPU, VOID = mx.cpu(), utils.VOID
 
@@ -139,7 +143,10 @@ def test_the_margin_is_what_the_gradient_says(strides):
 
 def test_wrong_settings_are_said():
     for given, message in (
-        ({"classes": 21}, "HED for 21 classes: expected 2, no edge and edge"),
+        (
+            {"classes": 21},
+            "HED for 21 classes: expected 2, no edge and edge, as utils.data.edges.write_edges",
+        ),
         ({"strides": (2, 8)}, r"strides=\[8\]: expected some of 1, 2, 4"),
         ({"strides": ()}, r"strides=\(\): expected some of 1, 2, 4"),
     ):
@@ -251,55 +258,30 @@ def test_a_data_set_of_edges_reads_objects_where_there_are_some(voc_folder):
         EdgeDataset(False, root=voc_folder)[0]
 
 
-# Sobel and Canny
+def test_a_folder_of_edges_is_a_data_set(voc_folder, tmp_path):
+    write_edges(voc_folder, tmp_path / "edges", band=2)
+    for split in "train", "val":
+        expected = EdgeDataset(False, None, voc_folder, band=2, split=split)
+        found = utils.VOCSegDataset(False, None, tmp_path / "edges", split=split)
+        assert found.names == expected.names and found.classes == EDGES
+        for ours, theirs in zip(found, expected, strict=True):
+            assert all((a == b).asnumpy().all() for a, b in zip(ours, theirs, strict=True))
+    with pytest.raises(FileExistsError, match="edges is there already: name a folder that is new"):
+        write_edges(voc_folder, tmp_path / "edges")
 
 
-def pictures():
-    names = utils.read_names(utils.data_root())[:2]
-    rng = np.random.RandomState(0)
-    return [read_pair(utils.data_root(), name)[0] for name in names] + [rng.randint(0, 256, (21, 30, 3), np.uint8)]
-
-
-def test_sobel_and_canny_are_opencvs():
-    for image in pictures():
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        right, down = (cv2.Sobel(grey, cv2.CV_64F, *d, borderType=cv2.BORDER_REPLICATE) for d in ((1, 0), (0, 1)))
-        np.testing.assert_allclose(edges.sobel(grey), np.hypot(right, down) / 8, atol=1e-4)
-        for low, high in (40, 100), (100, 200), (150, 150):
-            expected = cv2.Canny(grey, low, high, L2gradient=True) > 0
-            assert expected.any() and (edges.canny(grey, low / 8, high / 8) == expected).all()
+# Canny, thinning and matching
 
 
 def test_cannys_strength_is_canny_at_each_threshold():
-    image, highs = pictures()[0], [4, 8, 16, 32]
-    strength = edges.canny_strength(image, highs, sigma=1)
+    image, _ = read_pair(utils.data_root(), utils.read_names(utils.data_root())[0])
+    grey, highs = skimage.color.rgb2gray(image), [0.1, 0.3, 0.7, 1.5]
+    strength, before = edges.canny_strength(image, highs[::-1], sigma=1), np.inf
     for high in highs:
-        assert ((strength >= high) == edges.canny(image, 0.4 * high, high, sigma=1)).all()
-    assert not edges.canny(np.full((9, 9, 3), 7, np.uint8), 0, 0).any()
-    with pytest.raises(ValueError, match="low=3, high=2: expected 0 ≤ low ≤ high"):
-        edges.canny(image, 3, 2)
-    with pytest.raises(ValueError, match=r"image of shape \(2, 2\) and float64"):
-        edges.sobel(np.zeros((2, 2)))
-
-
-# Thinning and matching
-
-
-def test_thinning_keeps_pieces_and_holes_and_leaves_lines():
-    rng = np.random.RandomState(0)
-    for _ in range(30):
-        blobs = ndimage.gaussian_filter(rng.normal(size=(40, 50)), rng.uniform(0.5, 3))
-        blobs = np.pad(blobs > np.quantile(blobs, rng.uniform(0.4, 0.9)), 1)
-        lines = edges.thin(blobs)
-        assert (lines <= blobs).all() and (edges.thin(lines) == lines).all()
-        for part, around in ((True, np.ones((3, 3))), (False, None)):
-            assert ndimage.label(lines == part, around)[1] == ndimage.label(blobs == part, around)[1]
-        inside = ndimage.binary_erosion(lines, np.ones((3, 3)))
-        assert not inside.any()
-    bar = np.zeros((9, 30), bool)
-    bar[3:6, 2:28] = True
-    assert edges.thin(bar).sum(0).max() == 1 and edges.thin(bar).sum() >= 22
-    assert not edges.thin(np.zeros((3, 3), bool)).any()
+        expected = skimage.feature.canny(grey, 1, 0.4 * high, high, mode="nearest")
+        assert ((strength >= high) == expected).all() and 0 < expected.sum() < before
+        before = expected.sum()
+    assert not edges.canny_strength(np.full((9, 9, 3), 7, np.uint8), highs).any()
 
 
 def test_suppression_leaves_the_crest():
@@ -310,7 +292,7 @@ def test_suppression_leaves_the_crest():
         assert np.abs(away[kept]).max() <= 1 and kept[5:-5, 5:-5].sum() >= 25
     plateau = np.zeros((20, 30))
     plateau[:, 10:17] = 1
-    assert set(np.nonzero(edges.thin(edges.suppress(plateau) > 0.5))[1]) <= {12, 13, 14}
+    assert set(np.nonzero(skimage.morphology.thin(edges.suppress(plateau) > 0.5))[1]) <= {12, 13, 14}
     assert edges.suppress(np.ones((1, 1))).shape == (1, 1)
 
 
@@ -429,3 +411,57 @@ def test_snapping_keeps_small_things_and_whole_pictures():
     assert (edges.snap_to_edges(np.full((4, 5), 2), np.ones((4, 5)), 3) == 2).all()
     with pytest.raises(ValueError, match="expected one"):
         edges.snap_to_edges(label, np.zeros((2, 2)), 3)
+    for bad, strength, width, message in (
+        (label - 1.0, 0.0 * label, 3, "label from -1 to 3: expected whole numbers"),
+        (label, 0.0 * label, -1, "width=-1"),
+        (label, np.nan * label, 3, "strengths from nan to nan"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            edges.snap_to_edges(bad, strength, width)
+
+
+# Its experiment
+
+
+def test_rows_of_results(monkeypatch, voc_folder):
+    """A net and a baseline as results/edges makes them, two steps on small pictures."""
+    monkeypatch.setattr(experiment, "CROP", (32, 32))
+    monkeypatch.setattr(experiment, "HELD_OUT", 1)
+    monkeypatch.setattr(experiment, "CHOSEN_ON", 2)
+    monkeypatch.setattr(common, "BATCH", 2)
+    start = rate_search.row("voc_mini", "nothing", "hed_sides", 0, (1e-3, 3e-3), 1) | {"scored": "val"}
+    net = experiment.one_run(start, voc_folder)
+    assert [part.split()[0] for part in net["sides"].split("; ")] == ["2", "4", "8", "16", "32"]
+    assert 0 <= float(net["f_chosen"]) <= float(net["ods"]) <= 1 and len(net["fuse"].split("; ")) == 5
+    sobel = experiment.one_run(rate_search.row("voc_mini", "", "sobel", 0) | {"scored": "val"}, voc_folder)
+    assert sobel["chosen"].startswith("sigma ") and float(sobel["f_chosen"]) <= float(sobel["ods"])
+
+
+def test_the_tables_of_chapter_14_are_whole():
+    """Each job has its row, all made by one code; rates did best in trials, between others that were tried."""
+    tables = {name: common.read(ROOT / "results" / "edges" / f"{name}.csv") for name in ("trials", "table")}
+    code = code_digest((ROOT / "results/edges/run.py", "one_run"))
+    assert {row["code"] for rows in tables.values() for row in rows} == {code}
+    for start, net in experiment.KINDS:
+        asked = rate_search.to_try(tables["trials"], start, net, "ods", None)
+        assert {*asked} == rate_search.tried(tables["trials"], start, net, "ods").keys()
+    for data in "voc_mini", "camvid":
+        mine = [row for row in tables["table"] if row["data"] == data]
+        expected = [(*kind, str(seed)) for kind in experiment.KINDS for seed in range(3)]
+        assert [tuple(row[key] for key in ("start", "net", "seed")) for row in mine] == [
+            *expected,
+            *(("", name, "0") for name in experiment.GRID),
+        ]
+        for row in mine[: len(expected)]:
+            rates = float(row["rate_backbone"]), float(row["rate_behind"])
+            assert rates == rate_search.chosen(tables["trials"], row["start"], row["net"], "ods")
+            assert int(row["epochs"]) == experiment.EPOCHS[data]
+
+
+def test_strengths_of_a_net_that_diverged_are_refused():
+    strength = np.zeros((8, 9), np.float32)
+    strength[3, 4] = np.nan
+    with pytest.raises(ValueError, match="the net has diverged"):
+        edges.suppress(strength)
+    with pytest.raises(ValueError, match="the net has diverged"):
+        edges.EdgeMetric().update(np.zeros((8, 9)), strength)

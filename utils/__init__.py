@@ -24,7 +24,7 @@ from .models.deconvnet import DeconvNet
 from .models.saving import load_model, save_model
 from .models.export import export
 from .models.deeplab import DeepLab, make_dense
-from .models import hed as _hed  # so that get_model knows it
+from .models.hed import HED
 from .postprocess.crf import DenseCRF, MeanField, WithCRF, search_crf
 from .data.scribbles import Relabelled, draw_scribbles
 from .postprocess.graphcut import ScribbleCut, max_flow

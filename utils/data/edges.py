@@ -1,15 +1,19 @@
 """True edges, from labels: where two classes or two objects meet (chapter 14)."""
 
 import pathlib
+import shutil
 
 import numpy as np
+import skimage  # loads its parts when they are used
 from PIL import Image
 from scipy import ndimage
 
+from ..core.files import atomic_write
 from .dataset import VOCSegDataset
+from .image_io import palette_picture, read_label
 from .labelmap import VOID, LabelMap
 from .transforms import resize
-from .voc import data_classes, data_root, read_pair
+from .voc import data_classes, data_root, image_path, label_path, read_names, read_pair
 
 EDGES = LabelMap(["no edge", "edge"], [(0, 0, 0), (255, 255, 255)])
 
@@ -38,7 +42,10 @@ def true_edges(label, objects=None, band=BAND, rim=RIM):
     known = label != VOID
     if not known.any():
         return np.full(label.shape, VOID, np.uint8)
-    regions = _regions(label) if objects is None else np.where(known, label.astype(int) * 256 + objects, 0)
+    if objects is None:
+        regions = skimage.measure.label(label, background=VOID, connectivity=2)
+    else:
+        regions = np.where(known, label.astype(int) * 256 + objects, 0)
     distance, (rows, columns) = ndimage.distance_transform_edt(~known, return_indices=True)
     regions = regions[rows, columns]
     edges, near = np.zeros(label.shape, bool), distance <= band
@@ -52,16 +59,6 @@ def true_edges(label, objects=None, band=BAND, rim=RIM):
     if unknown.any():
         unknown = ndimage.distance_transform_edt(~unknown) <= rim
     return np.where(edges, 1, np.where(unknown, VOID, 0)).astype(np.uint8)
-
-
-def _regions(label):
-    """(H, W) int: connected parts of one class, diagonals included, numbered from 1; void 0."""
-    regions, count = np.zeros(label.shape, int), 0
-    for value in np.unique(label[label != VOID]):
-        parts, found = ndimage.label(label == value, np.ones((3, 3)))
-        regions = np.where(parts > 0, parts + count, regions)
-        count += found
-    return regions
 
 
 def _as_label(what, array):
@@ -110,3 +107,29 @@ def read_objects(root, name):
             return np.asarray(picture)
     except OSError as error:
         raise ValueError(f"{path}: no picture that can be read ({error}); fetch it again") from error
+
+
+def write_edges(root, folder, band=BAND, rim=RIM):
+    """Write a folder in VOC layout whose labels are true edges, for the command line (chapter 14).
+
+        python -c "from utils.data.edges import write_edges; write_edges('voc_mini', 'edges')"
+        python -m utils train --dataset edges --model hed --output hed.params
+
+    root: a data set's name or folder, whose lists and pictures are copied. folder: a new one, or a FileExistsError.
+    """
+    root, folder = data_root(root), pathlib.Path(folder)
+    if folder.exists():
+        raise FileExistsError(f"{folder} is there already: name a folder that is new")
+    classes, lists = data_classes(root), root / "ImageSets" / "Segmentation"
+    names = {name for path in lists.glob("*.txt") for name in read_names(root, split=path.stem)}
+    for part in "JPEGImages", "SegmentationClass":
+        (folder / part).mkdir(parents=True)
+    for name in sorted(names):
+        picture = image_path(root, name)
+        shutil.copyfile(picture, folder / "JPEGImages" / picture.name)
+        found = true_edges(read_label(label_path(root, name), classes), read_objects(root, name), band, rim)
+        with atomic_write(label_path(folder, name)) as beside:
+            palette_picture(found, EDGES).save(beside, "PNG")
+    lines = (f"{name}:{r},{g},{b}::" for name, (r, g, b) in zip(EDGES.names, EDGES.colors, strict=True))
+    (folder / "labelmap.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    shutil.copytree(lists, folder / "ImageSets" / "Segmentation")  # last: with it the folder is whole

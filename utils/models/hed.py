@@ -23,7 +23,8 @@ class HED(gluon.HybridBlock):
     predicts as any other net, 0 and 1.
 
     classes: 2, or a ValueError. strides: those of the sides, default all that the backbone has. On VGG16 the paper's
-    five, conv1_2 to conv5_3, are strides=(1, 2, 4, 8, 16). zero: whether the sides' convolutions begin with zeros, as
+    five, conv1_2 to conv5_3, are strides=(1, 2, 4, 8, 16). Layers behind the deepest side learn nothing: a trainer must
+    not have them. zero: whether the sides' convolutions begin with zeros, as
     in the paper.
     """
 
@@ -32,7 +33,9 @@ class HED(gluon.HybridBlock):
     def __init__(self, features, classes=2, strides=None, zero=True, **kwargs):
         super().__init__(**kwargs)
         if classes != 2:
-            raise ValueError(f"HED for {classes} classes: expected 2, no edge and edge; labels are made by true_edges")
+            raise ValueError(
+                f"HED for {classes} classes: expected 2, no edge and edge, as utils.data.edges.write_edges makes them"
+            )
         self.features = features = as_encoder(features)
         channels = channels_of(features, padded=False)
         self.strides = sorted(channels if strides is None else strides)
