@@ -19,9 +19,11 @@ COMMON = {
     "à trous": "atrous convolution is a part to come in the map of chapter 00",
     "cell": "a notebook has cells",
     "convolution": "known before the course, as chapter 00 asks",
+    "cut": "a verb too",
     "padding": "02 pads pictures, and says with what",
     "score": "also what a metric says of a whole net",
     "skip": "a verb too",
+    "weak label": "weak labels are a chapter in the map of chapter 00",
 }
 
 
