@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
+from ..core.files import atomic_write
 from .dataset import VOCSegDataset
 from .image_io import palette_picture, read_label, read_layer
 from .labelmap import VOID
@@ -155,7 +156,9 @@ def write_scribbles(path, weak, classes):
     """Save a weak label as the palette PNG that `read_scribbles` reads, its folder made where there is none."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    palette_picture(_checked(weak), classes).save(path, "PNG")
+    picture = palette_picture(_checked(weak), classes)
+    with atomic_write(path) as beside:
+        picture.save(beside, "PNG")
 
 
 def read_scribbles(path, classes, size=None):

@@ -24,8 +24,7 @@ class HED(gluon.HybridBlock):
 
     classes: 2, or a ValueError. strides: those of the sides, default all that the backbone has. On VGG16 the paper's
     five, conv1_2 to conv5_3, are strides=(1, 2, 4, 8, 16). Layers behind the deepest side learn nothing: a trainer must
-    not have them. zero: whether the sides' convolutions begin with zeros, as
-    in the paper.
+    not have them. zero: whether the sides' convolutions begin with zeros, as in the paper.
     """
 
     training_loss = HEDLoss

@@ -10,10 +10,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..data.image_io import palette_picture, read_image
+from ..data.image_io import read_image
 from ..data.labelmap import VOID, LabelMap
 from ..data.painted import marks_of
-from ..data.scribbles import strokes
+from ..data.scribbles import strokes, write_scribbles
 from ..data.transforms import resize
 from ..postprocess.graphcut import ScribbleCut
 from .plotting import add_legend, overlay
@@ -219,7 +219,7 @@ def scribble(photograph, drawn=None, classes=PENS, side=640):
     def keep(_):
         files = [f"{given['name']}_{what}.png" for what in ("strokes", "areas")]
         for name, label in zip(files, given["shown"], strict=True):
-            palette_picture(label, classes).save(name, "PNG")
+            write_scribbles(name, label, classes)
         say(f"saved: {', '.join(files)}")
 
     image, live = read_image(photograph), Redrawn(show)
