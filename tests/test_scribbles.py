@@ -282,6 +282,11 @@ def test_the_figure_of_a_reader_s_strokes_and_its_uploads(tmp_path, easel, monke
     assert message.value == "saved: photo_strokes.png, photo_areas.png"
     assert (np.array(Image.open(tmp_path / "photo_areas.png")) == shown[-1][2]).all()
     assert (read_scribbles(tmp_path / "photo_strokes.png", viz.PENS) == shown[-1][1]).all()
+    (tmp_path / "photo_areas.png").unlink()
+    before = (tmp_path / "photo_strokes.png").read_bytes()
+    save.click()
+    assert message.value == "saved: photo_strokes_2.png, photo_areas_2.png"
+    assert (tmp_path / "photo_strokes.png").read_bytes() == before
 
 
 def test_what_is_wrong_with_a_copy_is_said(tmp_path, easel):

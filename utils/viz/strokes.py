@@ -3,7 +3,9 @@
 import base64
 import html
 import io
+import itertools
 import json
+import os
 import pathlib
 
 import matplotlib.pyplot as plt
@@ -150,7 +152,7 @@ def scribble(photograph, drawn=None, classes=PENS, side=640):
     photograph: path of a JPEG or PNG. drawn: path of the PNG that a paint program saved after somebody drew over it.
     What is drawn in the notebook lies over these strokes. What can't be read, and strokes that can't be used, are said
     above the figure. "save" writes NAME_strokes.png and NAME_areas.png, palette PNGs of the reduced size, into the
-    folder of the notebook.
+    folder of the notebook; where they are there already, NAME_strokes_2.png and so on.
     """
     import ipywidgets as widgets
 
@@ -217,7 +219,11 @@ def scribble(photograph, drawn=None, classes=PENS, side=640):
         live.draw()
 
     def keep(_):
-        files = [f"{given['name']}_{what}.png" for what in ("strokes", "areas")]
+        for turn in itertools.count(1):  # nothing that is there is replaced
+            end = f"_{turn}.png" if turn > 1 else ".png"
+            files = [f"{given['name']}_{what}{end}" for what in ("strokes", "areas")]
+            if not any(map(os.path.lexists, files)):
+                break
         for name, label in zip(files, given["shown"], strict=True):
             write_scribbles(name, label, classes)
         say(f"saved: {', '.join(files)}")
