@@ -24,6 +24,7 @@ from .models.deconvnet import DeconvNet
 from .models.saving import load_model, save_model
 from .models.export import export
 from .models.deeplab import DeepLab, make_dense
+from .models.gluoncv_nets import ready_made
 from .models import hed as _hed  # so that get_model knows it
 from .postprocess.crf import DenseCRF, MeanField, WithCRF, search_crf
 from .data.scribbles import Relabelled, draw_boxes, draw_points, draw_scribbles, read_scribbles
