@@ -24,7 +24,6 @@ import pytest
 from gluoncv.loss import MixSoftmaxCrossEntropyLoss
 from gluoncv.model_zoo import model_store, resnetv1b, segbase
 from mxnet import autograd, gluon, nd
-from PIL import Image
 from serving import cut_off, serving
 
 KINDS = {"gluoncv_fcn": "FCN", "gluoncv_pspnet": "PSPNet", "gluoncv_deeplabv3": "DeepLabV3"}
@@ -107,7 +106,7 @@ def test_trained_evaluated_predicted_saved_exported_and_compared(name, voc_folde
     utils.save_model(tmp_path / "net.params", net, utils.VOC)
     again, classes, *_ = utils.load_model(tmp_path / "net.params")
     assert (utils.predict(again, image) == labels).asnumpy().all() and len(classes) == 21
-    assert main(["evaluate", "--model", str(tmp_path / "net.params"), str(voc_folder)]) in (0, None)
+    assert not main(["evaluate", "--model", str(tmp_path / "net.params"), "--dataset", str(voc_folder)])
     paths = utils.export(net, tmp_path / "out")
     with pytest.warns(UserWarning, match="Cannot decide type"):  # MXNet's, of every net
         block = gluon.SymbolBlock.imports(str(paths[0]), ["data"], str(paths[1]))
@@ -122,8 +121,8 @@ def test_trained_evaluated_predicted_saved_exported_and_compared(name, voc_folde
 
 
 def test_trained_from_the_command_line(voc_folder, tmp_path):
-    options = "--net gluoncv_fcn --crop 32x40 --epochs 1 --batch 3".split()
-    assert main(["train", str(voc_folder), "--output", str(tmp_path / "net.params"), *options]) in (0, None)
+    options = ["--model", "gluoncv_fcn", "--crop", "32x40", "--epochs", "1", "--batch", "3"]
+    assert not main(["train", "--dataset", str(voc_folder), "--output", str(tmp_path / "net.params"), *options])
     net, *_ = utils.load_model(tmp_path / "net.params")
     assert type(net).__name__ == "GluonCVNet" and net.recipe["backbone"] == "resnet50"
 
@@ -157,7 +156,7 @@ def test_a_wrong_name_is_one_clear_error():
 
 
 def test_gluoncv_is_imported_only_where_a_net_is_made():
-    code = "import utils, sys; print('gluoncv' in sys.modules); utils.find = None"
+    code = "import utils, sys; print('gluoncv' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
@@ -229,14 +228,10 @@ def test_imagenets_weights_for_the_backbone(zoo, tmp_path, monkeypatch):
         monkeypatch.setenv("MXNET_GLUON_REPO", server.url(""))
         net = utils.get_model("gluoncv_fcn", 5, pretrained=True)
     x = _pictures(1, 32, 48)
-    for layer in "conv1 bn1 relu maxpool layer1 layer2 layer3 layer4".split():
-        x = getattr(classifier, layer)(x)
-    mx.random.seed(0)
-    x0 = nd.random.normal(shape=(1, 3, 32, 48))
-    expected = x0
-    for layer in "conv1 bn1 relu maxpool layer1 layer2 layer3 layer4".split():
+    expected = x
+    for layer in "conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4":
         expected = getattr(classifier, layer)(expected)
-    assert nd.abs(net.net.base_forward(x0)[1] - expected).max().asscalar() == 0
+    assert nd.abs(net.net.base_forward(x)[1] - expected).max().asscalar() == 0
 
 
 def test_without_a_network_one_error_says_what_to_do(zoo, monkeypatch):
@@ -416,7 +411,7 @@ def test_corners_on_corners_moves_cells_from_where_they_look():
         value = net.base_forward(x)[1][0, :, 0, 60].sum()
     value.backward(train_mode=False)
     seen = np.flatnonzero(np.abs(x.grad.asnumpy()).sum(axis=(0, 1, 2)))
-    assert 0 < seen[0] and seen[-1] < 959 and (seen[0] + seen[-1]) / 2 == 8 * 60
+    assert seen[0] > 0 and seen[-1] < 959 and (seen[0] + seen[-1]) / 2 == 8 * 60
 
 
 # Data
@@ -473,4 +468,3 @@ def test_importing_gluoncv_makes_pillow_take_files_that_were_cut_short():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-2:] == ["False", "True"]
-    assert Image
