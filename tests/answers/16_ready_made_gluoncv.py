@@ -159,10 +159,6 @@ def both_losses(outputs, label):
 
 
 net4, answer = AnySize(LibraryNet(21, 80, 112)), "its scores have always the same size, the pictures have not"
-net4.collect_params().reset_ctx(ctx)
-for parameter in net4.collect_params().values():
-    if parameter._data is None:
-        parameter.initialize(ctx=ctx)
 
 
 # %% 4 wrong: hard-coded size | take the size from the picture
@@ -175,10 +171,6 @@ def both_losses(outputs, label):
 
 
 net4, answer = AnySize(21, 80, 112), "its scores have always the same size, the pictures have not"
-net4.collect_params().reset_ctx(ctx)
-for parameter in net4.collect_params().values():
-    if parameter._data is None:
-        parameter.initialize(ctx=ctx)
 
 
 # %% 4 wrong: void counts as a class | is void left out
@@ -199,10 +191,6 @@ def both_losses(outputs, label):
 
 
 net4, answer = AnySize(LibraryNet(21, 80, 112)), "its scores have always the same size, the pictures have not"
-net4.collect_params().reset_ctx(ctx)
-for parameter in net4.collect_params().values():
-    if parameter._data is None:
-        parameter.initialize(ctx=ctx)
 
 
 # %% 4 wrong: a loss through SoftmaxOutput, as GluonCV's | does the weight reach it
@@ -228,10 +216,6 @@ def both_losses(outputs, label):
 
 
 net4, answer = AnySize(LibraryNet(21, 80, 112)), "its scores have always the same size, the pictures have not"
-net4.collect_params().reset_ctx(ctx)
-for parameter in net4.collect_params().values():
-    if parameter._data is None:
-        parameter.initialize(ctx=ctx)
 
 
 # %% 4 wrong: not trained | expected above 0.3
@@ -252,10 +236,6 @@ def both_losses(outputs, label):
 
 
 net4, answer = AnySize(LibraryNet(21, 80, 112)), "its scores have always the same size, the pictures have not"
-net4.collect_params().reset_ctx(ctx)
-for parameter in net4.collect_params().values():
-    if parameter._data is None:
-        parameter.initialize(ctx=ctx)
 
 
 # %% 4 right: a plain block that reads the picture's shape, and the course's own loss
@@ -272,10 +252,6 @@ class AnySize(gluon.Block):
 
 both_losses = utils.losses.AuxiliaryLoss(0.4)
 net4 = AnySize(LibraryNet(21, 80, 112))
-net4.collect_params().reset_ctx(ctx)
-for parameter in net4.collect_params().values():
-    if parameter._data is None:
-        parameter.initialize(ctx=ctx)
 trainer = gluon.Trainer(net4.collect_params(), "adam", {"learning_rate": 1e-3})
 utils.train(utils.data_loader(train_set, 8), None, net4, both_losses, trainer, ctx, num_epochs=5)
 answer = "the LibraryNet answers every picture with scores of 80 × 112 pixels"
