@@ -116,7 +116,7 @@ def test_trained_evaluated_predicted_saved_exported_and_compared(name, voc_folde
     with pytest.raises(ValueError, match="no ONNX file of this net: .* Export it without onnx"):
         utils.export(net, tmp_path / "out", onnx=True)
     assert not list(tmp_path.glob("*.onnx*"))
-    figure = draw_labels({"ready-made": net, "again": again}, "one", image.asnumpy(), utils.VOC)
+    figure = draw_labels({"ready-made": net, "again": again}, "one", image, utils.VOC)
     assert figure.axes
 
 
@@ -140,8 +140,8 @@ def test_a_score_depends_on_the_whole_picture_and_the_net_says_so(name):
     assert net.receptive_margin is None and tiling.in_one_piece((3000, 4000), net)
     net(_pictures(1, 64, 64))
     x = _pictures(1, 64, 1024)
-    whole, part = net(x)[0], net(x[:, :, :, :1000])[0]  # the row's first pixels see no other one for that in FCN
-    assert nd.abs(whole[:, :, :, :64] - part[:, :, :, :64]).max().asscalar() > 1e-4
+    whole, part = net(x)[0][:, :, :, :64], net(x[:, :, :, :200])[0][:, :, :, :64]
+    assert nd.abs(whole - part).max().asscalar() > 0.01 * nd.abs(whole).max().asscalar()
 
 
 def test_a_wrong_name_is_one_clear_error():
@@ -403,12 +403,12 @@ def test_corners_on_corners_moves_cells_from_where_they_look():
     peak[0, 0, 0, -1] = 1
     wide = nd.contrib.BilinearResize2D(peak, height=1, width=size)
     assert wide.asnumpy().ravel().argmax() == 159
-    x = _pictures(1, 16, 960)
+    x = _pictures(8, 16, 960)  # in each some ReLU cuts off an edge of the field
     net = utils.get_model("gluoncv_fcn", 2).net
     net.base_forward(x)
     x.attach_grad()
     with autograd.record(train_mode=False):  # BatchNorm would make each cell depend on all
-        value = net.base_forward(x)[1][0, :, 0, 60].sum()
+        value = net.base_forward(x)[1][:, :, 0, 60].sum()
     value.backward(train_mode=False)
     seen = np.flatnonzero(np.abs(x.grad.asnumpy()).sum(axis=(0, 1, 2)))
     assert seen[0] > 0 and seen[-1] < 959 and (seen[0] + seen[-1]) / 2 == 8 * 60
