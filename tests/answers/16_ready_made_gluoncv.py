@@ -62,7 +62,7 @@ def means_of_parts(cells, parts):
     return cells[: parts * height, : parts * width].reshape(parts, height, parts, width).mean(axis=(1, 3))
 
 
-# %% 2 wrong: hard-coded for no more parts than cells | it stops
+# %% 2 wrong: hard-coded for no more parts than cells | 6 × 6 parts: it stops
 def means_of_parts(cells, parts):
     if min(cells.shape) < parts:
         raise ValueError("more parts than cells")

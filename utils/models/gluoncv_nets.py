@@ -1,7 +1,7 @@
 """FCN, PSPNet and DeepLabV3 of GluonCV as nets of this course: pictures of any size, known by name (chapter 16).
 
 `get_model("gluoncv_fcn", ...)`, "gluoncv_pspnet" and "gluoncv_deeplabv3" make them; `ready_made` makes those that
-GluonCV has trained on VOC. GluonCV itself is imported where one is made: `import utils` does without its seconds.
+GluonCV has trained on VOC. GluonCV is imported where one is made: it changes a setting of Pillow for the process.
 """
 
 import contextlib
