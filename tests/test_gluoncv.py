@@ -385,14 +385,16 @@ def test_heads_learn_ten_times_as_fast_as_the_backbone(name):
         assert {parameter.lr_mult for parameter in head.collect_params().values()} == {10}
 
 
-def test_in_a_batch_of_one_picture_the_mean_over_it_says_nothing():
+@pytest.mark.parametrize("name", ["gluoncv_pspnet", "gluoncv_deeplabv3"])
+def test_in_a_batch_of_one_picture_the_mean_over_it_says_nothing(name):
     """BatchNorm takes the mean off, and of one number nothing is left."""
-    net = utils.get_model("gluoncv_deeplabv3", 5)
-    branch = net.net.head.aspp.concurent[-1]
+    net = utils.get_model(name, 5)
     net(_pictures(1, 32, 32))
+    head = net.net.head
+    branch, size = (head.psp.conv1, 1) if name == "gluoncv_pspnet" else (head.aspp.concurent[-1].gap, 4)
     for count, same in (1, True), (2, False):
         with autograd.record():
-            maps = [branch.gap(nd.random.normal(shape=(count, 2048, 4, 4))).asnumpy() for _ in range(2)]
+            maps = [branch(nd.random.normal(shape=(count, 2048, size, size))).asnumpy() for _ in range(2)]
         assert (np.abs(maps[0] - maps[1]).max() < 1e-6) == same
 
 
