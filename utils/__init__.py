@@ -25,6 +25,7 @@ from .models.saving import load_model, save_model
 from .models.export import export
 from .models.deeplab import DeepLab, make_dense
 from .models.hed import HED
+from .models.gluoncv_nets import ready_made
 from .postprocess.crf import DenseCRF, MeanField, WithCRF, search_crf
 from .data.scribbles import Relabelled, draw_scribbles
 from .postprocess.graphcut import ScribbleCut, max_flow

@@ -1,4 +1,4 @@
-"""Cross-entropy over pixels, void left out (chapter 08); weights: of classes (10), of pixels (12), of edges (14)."""
+"""Cross-entropy over pixels, void left out (chapter 08); weighted by class (10), pixel (12), edge (14), head (16)."""
 
 import numpy as np
 from mxnet import gluon, nd
@@ -127,6 +127,26 @@ class ClassBalancedLoss(gluon.HybridBlock):
         loss = F.relu(margin) - margin * edge + F.Activation(-F.abs(margin), act_type="softrelu")
         loss = F.where(known, loss * weight, F.zeros_like(loss))
         return F.sum(loss, axis=(1, 2)) / F.reshape(some, (-1,))
+
+
+class AuxiliaryLoss(gluon.Block):
+    """Of a net with an auxiliary head: the scores' cross-entropy, and `weight` times the head's: (N,) (chapter 16).
+
+    Call with (scores, auxiliary scores), each (N, C, H, W), and labels (N, H, W), 255 = void. weight: 0.4 is PSPNet's
+    (Zhao and others, CVPR 2017, section 5.1), 0.2 the default of GluonCV's loss.
+    """
+
+    def __init__(self, weight=0.4, **kwargs):
+        super().__init__(**kwargs)
+        if not weight >= 0:
+            raise ValueError(f"weight={weight!r}: expected a number from 0 on")
+        self._weight = weight
+        with self.name_scope():
+            self.cross_entropy = SoftmaxCrossEntropyLoss()
+
+    def forward(self, outputs, label):
+        scores, auxiliary = outputs
+        return self.cross_entropy(scores, label) + self._weight * self.cross_entropy(auxiliary, label)
 
 
 class HEDLoss(gluon.Block):

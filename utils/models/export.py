@@ -17,6 +17,7 @@ def export(net, path, onnx=False):
 
     net: a hybridizable net for (N, 3, H, W) images, with weights; both forms take any N, H and W, and give its scores,
     of several outputs the first. For ONNX each `MatrixUpsampling` in it is written as a `BilinearUpsampling`.
+    A net with a layer that MXNet can't write as ONNX, such as GluonCV's (chapter 16), is a ValueError.
     Returns the paths, a list. What is there under these names is replaced. docs/command_line.md shows how
     to use them. Load such files from people you trust alone: MXNet's own reader, unlike `load_model`, checks nothing.
     """
@@ -83,15 +84,22 @@ def _write_onnx(symbol, params, shape, path):
     from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
 
     # `mx.onnx.export_model` would mark as the newest opset what it wrote in the words of 13
-    graph = MXNetGraph().create_onnx_graph_proto(
-        symbol,
-        params,
-        [shape],
-        [onnx.TensorProto.FLOAT],
-        opset_version=OPSET,
-        dynamic=True,
-        dynamic_input_shapes=[("N", 3, "H", "W")],
-    )
+    try:
+        graph = MXNetGraph().create_onnx_graph_proto(
+            symbol,
+            params,
+            [shape],
+            [onnx.TensorProto.FLOAT],
+            opset_version=OPSET,
+            dynamic=True,
+            dynamic_input_shapes=[("N", 3, "H", "W")],
+        )
+    except (AttributeError, NotImplementedError) as error:  # what its translations raise
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"no ONNX file of this net: MXNet's exporter can't write one of its layers ({reason}). Export it without "
+            "onnx, as MXNet's own two files"
+        ) from None
     data = next(value for value in graph.input if value.name not in params)
     del graph.input[:]
     graph.input.append(data)  # weights as inputs too, as the exporter has them, could not be optimised

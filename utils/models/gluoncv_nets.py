@@ -1,0 +1,151 @@
+"""FCN, PSPNet and DeepLabV3 of GluonCV as nets of this course: pictures of any size, known by name (chapter 16).
+
+`get_model("gluoncv_fcn", ...)`, "gluoncv_pspnet" and "gluoncv_deeplabv3" make them; `ready_made` makes those that
+GluonCV has trained on VOC. GluonCV is imported where one is made: it changes a setting of Pillow for the process.
+"""
+
+import contextlib
+import io
+
+from mxnet import gluon
+
+from ..data.labelmap import VOC_CLASSES
+from ..losses import AuxiliaryLoss, SoftmaxCrossEntropyLoss
+from .zoo import get_model, register_model
+
+BACKBONES = "resnet50", "resnet101", "resnet152"
+VOC_NETS = {
+    "fcn_resnet101_voc": ("gluoncv_fcn", "resnet101"),
+    "psp_resnet101_voc": ("gluoncv_pspnet", "resnet101"),
+    "deeplab_resnet101_voc": ("gluoncv_deeplabv3", "resnet101"),
+    "deeplab_resnet152_voc": ("gluoncv_deeplabv3", "resnet152"),
+}
+"""GluonCV's names of the nets whose weights for VOC it offers, and what `get_model` calls them."""
+
+
+class GluonCVNet(gluon.HybridBlock):
+    """(N, 3, H, W) normalised images → a tuple of (N, classes, H, W) scores, by the head and by the auxiliary head.
+
+    net: GluonCV's FCN, PSPNet or DeepLabV3, whose enlargements are changed in place: each takes its size from an array
+    beside it, where GluonCV's own have sizes that were set before. The scores stay those that the net's own `predict`
+    gives, to rounding, and parameters keep their names. Without an auxiliary head it is one array of scores.
+
+    What the net says of itself: its map has stride 8; a score depends on the whole picture (PSPNet and DeepLabV3
+    average over it, and corners are aligned to its corners), so that it is never tiled, and takes memory by the size of
+    the picture. GluonCV's own rates stay: its heads learn ten times as fast as its backbone (`lr_mult`).
+    """
+
+    stride = 8
+    receptive_margin = None
+
+    def __init__(self, net, **kwargs):
+        super().__init__(**kwargs)
+        self.net = net
+        self.training_loss = AuxiliaryLoss if net.aux else SoftmaxCrossEntropyLoss
+        if hasattr(net.head, "psp"):
+            pyramid = _Pyramid(net.head.psp)
+            del net.head.psp  # Gluon gives an attribute no block of another class
+            net.head.psp = pyramid
+        if hasattr(net.head, "aspp"):
+            row = net.head.aspp.concurent
+            row.register_child(_WholePicture(row[-1]), list(row._children)[-1])
+
+    def hybrid_forward(self, F, x):
+        c3, c4 = self.net.base_forward(x)  # both 1/8
+        scores = _enlarge(F, self.net.head(c4), x)
+        return (scores, _enlarge(F, self.net.auxlayer(c3), x)) if self.net.aux else scores
+
+
+class _Pyramid(gluon.HybridBlock):
+    """PSPNet's pyramid pooling: means over 1, 4, 9 and 36 parts of the map, enlarged to the size of the map."""
+
+    def __init__(self, psp):
+        super().__init__(prefix=psp.prefix)
+        self.conv1, self.conv2, self.conv3, self.conv4 = psp.conv1, psp.conv2, psp.conv3, psp.conv4
+
+    def hybrid_forward(self, F, x):
+        means = [F.contrib.AdaptiveAvgPooling2D(x, output_size=size) for size in (1, 2, 3, 6)]
+        convs = self.conv1, self.conv2, self.conv3, self.conv4
+        parts = [_enlarge(F, conv(mean), x) for conv, mean in zip(convs, means, strict=True)]
+        return F.concat(x, *parts, dim=1)
+
+
+class _WholePicture(gluon.HybridBlock):
+    """DeepLabV3's fifth branch: the mean over the map, enlarged to its size again."""
+
+    def __init__(self, pooling):
+        super().__init__(prefix=pooling.prefix)
+        self.gap = pooling.gap
+
+    def hybrid_forward(self, F, x):
+        return _enlarge(F, self.gap(x), x)
+
+
+def _enlarge(F, maps, like):
+    """Bilinear, corners on corners, as GluonCV has it."""
+    return F.contrib.BilinearResize2D(maps, like, mode="like")
+
+
+@register_model("gluoncv_fcn")
+def gluoncv_fcn(classes, backbone="resnet50", pretrained=False, aux=True):
+    """GluonCV's FCN: a ResNet with holes, and a 3 × 3 convolution before the scores."""
+    return _adapted("FCN", classes, backbone, pretrained, aux)
+
+
+@register_model("gluoncv_pspnet")
+def gluoncv_pspnet(classes, backbone="resnet50", pretrained=False, aux=True):
+    """GluonCV's PSPNet (Zhao, Shi, Qi, Wang and Jia, CVPR 2017): means over parts of the picture beside each cell."""
+    return _adapted("PSPNet", classes, backbone, pretrained, aux)
+
+
+@register_model("gluoncv_deeplabv3")
+def gluoncv_deeplabv3(classes, backbone="resnet50", pretrained=False, aux=True):
+    """GluonCV's DeepLabV3 (Chen, Papandreou, Schroff and Adam, arXiv:1706.05587): chapter 13's ASPP, and the mean."""
+    return _adapted("DeepLabV3", classes, backbone, pretrained, aux)
+
+
+def _adapted(kind, classes, backbone, pretrained, aux):
+    """pretrained: the backbone begins with ImageNet's weights, GluonCV's own, which are fetched on first use."""
+    if backbone not in BACKBONES:
+        found = ", ".join(BACKBONES)
+        raise ValueError(f"backbone {backbone!r}: expected one whose last maps GluonCV's heads fit, {found}")
+    from gluoncv import model_zoo
+
+    with contextlib.redirect_stdout(io.StringIO()):  # PSPNet prints a line when it is made
+        net = getattr(model_zoo, kind)(classes, backbone, aux, pretrained_base=False)
+    if pretrained:
+        _copy_backbone(net, f"{backbone}_v1s")
+    return GluonCVNet(net)
+
+
+def _copy_backbone(net, name):
+    from gluoncv import model_zoo
+
+    from ..fetch.weights import gluoncv_weights
+
+    classifier = getattr(model_zoo, name)(dilated=True)
+    classifier.load_parameters(str(gluoncv_weights(name)))
+    trained = classifier._collect_params_with_prefix()
+    for key, parameter in net._collect_params_with_prefix().items():
+        if key in trained and not key.startswith(("head.", "auxlayer.")):
+            parameter.shape = trained[key].shape
+            parameter.initialize()
+            parameter.set_data(trained[key].data())
+
+
+def ready_made(name, ctx=None):
+    """A net that GluonCV has trained on VOC, as a net of this course: the 21 classes of `utils.VOC`.
+
+    name: "fcn_resnet101_voc", "psp_resnet101_voc", "deeplab_resnet101_voc" or "deeplab_resnet152_voc", GluonCV's own
+    names; others are a ValueError. The weights are fetched on first use, as those of `pretrained=True`
+    are; a FetchError says what to do where they can't be had. ctx: a context or a list of them. The net is hybridized.
+    """
+    if name not in VOC_NETS:
+        raise ValueError(f"no net named {name!r} with weights for VOC: expected {', '.join(VOC_NETS)}")
+    from ..fetch.weights import gluoncv_weights
+
+    path, (model, backbone) = gluoncv_weights(name), VOC_NETS[name]  # first the weights: making the net takes seconds
+    net = get_model(model, len(VOC_CLASSES), backbone, ctx=ctx)
+    net.net.load_parameters(str(path), ctx=ctx)
+    net.hybridize()
+    return net
