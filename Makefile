@@ -2,7 +2,7 @@
 # Targets that need the packages set up .venv first, once: install/bootstrap.py.
 
 DEVICE ?=# cpu or gpu: the packages that .venv gets (naming the other one rebuilds it); without it, what the machine can use
-WITH    =# horovod: what chapter 17 can use besides, for make setup
+WITH    =# horovod: make setup builds it, for chapter 17
 CHAPTER =# one chapter, such as 08
 DATASET =# voc_mini, voc2012, camvid, or a folder in VOC layout
 CROP    =# height x width, such as 160x224
@@ -71,7 +71,7 @@ test-book: ## make the book and look at each page in Chromium (Debian: apt-get i
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
 	@$(ANY) install/doctor.py
 
-setup: ## set up .venv (the targets above do so by themselves); PYTHON= names the Python, DEVICE=cpu or gpu the packages, WITH=horovod adds it
+setup: ## set up .venv (the targets above do so by themselves); PYTHON= the Python, DEVICE=cpu or gpu, WITH=horovod
 	@$(ANY) install/bootstrap.py
 
 exercises: ## write the exercises without their solutions to my_exercises/, where you solve them

@@ -1,9 +1,10 @@
 """What each rank of tests/test_distributed.py runs: a small training; its weights and history go into a file.
 
-    python tests/one_rank.py FOLDER OUT EPOCHS CHECKPOINT (or -) OPTIMIZER [dropout=0.5] [norm=1] [pause=0.1]
+python tests/one_rank.py FOLDER OUT EPOCHS CHECKPOINT (or -) OPTIMIZER [dropout=0.5] [norm=1] [pause=0.1]
 """
 
 import utils
+from utils.engine.distributed import find_ranks
 
 import os
 import pathlib
@@ -14,8 +15,6 @@ import mxnet as mx
 import numpy as np
 from mxnet import init
 from tiny import net_of, weights, without_speed
-
-from utils.engine.distributed import find_ranks
 
 folder, out, epochs, checkpoint, optimizer, *more = sys.argv[1:]
 given = {"dropout": 0.0, "norm": 0.0, "pause": 0.0} | {k: float(v) for k, v in (word.split("=") for word in more)}

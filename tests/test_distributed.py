@@ -1,9 +1,5 @@
 """Several ranks are one training: by MXNet's own store and, where it is built, by Horovod (chapter 17)."""
 
-import utils
-
-import contextlib
-import io
 import os
 import pathlib
 import random
@@ -16,9 +12,6 @@ import time
 import numpy as np
 import pytest
 from conftest import ROOT
-from mxnet import gluon, nd
-
-from utils.engine import distributed, launch
 
 RUN = str(ROOT / "tests" / "one_rank.py")
 HOROVODRUN = pathlib.Path(sys.executable).with_name("horovodrun")
@@ -42,10 +35,18 @@ def started(by, ranks, *words):
     return subprocess.Popen(command(by, ranks, [RUN, *map(str, words)]), **options)
 
 
+def printed_by(process, timeout=600):
+    """All that a command printed; one that does not end in time is ended, and its ranks with it."""
+    try:
+        return process.communicate(timeout=timeout)[0]
+    finally:
+        process.terminate()
+
+
 def run(by, ranks, folder, out, epochs=2, checkpoint="-", optimizer="sgd", *more):
     """(weights and histories of all ranks, what was printed)."""
     process = started(by, ranks, folder, out, epochs, checkpoint, optimizer, *more)
-    printed, _ = process.communicate(timeout=180)
+    printed = printed_by(process)
     assert process.returncode == 0, printed
     found = [np.load(f"{out}{rank}.npz") for rank in range(ranks)]
     return [one["weights"] for one in found], [str(one["history"]) for one in found], printed
@@ -84,13 +85,13 @@ def check_killed(by, folder, tmp_path, moment):
     process = started(by, 2, folder, tmp_path / "of", epochs, tmp_path / "kept", *more)
     kept = tmp_path / "kept"
     while not list(kept.glob("epoch-*.npz")):
-        assert process.poll() is None, process.communicate()[0]
+        assert process.poll() is None, printed_by(process)
         time.sleep(0.02)
     time.sleep(moment)
     rank = round(moment * 7) % 2
     os.kill(int((tmp_path / f"of{rank}.pid").read_text()), signal.SIGKILL)
     start = time.time()
-    printed, _ = process.communicate(timeout=60)
+    printed = printed_by(process)
     seconds = time.time() - start
     assert process.returncode != 0 and seconds < 10, f"{seconds:.1f} s: {printed}"
     if by == "dist_sync":

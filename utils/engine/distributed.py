@@ -35,7 +35,7 @@ class Ranks:
     rank, size, local_rank = 0, 1, 0
 
     def add(self, name, array):
-        """An `NDArray` becomes its sum over all ranks, with the same bits on each. name: the same on each, for one shape."""
+        """An `NDArray` becomes its sum over all ranks, to the bit the same on each; name: its own, and of one shape."""
 
     def from_first(self, name, array):
         """An `NDArray` becomes rank 0's."""
@@ -55,14 +55,15 @@ class Ranks:
         return try_all_gpus() if self.size == 1 else [try_gpu(self.local_rank)]
 
     def loader(self, dataset, batch_size, num_workers=0):
-        """`data_loader` of this rank's share of each batch; batch_size: of all ranks together, a multiple of their number.
+        """`data_loader` of this rank's share of each batch.
 
-        Order and crops are those of one process: a batch has the same pictures, whatever the number of ranks.
+        batch_size: of all ranks together, a multiple of their number. Order and crops are those of one process: a batch
+        has the same pictures, whatever the number of ranks.
         """
         if batch_size % self.size:
             raise ValueError(
-                f"batches of {batch_size} for {self.size} ranks: take a multiple of {self.size}, so that all ranks have "
-                "as many pictures"
+                f"batches of {batch_size} for {self.size} ranks: take a multiple of {self.size}, so that all have "
+                "equally many pictures"
             )
         loader = data_loader(dataset, batch_size, num_workers)
         if self.size == 1:
@@ -119,7 +120,9 @@ class _Horovod(Ranks):
         try:
             import horovod.mxnet as hvd
         except ImportError as error:
-            raise ValueError(f"started by horovodrun, and there is no Horovod here: make setup WITH=horovod ({error})") from None
+            raise ValueError(
+                f"started by horovodrun, and there is no Horovod here: make setup WITH=horovod ({error})"
+            ) from None
         hvd.init()
         self.rank, self.size, self.local_rank, self._add = hvd.rank(), hvd.size(), hvd.local_rank(), hvd.allreduce_
 

@@ -21,8 +21,8 @@ from ..core.device import physical_cores
 def launch(ranks, words, say=print, **options):
     """Run this Python with `words` as ranks 0 to `ranks` - 1; the exit code: 0, or that of the first that failed.
 
-    say: is told which rank failed, and how. options: for `subprocess.Popen`. Each rank gets its part of the cores, where
-    OMP_NUM_THREADS doesn't say otherwise.
+    say: is told which rank failed, and how. options: for `subprocess.Popen`. Each rank gets its part of the cores,
+    where OMP_NUM_THREADS doesn't say otherwise.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -55,6 +55,7 @@ def main(words):
     if len(words) < 2 or not words[0].isdigit() or int(words[0]) < 1:
         print(f"{' '.join(words)!r}: expected a number of ranks and what each shall run", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as by Ctrl-C, and the ranks with it
     return launch(int(words[0]), words[1:], lambda text: print(text, file=sys.stderr))
 
 
