@@ -81,7 +81,7 @@ def check_killed(by, folder, tmp_path, moment):
     of one that nobody killed. Returns the seconds from kill to end."""
     words = folder, 6, "adam", "dropout=0.5", "pause=0.2"
     folder, epochs, *more = words
-    (whole, _), _, _ = run(by, 2, folder, tmp_path / "whole", epochs, tmp_path / "kept whole", *more)
+    (whole, _), (history, _), _ = run(by, 2, folder, tmp_path / "whole", epochs, tmp_path / "kept whole", *more)
     process = started(by, 2, folder, tmp_path / "of", epochs, tmp_path / "kept", *more)
     kept = tmp_path / "kept"
     while not list(kept.glob("epoch-*.npz")):
@@ -98,9 +98,9 @@ def check_killed(by, folder, tmp_path, moment):
         assert f"rank {rank} was killed by signal SIGKILL" in printed, printed
     else:
         assert re.search(rf"rank.*\b{rank}\b|Process {rank} exit|name: {rank}", printed), printed
-    again, _, printed = run(by, 2, folder, tmp_path / "of", epochs, tmp_path / "kept", *more)
+    again, histories, printed = run(by, 2, folder, tmp_path / "of", epochs, tmp_path / "kept", *more)
     assert re.search(r"epoch-000\d.npz: epoch \d of 6 was the last one whole: going on", printed), printed
-    assert (again[0] == whole).all() and (again[1] == whole).all()
+    assert (again[0] == whole).all() and (again[1] == whole).all() and histories == [history, history]
     return seconds
 
 

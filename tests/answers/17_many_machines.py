@@ -193,7 +193,7 @@ def share(order, batch, rank, size):
     return np.array(order[: count * batch], int).reshape(count, batch // size, size)[:, :, rank].tolist()
 
 
-# %% 4 wrong: the mean of scores | classes 2 to 4 not on each
+# %% 4 wrong: the mean of scores | two ranks that saw the same classes
 def scores_of_all(matrices):
     accuracies, ious = [], []
     for matrix in matrices:

@@ -108,11 +108,15 @@ class Ranks:
             except mx.MXNetError as error:
                 if self.size == 1:
                     raise
-                raise ConnectionError(
-                    f"rank {self.rank} of {self.size}: the sum over all ranks failed, so another rank has ended or "
-                    "cannot be reached (its own message, or that of what started it, says why). With --checkpoint the "
-                    f"same command goes on after the last whole epoch. {str(error).strip().splitlines()[-1]}"
-                ) from None
+                raise ConnectionError(self.lost(error)) from None
+
+    def lost(self, error):
+        """What to say where a sum over all ranks failed."""
+        return (
+            f"rank {self.rank} of {self.size}: the sum over all ranks failed, so another rank has ended or cannot be "
+            "reached; its own message, or that of what started it, says why. With a checkpoint the same command goes "
+            f"on after the last whole epoch. ({str(error).strip().splitlines()[-1]})"
+        )
 
 
 class _Horovod(Ranks):
@@ -204,10 +208,17 @@ class _Joined(Callback):
         self.labelled += sum(int((label != VOID).sum().asscalar()) for label in training.labels)
 
     def epoch_end(self, training):
-        self._from_first(training, lambda parameter: parameter.grad_req == "null")  # BatchNorm's statistics
+        try:
+            self._join(training)
+        except mx.MXNetError as error:  # raised, `train` would keep the epoch with this rank's own row
+            print(self.ranks.lost(error), file=sys.stderr, flush=True)
+            os._exit(2)
         self._check(training)
+
+    def _join(self, training):
+        self._from_first(training, lambda parameter: parameter.grad_req == "null")  # BatchNorm's statistics
         row, ranks = training.history[-1], self.ranks
-        right = np.nan_to_num(row["train_acc"] * self.labelled)
+        right = np.nan_to_num(np.round(row["train_acc"] * self.labelled))
         own = [row["loss"] * self.images, self.images, right, self.labelled, row["images_per_s"]]
         loss, images, right, labelled, speed = ranks.total("row", own)
         row |= {"loss": loss / images, "train_acc": right / labelled, "images_per_s": speed}
