@@ -5,12 +5,14 @@ import pathlib
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+import yaml
 from conftest import ROOT
 
 RUN = str(ROOT / "tests" / "one_rank.py")
@@ -118,3 +120,113 @@ def test_killed_at_ten_random_moments(by, draw, voc_folder, tmp_path, report):
     moment = random.Random(draw).random()
     seconds = check_killed(by, voc_folder, tmp_path, moment)
     report(f"a rank of {by} killed {moment:.2f} s after the first epoch", f"over after {seconds:.1f} s")
+
+
+def as_rank(rank, size):
+    """A rank without others, to look at its share."""
+    ranks = distributed.Ranks()
+    ranks.rank, ranks.size = rank, size
+    return ranks
+
+
+def test_shares_are_parts_of_the_batches_that_one_process_has(voc_folder):
+    def batches(ranks):
+        loader = ranks.loader(utils.VOCSegDataset(True, (32, 32), voc_folder, seed=3), 4)
+        assert len(loader) == 1, "six pictures: the incomplete last batch is left out"
+        return [[array.asnumpy() for array in batch] for _ in range(2) for batch in loader]  # two epochs
+
+    alone = batches(as_rank(0, 1))
+    for rank in range(2):
+        for (x, y), (whole_x, whole_y) in zip(batches(as_rank(rank, 2)), alone, strict=True):
+            assert (x == whole_x[rank::2]).all() and (y == whole_y[rank::2]).all()
+
+
+def test_a_batch_that_ranks_cannot_share_equally_is_refused(voc_folder):
+    with pytest.raises(ValueError, match="batches of 3 for 2 ranks: take a multiple of 2"):
+        as_rank(1, 2).loader(utils.VOCSegDataset(True, (32, 32), voc_folder), 3)
+
+
+def test_alone_everything_is_as_ever(voc_folder, monkeypatch):
+    for name in "HOROVOD_RANK", "DMLC_ROLE":
+        monkeypatch.delenv(name, raising=False)
+    ranks, net = distributed.find_ranks(), gluon.nn.Dense(1)
+    assert (ranks.rank, ranks.size) == (0, 1)
+    assert type(ranks.trainer(net.collect_params(), "sgd", {})) is gluon.Trainer
+    assert ranks.callbacks("test") == ("test", [])
+    array = nd.ones((2,))
+    ranks.add("a", array)
+    ranks.from_first("a", array)
+    assert array.asnumpy().tolist() == [1, 1] and ranks.total("b", [2, 3]).tolist() == [2, 3]
+    with ranks.checkpoint(voc_folder) as kept:
+        assert kept == voc_folder
+
+
+def test_horovodrun_without_horovod_says_how_to_get_it(monkeypatch):
+    monkeypatch.setenv("HOROVOD_RANK", "0")
+    monkeypatch.setitem(sys.modules, "horovod.mxnet", None)
+    monkeypatch.setitem(sys.modules, "horovod", None)
+    with pytest.raises(ValueError, match="make setup WITH=horovod"):
+        distributed.find_ranks()
+
+
+def test_the_launcher_ends_all_where_one_fails_and_names_it():
+    program = "import os, sys, time\nsys.exit(3) if os.environ.get('DMLC_TASK_ID') == '1' else time.sleep(60)"
+    said, start = [], time.time()
+    assert launch.launch(2, ["-c", program], said.append) == 3
+    assert said == ["rank 1 ended with 3: ending the others"] and time.time() - start < 10
+
+
+def test_the_launcher_starts_a_scheduler_a_server_and_the_ranks(tmp_path):
+    program = (
+        "import os, pathlib, sys\nown = [os.environ.get(n, '') for n in ('DMLC_ROLE', 'DMLC_TASK_ID', 'DMLC_NUM_WORKER')]"
+        "\npathlib.Path(sys.argv[1], '-'.join(own)).touch()"
+    )
+    assert launch.launch(3, ["-c", program, str(tmp_path)]) == 0
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == ["scheduler--3", "server--3", "worker-0-3", "worker-1-3", "worker-2-3"]
+
+
+def test_the_launcher_asks_for_a_number(capsys):
+    assert launch.main(["two", "-c", "pass"]) == 2
+    assert "expected a number of ranks" in capsys.readouterr().err
+
+
+CLUSTER = ROOT / "docs" / "cluster"
+
+
+def test_files_for_clusters_have_no_mistake_of_syntax():
+    for name, shell in ("rank.sh", "sh"), ("ssh.sh", "sh"), ("slurm.sbatch", "bash"):
+        done = subprocess.run([shell, "-n", str(CLUSTER / name)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    service, job = yaml.safe_load_all((CLUSTER / "kubernetes.yaml").read_text())
+    pod = job["spec"]["template"]["spec"]
+    assert service["metadata"]["name"] == pod["subdomain"] == job["metadata"]["name"]
+    (script,) = pod["containers"][0]["args"]
+    count = job["spec"]["completions"]
+    assert count == job["spec"]["parallelism"] and f'"$JOB_COMPLETION_INDEX" {count} segmentation-0' in script
+    assert {m["name"] for m in pod["containers"][0]["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_the_files_train_what_the_command_line_takes():
+    """Each option in them is one of `python -m utils train`."""
+    known = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "utils/cli/train.py").read_text()))
+    for path in CLUSTER.iterdir():
+        for line in re.findall(r"--(?:dataset|output|checkpoint|force|epochs|batch)\b", path.read_text()):
+            assert line in known, f"{path.name}: {line}"
+
+
+def test_scheduler_server_and_ranks_find_each_other_by_a_machine_s_name(voc_folder, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        settings = SETTINGS | {"DMLC_PS_ROOT_PORT": str(free.getsockname()[1]), "PYTHON": sys.executable}
+    settings |= {"DMLC_INTERFACE": "lo", "DMLC_NODE_HOST": "127.0.0.1"}
+    words = [RUN, str(voc_folder), str(tmp_path / "of"), "1", "-", "sgd"]
+    commands = [["sh", str(CLUSTER / "rank.sh"), str(number), "4", "localhost", *words] for number in range(4)]
+    processes = [subprocess.Popen(words, env=settings, cwd=ROOT) for words in commands]
+    try:
+        assert [process.wait(timeout=600) for process in processes] == [0] * 4
+    finally:
+        for process in processes:
+            process.kill()
+    first, second = (np.load(tmp_path / f"of{rank}.npz")["weights"] for rank in range(2))
+    assert (first == second).all()
