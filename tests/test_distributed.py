@@ -1,5 +1,8 @@
 """Several ranks are one training: by MXNet's own store and, where it is built, by Horovod (chapter 17)."""
 
+import utils
+from utils.engine import distributed, launch
+
 import os
 import pathlib
 import random
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
+from mxnet import gluon, nd
 
 RUN = str(ROOT / "tests" / "one_rank.py")
 HOROVODRUN = pathlib.Path(sys.executable).with_name("horovodrun")
@@ -178,8 +182,8 @@ def test_the_launcher_ends_all_where_one_fails_and_names_it():
 
 def test_the_launcher_starts_a_scheduler_a_server_and_the_ranks(tmp_path):
     program = (
-        "import os, pathlib, sys\nown = [os.environ.get(n, '') for n in ('DMLC_ROLE', 'DMLC_TASK_ID', 'DMLC_NUM_WORKER')]"
-        "\npathlib.Path(sys.argv[1], '-'.join(own)).touch()"
+        "import os, pathlib, sys\nnames = 'DMLC_ROLE', 'DMLC_TASK_ID', 'DMLC_NUM_WORKER'\n"
+        "pathlib.Path(sys.argv[1], '-'.join(os.environ.get(name, '') for name in names)).touch()"
     )
     assert launch.launch(3, ["-c", program, str(tmp_path)]) == 0
     found = sorted(path.name for path in tmp_path.iterdir())
