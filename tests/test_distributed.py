@@ -154,6 +154,7 @@ def test_alone_everything_is_as_ever(voc_folder, monkeypatch):
     for name in "HOROVOD_RANK", "DMLC_ROLE":
         monkeypatch.delenv(name, raising=False)
     ranks, net = distributed.find_ranks(), gluon.nn.Dense(1)
+    net.initialize()
     assert (ranks.rank, ranks.size) == (0, 1)
     assert type(ranks.trainer(net.collect_params(), "sgd", {})) is gluon.Trainer
     assert ranks.callbacks("test") == ("test", [])
