@@ -2,6 +2,7 @@
 # Targets that need the packages set up .venv first, once: install/bootstrap.py.
 
 DEVICE ?=# cpu or gpu: the packages that .venv gets (naming the other one rebuilds it); without it, what the machine can use
+WITH    =# horovod: make setup builds it, for chapter 17
 CHAPTER =# one chapter, such as 08
 DATASET =# voc_mini, voc2012, camvid, or a folder in VOC layout
 CROP    =# height x width, such as 160x224
@@ -17,7 +18,7 @@ ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARG
 
 # What these variables hold reaches the commands through their environment, as "$$DATASET", and make never looks into it:
 # so a name may have spaces, quotes, $ or ` in it, and is only a name. ARGS are words for the shell, on purpose.
-NAMES = DEVICE CHAPTER DATASET CROP SCALE EPOCHS CAMVID PLATFORM WHEELHOUSE SUBMITTED ARCHIVE TORCH_INDEX PYTHON
+NAMES = DEVICE WITH CHAPTER DATASET CROP SCALE EPOCHS CAMVID PLATFORM WHEELHOUSE SUBMITTED ARCHIVE TORCH_INDEX PYTHON
 $(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
 export $(NAMES)
 option  = $${$(2):+--$(1)="$$$(2)"}
@@ -70,7 +71,7 @@ test-book: ## make the book and look at each page in Chromium (Debian: apt-get i
 check: ## look at this machine and at the set-up, change nothing, and say what to repair
 	@$(ANY) install/doctor.py
 
-setup: ## set up .venv (the targets above do so by themselves); PYTHON= names the Python, DEVICE=cpu or gpu the packages
+setup: ## set up .venv (the targets above do so by themselves); PYTHON= the Python, DEVICE=cpu or gpu, WITH=horovod
 	@$(ANY) install/bootstrap.py
 
 exercises: ## write the exercises without their solutions to my_exercises/, where you solve them
@@ -114,6 +115,7 @@ lock: ## lock the packages anew (locks/README.md); ARGS=--upgrade takes newer on
 	@$(UV_LOCK) $(LOCKED) --extra cpu -o locks/cpu.txt
 	@$(UV_LOCK) $(LOCKED) --extra gpu -o locks/gpu.txt --project locks/gpu -c locks/cpu.txt
 	@echo uv | $(UV_LOCK) --no-config - -o locks/bootstrap.txt
+	@printf 'horovod==0.28.1\ncmake<3.28\n' | $(UV_LOCK) --no-config --no-deps --python-version 3.10 - -o locks/horovod.txt
 
 clean: ## remove build/ and caches; .venv stays
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ Any Python from 3.6 runs this file; it finds a 3.11 or 3.10 itself, or lets uv b
 
     python3 install/bootstrap.py             set up; nothing to do where that was done
     python3 install/bootstrap.py --quiet     the same, silent where there is nothing to do
+    WITH=horovod python3 install/bootstrap.py    and build Horovod (extras.py)
     python3 install/bootstrap.py uv ...      run the pinned uv (locks/bootstrap.txt)
 """
 
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 
+import extras
 import gpu
 import machine
 import wheelhouse
@@ -315,7 +317,11 @@ def main(arguments):
     try:
         if arguments[:1] == ["uv"]:
             return subprocess.call([get_uv([])] + arguments[1:], cwd=ROOT)
+        extra = extras.wanted()
         set_up(quiet="--quiet" in arguments)
+        if extra:
+            with alone():
+                extras.install(extra, pip)
     except SetupError as error:
         say("\n" + str(error))
         return 1

@@ -476,7 +476,7 @@ def test_a_rate_for_the_backbone(voc_folder, tmp_path, capsys, monkeypatch):
         seen.update({name: parameter.lr_mult for name, parameter in parameters.items()})
         return mx.gluon.trainer.Trainer(parameters, *args)
 
-    monkeypatch.setattr("utils.cli.train.gluon.Trainer", watched)
+    monkeypatch.setattr("utils.engine.distributed.gluon.Trainer", watched)
     words = ["train", "--dataset", voc_folder, "--crop", "32x32", "--epochs", 1, "--batch", 6, "--backbone-rate", 1e-5]
     code, text = run(capsys, *words, "--rate", 1e-3, "--output", tmp_path / "net.params")
     assert code == 0, text

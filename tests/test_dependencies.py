@@ -33,6 +33,7 @@ RUN = {
 # What is installed apart from the course, and the file that says how
 ELSEWHERE = {
     "datumaro": ("tests/exports/make_exports.py", "pip install datumaro=="),
+    "horovod": ("locks/horovod.txt", "horovod=="),
     "pip": ("install/bootstrap.py", '"venv"'),
     "pydensecrf": ("tests/crf_oracle.py", "pydensecrf2 1.1"),
     "torch": ("benchmarks/torch.txt", "torch=="),

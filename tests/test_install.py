@@ -19,6 +19,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "install"))
 import bootstrap  # noqa: E402
+import extras  # noqa: E402
 import machine  # noqa: E402
 
 
@@ -385,3 +386,31 @@ def test_environment_twins_differ_in_device_lines_only():
 def test_uv_is_pinned_for_any_python():
     text = (ROOT / "locks/bootstrap.txt").read_text()
     assert re.match(r"uv==\S+ \\\n +--hash=sha256:", text), "a marker here would keep out Python 3.12"
+
+
+def test_an_extra_is_locked_by_version_and_hash_and_cmake_comes_first():
+    found = extras.locked("horovod")
+    assert list(found) == ["cmake", "horovod"] and found["horovod"][0] == "0.28.1"
+    for package, (version, lines) in found.items():
+        assert lines.startswith(f"{package}=={version}") and re.search(r"--hash=sha256:[0-9a-f]{64}\n$", lines)
+
+
+def test_an_unknown_extra_is_said(monkeypatch, capsys):
+    monkeypatch.setenv("WITH", "horrorvod")
+    assert bootstrap.main(["--quiet"]) == 1
+    assert "WITH=horrorvod: expected horovod" in capsys.readouterr().out
+
+
+def test_without_a_compiler_one_message_says_what_to_install_and_nothing_is_built(course, monkeypatch):
+    (course / "locks/horovod.txt").write_text((ROOT / "locks/horovod.txt").read_text())
+    monkeypatch.setattr(extras.shutil, "which", lambda name: None)
+    with pytest.raises(machine.SetupError, match="no C\\+\\+ compiler.*The course works without it"):
+        extras.install("horovod", lambda words: 1 / 0)
+
+
+def test_an_extra_that_is_there_is_not_built_again(course, monkeypatch, capsys):
+    (course / "locks/horovod.txt").write_text((ROOT / "locks/horovod.txt").read_text())
+    for package, (version, _) in extras.locked("horovod").items():
+        (course / f".venv/lib/python3.11/site-packages/{package}-{version}.dist-info").mkdir()
+    extras.install("horovod", lambda words: 1 / 0)
+    assert "Nothing to do: horovod is in .venv" in capsys.readouterr().out

@@ -44,6 +44,7 @@ TAKES = {
     "TORCH_INDEX": ("bench", ["-m", "benchmarks.run"]),
     "WHEELHOUSE": ("setup", ["install/bootstrap.py"]),
     "DEVICE": ("setup", ["install/bootstrap.py"]),
+    "WITH": ("setup", ["install/bootstrap.py"]),
     "PYTHON": ("setup", ["install/bootstrap.py"]),
 }
 AS_LISTED = {"PLATFORM"}  # words, tried below

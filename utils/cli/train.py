@@ -5,14 +5,13 @@ import time
 
 import mxnet as mx
 import numpy as np
-from mxnet import gluon
 
 from ..core.console import Log
-from ..core.device import try_all_gpus
 from ..core.surroundings import python
-from ..data.dataset import VOCSegDataset, data_loader
+from ..data.dataset import VOCSegDataset
 from ..data.labelmap import VOC
 from ..datacheck.report import glance
+from ..engine.distributed import find_ranks
 from ..engine.train import seed, train
 from ..losses import SoftmaxCrossEntropyLoss, WeightedCrossEntropyLoss, frequency_weights
 from ..metrics import SegmentationMetric
@@ -36,6 +35,9 @@ examples:
   python -m utils train --dataset my_photos --scale 0.5 --epochs 30 --output street.params
   python -m utils train --dataset camvid --scale 0.5 --checkpoint build/camvid --output camvid.params
                         closed the laptop? The same command again goes on from the last whole epoch
+
+On several machines: the same command under horovodrun -np 2, or utils.engine.launch (chapter 17). --batch is then that
+of all ranks together, so that it is the same training.
 
 Check a folder of your own first: python -m utils data my_photos
 Ends with 0, with 2 if something was wrong, with 130 after Ctrl-C.
@@ -99,15 +101,21 @@ def add_arguments(parser):
 
 
 def run(args):
+    ranks = find_ranks()
+    with ranks.one_voice():
+        return _run(args, ranks)
+
+
+def _run(args, ranks):
     name, backbone, pretrained = _net(args)
     check_output(args.output, args.force)
     check_layout(args.dataset, args.train_split, args.val_split)
-    contexts = try_all_gpus()
+    contexts = ranks.contexts()
     train_set = VOCSegDataset(True, args.crop, args.dataset, args.scale, seed=args.seed, split=args.train_split)
     test_set = VOCSegDataset(False, None, args.dataset, args.scale, split=args.val_split)
     if args.batch > len(train_set):
         raise ValueError(f"--batch {args.batch}, but {train_set!r}: take at most {len(train_set)}")
-    batches = data_loader(train_set, args.batch)
+    batches = ranks.loader(train_set, args.batch)
     pixels, nothing = _look(args, train_set, test_set)
     seed(args.seed)
     net = get_model(name, train_set.classes, backbone, pretrained, contexts)
@@ -115,15 +123,18 @@ def run(args):
         _features_of(net, name).setattr("lr_mult", args.backbone_rate / args.rate)
     net.hybridize()
     schedule = mx.lr_scheduler.PolyScheduler(args.epochs * len(batches), args.rate, pwr=0.9)
-    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": args.rate, "lr_scheduler": schedule})
-    options = {"checkpoint": args.checkpoint} if args.checkpoint else {}
-    loss = _loss(args, net, pixels)
-    history = train(batches, test_set, net, loss, trainer, contexts, args.epochs, **options)
+    trainer = ranks.trainer(net.collect_params(), "adam", {"learning_rate": args.rate, "lr_scheduler": schedule})
+    loss, (test_data, callbacks) = _loss(args, net, pixels), ranks.callbacks(test_set)
+    with ranks.checkpoint(args.checkpoint) as folder:
+        options = {"checkpoint": folder, "callbacks": callbacks}
+        history = train(batches, test_data, net, loss, trainer, contexts, args.epochs, **options)
     if len(history) < args.epochs:
         kept = f"they are kept in {args.checkpoint}, the same command goes on" if history else "none is kept"
         kept = kept if args.checkpoint else "with --checkpoint FOLDER each would be kept"
         print(f"Stopped after {len(history)} of {args.epochs} epochs, {args.output} not written: {kept}")
         return 130
+    if ranks.rank:
+        return 0  # rank 0 writes the net
     about = {"dataset": args.dataset, "train_split": args.train_split, "crop": args.crop, "epochs": args.epochs}
     about |= {"loss": getattr(loss, "__qualname__", type(loss).__name__), "scores": history[-1], "baseline": nothing}
     save_model(args.output, net, train_set.classes, args.scale, force=args.force, **about)

@@ -246,6 +246,16 @@ def _read(path):
     return arrays, record
 
 
+def newest(folder):
+    """(name, bytes) of the newest checkpoint of a folder that is whole; ("", b"") where there is none."""
+    folder = pathlib.Path(folder).expanduser()
+    for path in sorted(folder.glob("epoch-[0-9]*.npz"), key=lambda path: int(path.stem[6:]), reverse=True):
+        with contextlib.suppress(ValueError):  # damaged: what is said of it, `train` says
+            _read(path)[0].close()
+            return path.name, path.read_bytes()
+    return "", b""
+
+
 @contextlib.contextmanager
 def _sound(path=None, told=()):
     """Inside, whatever fails because of what a checkpoint holds is a ValueError, but for the kinds of error in told."""

@@ -1,0 +1,38 @@
+"""What each rank of tests/test_distributed.py runs: a small training; its weights and history go into a file.
+
+python tests/one_rank.py FOLDER OUT EPOCHS CHECKPOINT (or -) OPTIMIZER [dropout=0.5] [norm=1] [pause=0.1]
+"""
+
+import utils
+from utils.engine.distributed import find_ranks
+
+import os
+import pathlib
+import sys
+import time
+
+import mxnet as mx
+import numpy as np
+from mxnet import init
+from tiny import net_of, weights, without_speed
+
+folder, out, epochs, checkpoint, optimizer, *more = sys.argv[1:]
+given = {"dropout": 0.0, "norm": 0.0, "pause": 0.0} | {k: float(v) for k, v in (word.split("=") for word in more)}
+ranks = find_ranks()
+pathlib.Path(f"{out}{ranks.rank}.pid").write_text(str(os.getpid()))
+try:
+    with ranks.one_voice(), ranks.checkpoint(None if checkpoint == "-" else checkpoint) as kept:
+        utils.seed(0)
+        net = net_of(dropout=given["dropout"], norm=bool(given["norm"]))
+        net.initialize(init.Xavier(), ctx=mx.cpu())
+        data = ranks.loader(utils.VOCSegDataset(True, (32, 32), folder), 2)
+        rate = {"learning_rate": 0.05} | ({"momentum": 0.9} if optimizer == "sgd" else {})
+        trainer = ranks.trainer(net.collect_params(), optimizer, rate)
+        test, callbacks = ranks.callbacks(utils.VOCSegDataset(False, None, folder))
+        pause = [lambda history: time.sleep(given["pause"])] if given["pause"] else []
+        loss, options = utils.SoftmaxCrossEntropyLoss(), {"checkpoint": kept, "callbacks": [*callbacks, *pause]}
+        history = utils.train(data, test, net, loss, trainer, mx.cpu(), int(epochs), **options)
+except (OSError, ValueError) as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
+np.savez(f"{out}{ranks.rank}.npz", weights=weights(net), history=without_speed(history))

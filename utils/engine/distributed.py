@@ -1,0 +1,249 @@
+"""One training by several processes, on one machine or on many: ranks (chapter 17).
+
+Each process, a rank, runs the same program on its share of each batch; gradients are summed before each step, so that
+all ranks hold the same weights, to the bit. Who sums is Horovod, where horovodrun started the ranks, or MXNet's own
+store, `dist_sync`, where DMLC_ROLE says so (launch.py). Without either a process is alone, and trains as ever.
+`train` itself knows nothing of it: it is given a loader, a trainer, a callback and a folder from here.
+"""
+
+import contextlib
+import os
+import pathlib
+import random
+import sys
+import tempfile
+import zlib
+
+import mxnet as mx
+import numpy as np
+from mxnet import gluon
+
+from ..core.console import Log
+from ..core.device import try_all_gpus, try_gpu
+from ..data.dataset import data_loader
+from ..data.labelmap import VOID
+from ..metrics import SegmentationMetric, scores_of
+from .callbacks import Callback
+from .checkpoint.checkpoints import newest
+from .evaluate import confusion
+from .train import seed
+
+
+class Ranks:
+    """A process alone: rank 0 of 1. What ranks have besides are `add` and numbers of their own."""
+
+    rank, size, local_rank = 0, 1, 0
+
+    def add(self, name, array):
+        """An `NDArray` becomes its sum over all ranks, to the bit the same on each; name: its own, and of one shape."""
+
+    def from_first(self, name, array):
+        """An `NDArray` becomes rank 0's."""
+        if self.size > 1:
+            if self.rank:
+                array[:] = 0
+            self.add(name, array)
+
+    def total(self, name, values):
+        """The sum over all ranks of numbers, float64 NumPy."""
+        array = mx.nd.array(values, dtype="float64")
+        self.add(name, array)
+        return array.asnumpy()
+
+    def contexts(self):
+        """The devices of this rank: alone every GPU, else one of them, or the CPU."""
+        return try_all_gpus() if self.size == 1 else [try_gpu(self.local_rank)]
+
+    def loader(self, dataset, batch_size, num_workers=0):
+        """`data_loader` of this rank's share of each batch.
+
+        batch_size: of all ranks together, a multiple of their number. Order and crops are those of one process: a batch
+        has the same pictures, whatever the number of ranks.
+        """
+        if batch_size % self.size:
+            raise ValueError(
+                f"batches of {batch_size} for {self.size} ranks: take a multiple of {self.size}, so that all have "
+                "equally many pictures"
+            )
+        loader = data_loader(dataset, batch_size, num_workers)
+        if self.size == 1:
+            return loader
+        share = _Share(loader._batch_sampler, self)
+        return gluon.data.DataLoader(dataset, batch_sampler=share, num_workers=num_workers)
+
+    def trainer(self, params, optimizer, optimizer_params):
+        """A `gluon.Trainer` whose steps are those of the whole batch."""
+        given = params, optimizer, optimizer_params
+        return gluon.Trainer(*given) if self.size == 1 else _Trainer(self, *given)
+
+    def callbacks(self, test_data):
+        """(what `train` evaluates, its first callbacks): ranks evaluate a share each, in a callback."""
+        return (test_data, []) if self.size == 1 else (None, [_Joined(self, test_data)])
+
+    @contextlib.contextmanager
+    def checkpoint(self, folder):
+        """The folder of checkpoints for this rank: rank 0's own; the others a copy of its newest, elsewhere.
+
+        So all ranks go on after the same epoch, and the folder need be on rank 0's machine only.
+        """
+        if folder is None or self.size == 1:
+            yield folder
+            return
+        name, data = newest(folder) if self.rank == 0 else ("", b"")
+        number = int(name[6:-4]) if name else 0
+        number, length = self.total("checkpoint", [number, len(data)]).astype(int)
+        with tempfile.TemporaryDirectory() as copy:
+            if length:
+                array = mx.nd.array(np.frombuffer(data.ljust(length, b"\0"), np.uint8), dtype="float32")
+                self.add("checkpoint's bytes", array)  # MXNet's server adds no whole numbers
+                pathlib.Path(copy, f"epoch-{number:04d}.npz").write_bytes(array.asnumpy().astype(np.uint8).tobytes())
+            yield copy if self.rank else folder
+
+    @contextlib.contextmanager
+    def one_voice(self):
+        """Inside, rank 0 prints and the others don't; a lost rank is an OSError that says what to do."""
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere if self.rank else sys.stdout):
+            try:
+                yield
+            except mx.MXNetError as error:
+                if self.size == 1:
+                    raise
+                raise ConnectionError(self.lost(error)) from None
+
+    def lost(self, error):
+        """What to say where a sum over all ranks failed."""
+        return (
+            f"rank {self.rank} of {self.size}: the sum over all ranks failed, so another rank has ended or cannot be "
+            "reached; its own message, or that of what started it, says why. With a checkpoint the same command goes "
+            f"on after the last whole epoch. ({str(error).strip().splitlines()[-1]})"
+        )
+
+
+class _Horovod(Ranks):
+    def __init__(self):
+        try:
+            import horovod.mxnet as hvd
+        except ImportError as error:
+            raise ValueError(
+                f"started by horovodrun, and there is no Horovod here: make setup WITH=horovod ({error})"
+            ) from None
+        hvd.init()
+        self.rank, self.size, self.local_rank, self._add = hvd.rank(), hvd.size(), hvd.local_rank(), hvd.allreduce_
+
+    def add(self, name, array):
+        self._add(array, average=False, name=name)
+
+
+class _DistSync(Ranks):
+    def __init__(self):
+        self._store, self._known = mx.kv.create("dist_sync"), set()
+        self.size = self._store.num_workers
+        self.rank = self.local_rank = int(os.environ.get("DMLC_TASK_ID", self._store.rank))  # as the launcher counts
+
+    def add(self, name, array):
+        if name not in self._known:
+            self._store.init(name, array)
+            self._known.add(name)
+        self._store.pushpull(name, array, out=array)
+
+
+def find_ranks():
+    """The ranks among which this process is one, from what its launcher set; `Ranks()` where it is alone."""
+    if "HOROVOD_RANK" in os.environ:
+        return _Horovod()
+    return _DistSync() if os.environ.get("DMLC_ROLE") == "worker" else Ranks()
+
+
+class _Share(gluon.data.Sampler):
+    """A rank's share of each batch of a `BatchSampler`, whose names it has: checkpoints ask for them."""
+
+    def __init__(self, batches, ranks):
+        self._batches, self._ranks = batches, ranks
+        self._sampler, self._batch_size = batches._sampler, batches._batch_size
+
+    def __iter__(self):
+        return (batch[self._ranks.rank :: self._ranks.size] for batch in self._batches)
+
+    def __len__(self):
+        return len(self._batches)
+
+
+class _Trainer(gluon.Trainer):
+    """step(n), with the n pictures of this rank, takes the mean of the gradient over the pictures of all."""
+
+    def __init__(self, ranks, params, optimizer, optimizer_params):
+        super().__init__(params, optimizer, optimizer_params, kvstore=None)
+        self._ranks, self._scale = ranks, self._scale / ranks.size
+
+    def _allreduce_grads(self):
+        for i, parameter in enumerate(self._params):
+            if parameter.grad_req != "null":
+                self._ranks.add(f"gradient {i}", parameter.list_grad()[0])
+
+
+class _Joined(Callback):
+    """Makes one training of those of all ranks: weights at the start, rows of the history, a check of each epoch."""
+
+    def __init__(self, ranks, test_data):
+        self.ranks, self.test_data, self.log = ranks, test_data, Log()
+
+    def train_begin(self, training):
+        self._from_first(training, lambda parameter: True)
+
+    def _from_first(self, training, which):
+        for i, parameter in enumerate(training.net.collect_params().values()):
+            if which(parameter) and parameter._data is not None:  # others are made at the first batch, from the seed
+                self.ranks.from_first(f"weight {i}", parameter.list_data()[0])
+
+    def epoch_begin(self, training):
+        self.images = self.labelled = 0
+        made = all(parameter._data is not None for parameter in training.net.collect_params().values())
+        if self.ranks.rank and made and seed.last is not None:  # other pictures, so other dropout
+            number = np.random.RandomState([seed.last, training.epoch, self.ranks.rank]).randint(2**31)
+            for library in random, np.random, mx.random:
+                library.seed(int(number))
+
+    def batch_end(self, training):
+        self.images += sum(len(label) for label in training.labels)
+        self.labelled += sum(int((label != VOID).sum().asscalar()) for label in training.labels)
+
+    def epoch_end(self, training):
+        try:
+            self._join(training)
+        except mx.MXNetError as error:  # raised, `train` would keep the epoch with this rank's own row
+            print(self.ranks.lost(error), file=sys.stderr, flush=True)
+            os._exit(2)
+        self._check(training)
+
+    def _join(self, training):
+        self._from_first(training, lambda parameter: parameter.grad_req == "null")  # BatchNorm's statistics
+        row, ranks = training.history[-1], self.ranks
+        right = np.nan_to_num(np.round(row["train_acc"] * self.labelled))
+        own = [row["loss"] * self.images, self.images, right, self.labelled, row["images_per_s"]]
+        loss, images, right, labelled, speed = ranks.total("row", own)
+        row |= {"loss": loss / images, "train_acc": right / labelled, "images_per_s": speed}
+        text = f"all {ranks.size} ranks: loss {row['loss']:.3f}, train acc {row['train_acc']:.3f}"
+        if self.test_data is not None:
+            metric = SegmentationMetric(scores_of(training.scores[0]).shape[1])
+            part = self.test_data.shard(ranks.size, ranks.rank)
+            counts = confusion(training.net, part, training.contexts).confusion if len(part) else metric.confusion
+            metric.confusion = ranks.total("confusion", counts).astype(np.int64)
+            scores = metric.scores()
+            row |= {"test_acc": scores["pixel_acc"], "mean_iou": scores["mean_iou"]}
+            text += f", test acc {row['test_acc']:.3f}, mean IoU {row['mean_iou']:.3f}"
+        self.log.line(f"{text}, {speed:.0f} images/s")
+
+    def _check(self, training):
+        """All ranks hold the same weights, to the bit; a ValueError names one that doesn't."""
+        mx.nd.waitall()
+        own, digest = np.zeros(self.ranks.size), 0
+        for parameter in training.net.collect_params().values():
+            digest = zlib.crc32(parameter.list_data()[0].asnumpy().tobytes(), digest)
+        own[self.ranks.rank] = digest
+        every = self.ranks.total("check", own)
+        if (every != every[0]).any():
+            other = int(np.flatnonzero(every != every[0])[0])
+            raise ValueError(
+                f"epoch {training.epoch}: rank {other} has other weights than rank 0. Do all ranks run the same code "
+                "and packages, with the same seed, on the same data?"
+            )

@@ -1,0 +1,63 @@
+"""Starts a command as several ranks on this machine, joined by MXNet's own store, `dist_sync` (chapter 17).
+
+    python -m utils.engine.launch 2 -m utils train --dataset voc_mini --epochs 2 --output mini.params
+
+What follows the number is given to this Python, once a rank. Besides the ranks there are a scheduler, which tells all
+where the others are, and a server, which sums; MXNet makes a process one of these by DMLC_ROLE, as it is imported.
+MXNet's own launcher, dmlc_tracker, asks for a name that Python 3.9 took away. Nor does anything of MXNet notice that a
+rank died: the others would wait for ever. So this one ends them, and says which it was.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from ..core.device import physical_cores
+
+
+def launch(ranks, words, say=print, **options):
+    """Run this Python with `words` as ranks 0 to `ranks` - 1; the exit code: 0, or that of the first that failed.
+
+    say: is told which rank failed, and how. options: for `subprocess.Popen`. Each rank gets its part of the cores,
+    where OMP_NUM_THREADS doesn't say otherwise.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"OMP_NUM_THREADS": str(max(1, physical_cores() // ranks))} | dict(options.pop("env", os.environ))
+    settings |= {"DMLC_PS_ROOT_URI": "127.0.0.1", "DMLC_PS_ROOT_PORT": str(port), "DMLC_INTERFACE": "lo"}
+    settings |= {"DMLC_NUM_WORKER": str(ranks), "DMLC_NUM_SERVER": "1", "DMLC_NODE_HOST": "127.0.0.1"}
+    processes = {}
+    try:
+        for name in "scheduler", "server", *(f"rank {i}" for i in range(ranks)):
+            role, _, number = name.partition(" ")
+            own = {"DMLC_ROLE": "worker", "DMLC_TASK_ID": number} if number else {"DMLC_ROLE": role}
+            processes[name] = subprocess.Popen([sys.executable, *words], env=settings | own, **options)
+        while any(process.poll() is None for process in processes.values()):
+            failed = [name for name, process in processes.items() if process.poll()]
+            if failed:
+                code = processes[failed[0]].returncode
+                how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+                say(f"{failed[0]} {how}: ending the others")
+                return code if code > 0 else 128 - code
+            time.sleep(0.1)
+        return 0
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+
+
+def main(words):
+    if len(words) < 2 or not words[0].isdigit() or int(words[0]) < 1:
+        print(f"{' '.join(words)!r}: expected a number of ranks and what each shall run", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as by Ctrl-C, and the ranks with it
+    return launch(int(words[0]), words[1:], lambda text: print(text, file=sys.stderr))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
