@@ -20,10 +20,12 @@ import zipfile
 import gluoncv
 import mxnet as mx
 import numpy as np
+import onnxruntime
 import pytest
 from gluoncv.loss import MixSoftmaxCrossEntropyLoss
 from gluoncv.model_zoo import model_store, resnetv1b, segbase
 from mxnet import autograd, gluon, nd
+from PIL import Image
 from serving import cut_off, serving
 
 KINDS = {"gluoncv_fcn": "FCN", "gluoncv_pspnet": "PSPNet", "gluoncv_deeplabv3": "DeepLabV3"}
@@ -113,11 +115,29 @@ def test_trained_evaluated_predicted_saved_exported_and_compared(name, voc_folde
     for size in (33, 47), (64, 40):
         x = _pictures(1, *size)
         assert nd.abs(block(x) - net(x)[0]).max().asscalar() < 1e-5
-    with pytest.raises(ValueError, match="no ONNX file of this net: .* Export it without onnx"):
-        utils.export(net, tmp_path / "out", onnx=True)
-    assert not list(tmp_path.glob("*.onnx*"))
+    session = onnxruntime.InferenceSession(str(*utils.export(net, tmp_path / "out", onnx=True)))
+    for shape in (1, 33, 47), (2, 64, 40), (1, 7, 5):
+        x = _pictures(*shape)
+        (found,) = session.run(None, {"data": x.asnumpy()})
+        assert np.abs(found - net(x)[0].asnumpy()).max() < 1e-5
     figure = draw_labels({"ready-made": net, "again": again}, "one", image, utils.VOC)
     assert figure.axes
+
+
+def test_a_layer_that_has_no_onnx_is_one_clear_error(tmp_path):
+    class Squared(gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return F.contrib.quadratic(self.layer(x), a=1)
+
+        def __init__(self):
+            super().__init__()
+            self.layer = gluon.nn.Conv2D(2, 1)
+
+    net = Squared()
+    net.initialize()
+    with pytest.raises(ValueError, match="no ONNX file of this net: .*_contrib_quadratic.* Export it without onnx"):
+        utils.export(net, tmp_path / "out", onnx=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_trained_from_the_command_line(voc_folder, tmp_path):
@@ -217,6 +237,29 @@ def test_weights_for_voc_are_fetched_continued_checked_and_used(name, kind, zoo,
     assert nd.abs(again(x)[0] - expected).max().asscalar() < 1e-5
     monkeypatch.setenv("MXNET_HOME", str(tmp_path))
     assert model_store.get_model_file(name, root=str(zoo)) == str(zoo / f"{stem}.params")  # GluonCV finds it too
+
+
+def test_their_nets_by_name_on_the_command_line(zoo, gluoncv_folder, tmp_path, monkeypatch, capsys):
+    """predict, evaluate and export take the name, and scores on pictures that the net may have seen are refused."""
+    folder, photo, name = gluoncv_folder / "VOC2012", tmp_path / "photo.png", "psp_resnet101_voc"
+    Image.fromarray(np.random.RandomState(0).randint(0, 255, (40, 56, 3), np.uint8)).save(photo)
+    theirs = _with_values(_theirs("PSPNet", 21, backbone="resnet101"))
+    theirs.predict(_pictures(1, 40, 56))  # now its layers know their shapes
+    _, files = _offered(theirs, name, tmp_path, monkeypatch)
+    with serving(files) as server:
+        monkeypatch.setenv("MXNET_GLUON_REPO", server.url(""))
+        assert not main(["predict", "--model", name, str(photo), "--output", str(tmp_path / "labels")])
+        assert not main(["export", "--model", name, "--output", str(tmp_path / "psp"), "--onnx"])
+        assert len(server.seen) == 1  # fetched once
+    expected = utils.predict(utils.ready_made(name), utils.read_image(photo)).asnumpy()
+    assert (np.asarray(Image.open(tmp_path / "labels" / "photo.png")) == expected).all()
+    assert "normalise with: utils.VOC, RGB_MEAN and RGB_STD" in capsys.readouterr().out
+    assert main(["evaluate", "--model", name, "--dataset", str(folder)]) == 2
+    assert "is in trainval.txt too" in capsys.readouterr().err
+    (folder / "ImageSets" / "Segmentation" / "trainval.txt").unlink()
+    assert not main(["evaluate", "--model", name, "--dataset", str(folder)])
+    assert main(["predict", "--model", "fcn_resnet50_voc", str(photo), "--output", str(tmp_path / "again")]) == 2
+    assert "fcn_resnet50_voc: expected a name that ends in .params" in capsys.readouterr().err
 
 
 def test_imagenets_weights_for_the_backbone(zoo, tmp_path, monkeypatch):
@@ -405,15 +448,14 @@ def test_corners_on_corners_moves_cells_from_where_they_look():
     peak[0, 0, 0, -1] = 1
     wide = nd.contrib.BilinearResize2D(peak, height=1, width=size)
     assert wide.asnumpy().ravel().argmax() == 159
-    x = _pictures(8, 16, 960)  # in each some ReLU cuts off an edge of the field
     net = utils.get_model("gluoncv_fcn", 2).net
-    net.base_forward(x)
-    x.attach_grad()
-    with autograd.record(train_mode=False):  # BatchNorm would make each cell depend on all
-        value = net.base_forward(x)[1][:, :, 0, 60].sum()
-    value.backward(train_mode=False)
-    seen = np.flatnonzero(np.abs(x.grad.asnumpy()).sum(axis=(0, 1, 2)))
-    assert seen[0] > 0 and seen[-1] < 959 and (seen[0] + seen[-1]) / 2 == 8 * 60
+    x = _pictures(1, 16, 320)
+    changed = nd.concat(*[x] * 100, dim=0)
+    for i in range(100):
+        changed[i, :, :, 110 + i] += 5
+    cell = [net.base_forward(pictures)[1][:, :, 0, 20].asnumpy() for pictures in (x, changed)]
+    seen = 110 + np.flatnonzero(np.abs(cell[1] - cell[0]).max(axis=1))
+    assert seen[0] > 110 and seen[-1] < 209 and (seen[0] + seen[-1]) / 2 == 8 * 20
 
 
 # Data

@@ -9,8 +9,7 @@ from ..data.voc import read_names
 from ..datacheck.report import glance
 from ..engine.evaluate import confusion
 from ..metrics import SegmentationMetric
-from ..models.saving import load_model
-from .options import add_averaging, add_model, check_layout, describe, refuse
+from .options import add_averaging, add_model, check_layout, describe, load_net, refuse
 
 HELP = "score a trained net on a data set's test pictures, or on another list"
 DESCRIPTION = """\
@@ -36,7 +35,7 @@ def add_arguments(parser):
 
 def run(args):
     check_layout(args.dataset, args.split)
-    net, classes, scale, known = load_model(args.model, try_gpu())
+    net, classes, scale, known = load_net(args.model, try_gpu())
     test_set = VOCSegDataset(False, None, args.dataset, scale, split=args.split)
     if test_set.classes != classes:
         raise ValueError(

@@ -12,10 +12,9 @@ from ..core.device import try_gpu
 from ..core.files import atomic_write, check_writable
 from ..data.image_io import palette_picture, read_image
 from ..engine.predict import predict
-from ..models.saving import load_model
 from ..postprocess.crf import DenseCRF
 from ..viz.plotting import overlay
-from .options import add_averaging, add_model, describe
+from .options import add_averaging, add_model, describe, load_net
 
 HELP = "label pictures with a trained net"
 DESCRIPTION = """\
@@ -59,7 +58,7 @@ def run(args):
     for i, path in enumerate(args.images, 1):
         log.status(f"reading {i} of {len(args.images)}: {path}")
         read_image(path)
-    net, classes, scale, about = load_model(args.model, try_gpu())
+    net, classes, scale, about = load_net(args.model, try_gpu())
     crf = _crf(args.model, about) if args.crf else None
     folder.mkdir(parents=True, exist_ok=True)
     for i, (path, (label_file, overlay_file)) in enumerate(zip(args.images, targets, strict=True), 1):
