@@ -87,6 +87,9 @@ def test_scores_are_theirs_at_any_size(name, tmp_path):
         x = _pictures(1, *size)
         expected = theirs.predict(x)
         assert nd.abs(ours(x)[0] - expected).max().asscalar() < 1e-5 * nd.abs(expected).max().asscalar()
+    ours.hybridize(False)
+    ours(x)
+    assert (ours.net.predict(x) == expected).asnumpy().all()  # the net in it is as it was
 
 
 @EACH_KIND
@@ -108,6 +111,7 @@ def test_trained_evaluated_predicted_saved_exported_and_compared(name, voc_folde
     utils.save_model(tmp_path / "net.params", net, utils.VOC)
     again, classes, *_ = utils.load_model(tmp_path / "net.params")
     assert (utils.predict(again, image) == labels).asnumpy().all() and len(classes) == 21
+    assert {parameter.lr_mult for parameter in again.net.head.collect_params().values()} == {10}
     assert not main(["evaluate", "--model", str(tmp_path / "net.params"), "--dataset", str(voc_folder)])
     paths = utils.export(net, tmp_path / "out")
     with pytest.warns(UserWarning, match="Cannot decide type"):  # MXNet's, of every net
@@ -147,9 +151,12 @@ def test_trained_from_the_command_line(voc_folder, tmp_path):
     assert type(net).__name__ == "GluonCVNet" and net.recipe["backbone"] == "resnet50"
 
 
-def test_without_the_auxiliary_head_there_is_one_output():
-    net = utils.get_model("gluoncv_fcn", 5, aux=False)
-    assert net(_pictures(1, 32, 32)).shape == (1, 5, 32, 32)
+def test_without_the_auxiliary_head_there_is_one_output(tmp_path):
+    net, x = utils.get_model("gluoncv_fcn", utils.VOC, aux=False), _pictures(1, 32, 32)
+    assert net(x).shape == (1, 21, 32, 32)
+    utils.save_model(tmp_path / "net.params", net, utils.VOC)
+    again, *_ = utils.load_model(tmp_path / "net.params")
+    assert (again(x) == net(x)).asnumpy().all() and not again.net.aux
     assert net.training_loss is utils.SoftmaxCrossEntropyLoss and not hasattr(net.net, "auxlayer")
 
 
@@ -381,6 +388,24 @@ def test_their_multi_scale_evaluator_adds_exponentials_and_not_probabilities():
     assert sum(nd.softmax(nd.array(view)).asnumpy() for view in views).argmax() == 1
     evaluator = segbase.MultiEvalModel(Said((100.0, 0.0)), 2, [mx.cpu()], flip=False, scales=[1.0])
     assert np.isinf(evaluator(x).asnumpy()).any()
+
+
+def test_their_multi_scale_evaluator_pads_with_black():
+    class Seen:
+        base_size, crop_size = 32, 32
+
+        def collect_params(self):
+            return gluon.ParameterDict()
+
+        def evaluate(self, x):
+            self.x = x
+            return x[:, :2]
+
+    seen, x = Seen(), _pictures(1, 32, 20)[0]
+    scores = segbase.MultiEvalModel(seen, 2, [mx.cpu()], flip=False, scales=[1.0])(x)
+    assert scores.shape == (1, 2, 32, 20) and (seen.x[0, :, :, :20] == x).asnumpy().all()
+    black = utils.normalize(np.zeros((32, 12, 3), np.uint8)).transpose(2, 0, 1)
+    np.testing.assert_allclose(seen.x[0, :, :, 20:].asnumpy(), black, rtol=1e-5)
 
 
 # Nets
