@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import io
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -149,6 +150,22 @@ def test_trained_from_the_command_line(voc_folder, tmp_path):
     assert not main(["train", "--dataset", str(voc_folder), "--output", str(tmp_path / "net.params"), *options])
     net, *_ = utils.load_model(tmp_path / "net.params")
     assert type(net).__name__ == "GluonCVNet" and net.recipe["backbone"] == "resnet50"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--backbone", "resnet18_v2"], "backbone 'resnet18_v2': expected one .* resnet50, resnet101, resnet152"),
+        (["--weights", "median"], "--weights median: GluonCVNet has a loss of its own, AuxiliaryLoss"),
+        (["--backbone-rate", "0.1"], "--backbone-rate: gluoncv_fcn has no backbone that it calls `features`"),
+        (["--stride", "8"], "--stride 8 is short for --model fcn8s, --model says gluoncv_fcn: leave one out"),
+    ],
+)
+def test_what_the_command_line_cannot_do_is_one_clear_error(options, message, voc_folder, tmp_path, capsys):
+    words = ["train", "--dataset", str(voc_folder), "--output", str(tmp_path / "net.params"), "--model", "gluoncv_fcn"]
+    assert main([*words, "--crop", "32x40", "--batch", "3", *options]) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error) and "Traceback" not in error and not list(tmp_path.glob("net*"))
 
 
 def test_without_the_auxiliary_head_there_is_one_output(tmp_path):
