@@ -16,12 +16,14 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 import zipfile
 
 import gluoncv
 import mxnet as mx
 import numpy as np
 import onnxruntime
+import psutil
 import pytest
 from gluoncv.loss import MixSoftmaxCrossEntropyLoss
 from gluoncv.model_zoo import model_store, resnetv1b, segbase
@@ -44,7 +46,7 @@ def _shallow(monkeypatch):
         )
 
     for module in segbase, gluoncv.model_zoo:
-        for backbone in "resnet50_v1s", "resnet101_v1s":
+        for backbone in "resnet50_v1s", "resnet101_v1s", "resnet152_v1s":
             monkeypatch.setattr(module, backbone, shallow)
 
 
@@ -145,8 +147,9 @@ def test_a_layer_that_has_no_onnx_is_one_clear_error(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_trained_from_the_command_line(voc_folder, tmp_path):
-    options = ["--model", "gluoncv_fcn", "--crop", "32x40", "--epochs", "1", "--batch", "3"]
+@EACH_KIND
+def test_trained_from_the_command_line(name, voc_folder, tmp_path):
+    options = ["--model", name, "--crop", "32x40", "--epochs", "1", "--batch", "3"]
     assert not main(["train", "--dataset", str(voc_folder), "--output", str(tmp_path / "net.params"), *options])
     net, *_ = utils.load_model(tmp_path / "net.params")
     assert type(net).__name__ == "GluonCVNet" and net.recipe["backbone"] == "resnet50"
@@ -243,10 +246,15 @@ def _offered(net, name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "name, kind",
-    [("fcn_resnet101_voc", "FCN"), ("psp_resnet101_voc", "PSPNet"), ("deeplab_resnet101_voc", "DeepLabV3")],
+    [
+        ("fcn_resnet101_voc", "FCN"),
+        ("psp_resnet101_voc", "PSPNet"),
+        ("deeplab_resnet101_voc", "DeepLabV3"),
+        ("deeplab_resnet152_voc", "DeepLabV3"),
+    ],
 )
 def test_weights_for_voc_are_fetched_continued_checked_and_used(name, kind, zoo, tmp_path, monkeypatch):
-    theirs = _with_values(_theirs(kind, 21, backbone="resnet101"))
+    theirs = _with_values(_theirs(kind, 21, backbone=name.split("_")[1]))
     x = _pictures(1, 40, 56)
     expected = theirs.predict(x)
     stem, files = _offered(theirs, name, tmp_path, monkeypatch)
@@ -257,7 +265,9 @@ def test_weights_for_voc_are_fetched_continued_checked_and_used(name, kind, zoo,
         assert [file.name for file in zoo.iterdir()] == [f"{stem}.params"]
     assert nd.abs(net(x)[0] - expected).max().asscalar() < 1e-5
     utils.save_model(tmp_path / "net.params", net, utils.VOC)
-    again, *_ = utils.load_model(tmp_path / "net.params")  # without the server: nothing is fetched on a file's word
+    # without the server: nothing is fetched on a file's word
+    again, _, _, known = utils.load_model(tmp_path / "net.params")
+    assert known["train_split"] == "trainval"
     assert nd.abs(again(x)[0] - expected).max().asscalar() < 1e-5
     monkeypatch.setenv("MXNET_HOME", str(tmp_path))
     assert model_store.get_model_file(name, root=str(zoo)) == str(zoo / f"{stem}.params")  # GluonCV finds it too
@@ -282,7 +292,13 @@ def test_their_nets_by_name_on_the_command_line(zoo, gluoncv_folder, tmp_path, m
     assert "is in trainval.txt too" in capsys.readouterr().err
     (folder / "ImageSets" / "Segmentation" / "trainval.txt").unlink()
     assert not main(["evaluate", "--model", name, "--dataset", str(folder)])
-    assert main(["predict", "--model", "fcn_resnet50_voc", str(photo), "--output", str(tmp_path / "again")]) == 2
+    assert "no trainval.txt, VOC's list that this net knows" in capsys.readouterr().out
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(available=1e6))  # 1 MB
+    assert main(["predict", "--model", name, str(photo), "--output", str(tmp_path / "again")]) == 2
+    assert "40 × 56 pixels" in (error := capsys.readouterr().err) and "by --scale, such as 0.36" in error
+    words = ["predict", "--model", name, str(photo), "--output", str(tmp_path / "again"), "--scale", "0.36"]
+    assert not main(words)
+    assert main(["predict", "--model", "fcn_resnet50_voc", str(photo), "--output", str(tmp_path / "other")]) == 2
     assert "fcn_resnet50_voc: expected a name that ends in .params" in capsys.readouterr().err
 
 
@@ -403,6 +419,9 @@ def test_their_multi_scale_evaluator_adds_exponentials_and_not_probabilities():
     evaluator = segbase.MultiEvalModel(Said(*views), 2, [mx.cpu()], flip=False, scales=[1.0, 1.0, 1.0])
     assert evaluator(x)[0, :, 0, 0].argmax(0).asscalar() == 0
     assert sum(nd.softmax(nd.array(view)).asnumpy() for view in views).argmax() == 1
+    evaluator = segbase.MultiEvalModel(Said((1.0, 2.0), (0.5, 1.0)), 2, [mx.cpu()], flip=True, scales=[1.0])
+    found = evaluator(x)[0, :, 0, 0].asnumpy()  # a view and its mirror image: their scores are added first
+    np.testing.assert_allclose(found, np.exp([1.5, 3.0]), rtol=1e-5)
     evaluator = segbase.MultiEvalModel(Said((100.0, 0.0)), 2, [mx.cpu()], flip=False, scales=[1.0])
     assert np.isinf(evaluator(x).asnumpy()).any()
 
@@ -448,7 +467,7 @@ def test_the_others_take_the_size_alone_that_they_were_made_for(kind):
 
 def test_resnet18_builds_and_fails_when_it_is_used(monkeypatch):
     net = _with_values(_theirs("FCN", backbone="resnet18"))
-    with pytest.raises(mx.MXNetError):
+    with pytest.raises(mx.MXNetError, match="2048"):
         net(_pictures(1, 480, 480))[0].wait_to_read()
 
 
@@ -481,6 +500,24 @@ def test_in_a_batch_of_one_picture_the_mean_over_it_says_nothing(name):
         with autograd.record():
             maps = [branch(nd.random.normal(shape=(count, 2048, size, size))).asnumpy() for _ in range(2)]
         assert (np.abs(maps[0] - maps[1]).max() < 1e-6) == same
+    norm = next(layer for layer in branch if isinstance(layer, gluon.nn.BatchNorm))
+    for _ in range(20):
+        with autograd.record():
+            value = branch(nd.random.normal(shape=(1, 2048, size, size))).sum()
+        value.backward()
+    assert norm.running_var.data().max().asscalar() < 0.2  # 0.9 ** 20 of what it was: it goes to 0
+
+
+@EACH_KIND
+def test_training_on_one_picture_at_a_time_is_an_error_where_it_would_spoil_the_net(name):
+    net = utils.get_model(name, 5)
+    net.hybridize()
+    net(_pictures(1, 32, 32))  # without training one is enough
+    spoilt = contextlib.nullcontext() if name == "gluoncv_fcn" else pytest.raises(ValueError, match="one picture to tr")
+    with autograd.record(), spoilt:
+        net(_pictures(1, 32, 32))
+    with autograd.record():
+        net(_pictures(2, 32, 32))
 
 
 def test_corners_on_corners_moves_cells_from_where_they_look():

@@ -48,6 +48,8 @@ def run(args):
     train = None
     if (test_set.root / f"ImageSets/Segmentation/{trained_on}.txt").is_file() and args.split != trained_on:
         train = read_names(test_set.root, split=trained_on)
+    elif trained_on == "trainval" and args.split != trained_on:
+        log.line("There is no trainval.txt, VOC's list that this net knows: whether it has seen these isn't looked at")
     report = glance(test_set.root, train, test_set.names, (trained_on, args.split))
     refuse(report, args.dataset)
     for problem in report.doubts:

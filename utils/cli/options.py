@@ -86,7 +86,8 @@ def load_net(name, ctx=None):
 
     if name not in VOC_NETS:
         return load_model(name, ctx)
-    return ready_made(name, ctx), VOC, 1.0, {"train_split": "trainval"}  # so that `evaluate` refuses val
+    net = ready_made(name, ctx)
+    return net, VOC, 1.0, net.recipe
 
 
 def add_import(parser):

@@ -63,7 +63,8 @@ def add_arguments(parser):
         "--rate",
         type=rate,
         default=5e-4,
-        help="Adam's learning rate at the start (0.0005; segnet and unet want 0.01 and a --backbone-rate)",
+        help="Adam's learning rate at the start (0.0005; segnet and unet want 0.01 and a --backbone-rate; heads of "
+        "gluoncv_... learn ten times as fast: 0.0001)",
     )
     parser.add_argument(
         "--backbone-rate",

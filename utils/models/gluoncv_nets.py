@@ -7,7 +7,7 @@ GluonCV has trained on VOC. GluonCV is imported where one is made: it changes a 
 import contextlib
 import io
 
-from mxnet import gluon
+from mxnet import autograd, gluon, nd
 
 from ..data.labelmap import VOC_CLASSES
 from ..losses import AuxiliaryLoss, SoftmaxCrossEntropyLoss
@@ -26,23 +26,33 @@ VOC_NETS = {
 class GluonCVNet(gluon.HybridBlock):
     """(N, 3, H, W) normalised images → a tuple of (N, classes, H, W) scores, by the head and by the auxiliary head.
 
-    net: GluonCV's FCN, PSPNet or DeepLabV3, which stays as it was, `net.predict` and names of parameters too. Its
-    enlargements have sizes that were set before; here each takes its size from an array. The scores are those that
-    `net.predict` gives, to rounding. Without an auxiliary head (`aux=False`) it is one array of scores.
+    net: GluonCV's FCN, PSPNet or DeepLabV3, whose parameters keep their names. Its enlargements have sizes that were
+    set before; here each takes its size from an array, for the time of a call. The scores are those that `net.predict`
+    gives, to rounding (in a net that isn't hybridized: GluonCV's own `predict` keeps a hybridized one's size). Without
+    an auxiliary head (`aux=False`) it is one array of scores.
 
     What the net says of itself: its map has stride 8; a score depends on the whole picture (PSPNet and DeepLabV3
     average over it, and corners are aligned to its corners). So it is never tiled, and its memory grows with the
-    picture, by some 1.6 GB a megapixel. GluonCV's own rates stay: its heads learn ten times as fast as its backbone
-    (`lr_mult`), also in a net that was saved and loaded.
+    picture: `bytes_a_pixel`, on a processor. GluonCV's own rates stay: its heads learn ten times as fast as its
+    backbone (`lr_mult`), also in a net that was saved and loaded.
     """
 
     stride = 8
     receptive_margin = None
+    bytes_a_pixel = 1700  # measured: ResNet50, a megapixel
 
     def __init__(self, net, **kwargs):
         super().__init__(**kwargs)
-        self.net = net
+        self.net, self._averages = net, hasattr(net.head, "psp") or hasattr(net.head, "aspp")
         self.training_loss = AuxiliaryLoss if net.aux else SoftmaxCrossEntropyLoss
+
+    def forward(self, x):
+        if autograd.is_training() and isinstance(x, nd.NDArray) and len(x) == 1 and self._averages:
+            raise ValueError(
+                f"{type(self.net).__name__}: one picture to train on; expected two or more (a device). BatchNorm after "
+                "the mean of the whole picture has one number then, and its deviation becomes 0"
+            )
+        return super().forward(x)
 
     def hybrid_forward(self, F, x):
         c3, c4 = self.net.base_forward(x)  # both 1/8
@@ -85,8 +95,8 @@ def gluoncv_fcn(classes, backbone="resnet50", pretrained=False, aux=True):
 def gluoncv_pspnet(classes, backbone="resnet50", pretrained=False, aux=True):
     """GluonCV's PSPNet (Zhao, Shi, Qi, Wang and Jia, CVPR 2017): means of parts of the picture too.
 
-    backbone, pretrained and aux: as of `gluoncv_fcn`. A batch for training has two pictures or more: of one, BatchNorm
-    takes all away that the mean of the whole picture says.
+    backbone, pretrained and aux: as of `gluoncv_fcn`. Training on one picture at a time is a ValueError: of
+    one, BatchNorm takes all away that the mean of the whole picture says.
     """
     return _adapted("PSPNet", classes, backbone, pretrained, aux)
 
@@ -122,7 +132,7 @@ def _copy_backbone(net, name):
     classifier.load_parameters(str(gluoncv_weights(name)))
     trained = classifier._collect_params_with_prefix()
     for key, parameter in net._collect_params_with_prefix().items():
-        if key in trained and not key.startswith(("head.", "auxlayer.")):
+        if not key.startswith(("head.", "auxlayer.")):
             parameter.shape = trained[key].shape
             parameter.initialize()
             parameter.set_data(trained[key].data())
@@ -142,5 +152,6 @@ def ready_made(name, ctx=None):
     path, (model, backbone) = gluoncv_weights(name), VOC_NETS[name]  # first the weights: making the net takes seconds
     net = get_model(model, len(VOC_CLASSES), backbone, ctx=ctx)
     net.net.load_parameters(str(path), ctx=ctx)
+    net.recipe["train_split"] = "trainval"  # also in the file that `save_model` writes: `evaluate` refuses its pictures
     net.hybridize()
     return net
