@@ -100,7 +100,7 @@ def test_the_tables_of_rates_are_whole():
 
 
 def test_a_measured_step_is_that_of_a_whole_net():
-    """Every weight that learns has a gradient afterwards (scores begin with zeros: not these), and bytes are counted."""
+    """Every weight that learns has a gradient afterwards (scores that begin with zeros are moved), and bytes count."""
     step = costs.Step(costs.LITE, (32, 32))
     learned = [p for p in step.net.collect_params().values() if p.grad_req != "null"]
     for parameter in learned:
@@ -122,7 +122,7 @@ def test_the_table_of_costs_is_whole():
     """Each measurement that takes no longer than `LONGEST`, once; seconds are the median of the times beside them."""
     table = common.read(MACHINES / "costs.csv")
     assert {row["code"] for row in table} == {code_digest((MACHINES / "costs.py", "Step"))}
-    names = ["{} {} {}x{}".format(*net, *crop) for net, crop in [*costs.SMALL, costs.LARGE]]
+    names = [costs.named(*one) for one in [*costs.SMALL, costs.LARGE]]
     size = {row["bytes"] for row in table if row["net"] == names[0]}
     assert len(size) == 1
     expected = {("step", name, "", "", str(n), str(s)) for name in names[:2] for n in costs.RANKS for s in costs.SHARES}

@@ -52,13 +52,18 @@ HERE = pathlib.Path(__file__)
 BRIDGE, ADDRESS = "course17", "10.77.0.{}"
 
 
+def named(net, crop):
+    """A net and its crop, as the table names them."""
+    return "{} {} {}x{}".format(*net, *crop)
+
+
 class Step:
     """Forward and backward of a net on a share of a batch."""
 
     def __init__(self, net, crop):
         utils.seed(0)
         (model, backbone), self.crop = net, crop
-        self.name, self.classes = f"{model} {backbone} {crop[0]}x{crop[1]}", len(utils.VOC_CLASSES)
+        self.name, self.classes = named(net, crop), len(utils.VOC_CLASSES)
         self.net = utils.get_model(model, self.classes, backbone, model == "fcn8s", ctx=mx.cpu())
         self.loss = getattr(self.net, "training_loss", utils.SoftmaxCrossEntropyLoss)()
         self.net.hybridize()
@@ -231,9 +236,10 @@ def joined(link, count):
         inside = [["ip", "netns", "exec", name] for name in names]
         yield inside, [ADDRESS.format(i + 1) for i in range(count)], ADDRESS.format(254), "eth0", BRIDGE
     finally:
-        for name in names:
-            shutil.rmtree(f"/etc/netns/{name}", ignore_errors=True)
+        for i, name in enumerate(names):  # a namespace goes some time after it was deleted, and takes links along
+            subprocess.run(["ip", "link", "del", f"c17v{i}"], capture_output=True)
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
+            shutil.rmtree(f"/etc/netns/{name}", ignore_errors=True)
         subprocess.run(["ip", "link", "del", BRIDGE], capture_output=True)
 
 
@@ -287,23 +293,25 @@ def sums(by, link, ranks):
     return {(size, share): np.array(times) for size, share, times in found}
 
 
-def all_sums(name, links=LINKS, say=print):
-    """Rows of `reduce` and `train`; name: of the net."""
-    found = {}
+def all_sums(links=LINKS, say=print):
+    """Measure and save rows of `reduce` and `train`."""
+    found, name = {}, named(*SMALL[0])
     for turn in range(PASSES):
         for link in links:
+            if turn and link in SLOW:
+                continue
             for ranks in RANKS[1:]:
                 for by in BY:
-                    if turn and link in SLOW:
-                        continue
                     start = time.time()
                     for (size, share), times in sums(by, link, ranks).items():
                         found.setdefault((by, link, ranks, size, share), []).append(times)
                     say(f"{by}, {link}, {ranks} ranks: {time.time() - start:.0f} s", flush=True)
-    for (by, link, ranks, size, share), times in found.items():
-        given = {"by": by, "link": link, "ranks": ranks, "bytes": size}
-        given |= {} if share is None else {"share": share, "net": name}
-        yield row("reduce" if share is None else "train", np.concatenate(times), **given)
+            rows = []
+            for (by, link, ranks, size, share), times in found.items():
+                given = {"by": by, "link": link, "ranks": ranks, "bytes": size}
+                given |= {} if share is None else {"share": share, "net": name}
+                rows.append(row("reduce" if share is None else "train", np.concatenate(times), **given))
+            save(rows)
 
 
 def code():
@@ -346,9 +354,9 @@ def main(words):
         if "steps" in parts:
             save(steps())
         if "sums" in parts:
-            save(all_sums("{} {} {}x{}".format(*SMALL[0][0], *SMALL[0][1])))
+            all_sums()
         if "large" in parts:
-            save(large(3))
+            save(large(7))
 
 
 if __name__ == "__main__":
