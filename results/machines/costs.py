@@ -5,10 +5,11 @@
 
 Needs Horovod (`make setup WITH=horovod`), and for links other than loopback Linux and root: there each rank has a
 network namespace, a bridge joins them, and `tc tbf` limits what each sends and receives. Processes have one thread
-each. One, two and four processes take turns, so do shares, sizes and links: what else the machine does meets them all.
+each. Steps of one, two and four processes and of all shares take turns; sums and whole steps come one after the other.
 
-what      step: forward and backward of a net, for a share of a batch. reduce: the sum of one gradient over all ranks.
-          train: a whole step, that is the share, the sum of all gradients of the net, and the update
+what      step: forward and backward of a net, for a share of a batch. reduce: the sum of one array over all ranks.
+          pieces: the sums of a net's gradient, array by array, as a step asks for them. train: a whole step, that is
+          forward and backward of the share, those sums, and the update
 net       the net and its crop
 by        horovod (a ring, by Gloo) or dist_sync (MXNet's store, one server); nobody for step
 link      loopback, bridge (namespaces, no limit), or Mbit/s
@@ -46,7 +47,7 @@ SMALL, LARGE = [(LITE, (80, 112)), (LITE, (160, 224))], (RESNET, (512, 512))
 SHARES, LARGE_SHARES, TRAINED = (1, 2, 4, 8), (1, 2), (2, 8)
 RANKS, BYTES = (1, 2, 4), (4_000, 40_000, 400_000, 4_000_000, 16_000_000)
 LINKS, BY = ("loopback", "bridge", "1000", "100", "10"), ("horovod", "dist_sync")
-REPEATS, PASSES, LONGEST, SLOW = 40, 2, 15, ("100", "10")
+REPEATS, LONGEST = 40, 15
 KEY = ("what", "net", "by", "link", "ranks", "share", "bytes")
 HERE = pathlib.Path(__file__)
 BRIDGE, ADDRESS = "course17", "10.77.0.{}"
@@ -163,8 +164,8 @@ def large(repeats):
         yield row("step", times[:, None], cpu_s=f"{np.median(used):.6f}", **given)
 
 
-def as_a_rank(by, link):
-    """What each rank runs: sums and whole steps; rank 0 prints the rows' times."""
+def as_a_rank(by, link, parts):
+    """What each rank runs: sums and whole steps; rank 0 prints the rows' times. parts: of reduce, pieces and train."""
     ranks = find_ranks()
     todo, small = [], Step(*SMALL[0])
     barrier = nd.ones(1)
@@ -179,27 +180,31 @@ def as_a_rank(by, link):
         ranks.add(name, array)
         array.wait_to_read()
 
+    def pieces():
+        trainer.allreduce_grads()
+        nd.waitall()
+
     for size in BYTES:
-        todo.append((size, None, adds, str(size), nd.ones(size // 4)))
-    todo += [(small.bytes(), share, both, share, *small.batch(share)) for share in TRAINED]
-    for size, share, *work in todo:
+        todo.append(("reduce", size, None, adds, str(size), nd.ones(size // 4)))
+    todo.append(("pieces", small.bytes(), None, pieces))
+    todo += [("train", small.bytes(), share, both, share, *small.batch(share)) for share in TRAINED]
+    for what, size, share, *work in (one for one in todo if one[0] in parts):
         least = least_seconds(by, link, ranks.size, size)
         if least > LONGEST:
             continue
         repeats, times = int(np.clip(5 / (least + 0.02 * (share or 0)), 3, 20)), []
         for _ in range(repeats + (2 if least < 1 else 1)):
-            array = work[-1] if share is None else None
-            if array is not None:
-                array[:] = 1
+            if what == "reduce":
+                work[-1][:] = 1
             adds("barrier", barrier)
             times.append(timed(*work)[0])
-        if share is None:
-            assert (array == ranks.size).asnumpy().all(), "no sum of all ranks"
+        if what == "reduce":
+            assert (work[-1] == ranks.size).asnumpy().all(), "no sum of all ranks"
         table = np.zeros((repeats, ranks.size))
         table[:, ranks.rank] = times[-repeats:]
-        table = ranks.total(f"times {size} {share}", table)
+        table = ranks.total(f"times {what} {size} {share}", table)
         if ranks.rank == 0:
-            print(json.dumps([size, share, table.tolist()]), flush=True)
+            print(json.dumps([what, size, share, table.tolist()]), flush=True)
 
 
 def _run(*words):
@@ -271,11 +276,11 @@ def _environments(by, ranks, addresses, own, device, own_device):
     return [*told, (None, same | scheduler)], lambda: None
 
 
-def sums(by, link, ranks):
-    """{(bytes, share or None): times (repeats, ranks)} of `ranks` processes, joined by a link."""
+def sums(by, link, ranks, parts):
+    """{(what, bytes, share or None): times (repeats, ranks)} of `ranks` processes, joined by a link."""
     with joined(link, ranks + (by == "dist_sync")) as (inside, addresses, own, device, own_device):
         told, stop = _environments(by, ranks, addresses, own, device, own_device)
-        command, processes = [sys.executable, "-m", "results.machines.costs", "rank", by, link], []
+        command, processes = [sys.executable, "-m", "results.machines.costs", "rank", by, link, *parts], []
         try:
             for i, variables in told:
                 begin = [] if i is None else inside[i]
@@ -290,28 +295,23 @@ def sums(by, link, ranks):
                 process.wait()
             stop()
     found = [json.loads(line) for line in lines if line.startswith("[")]
-    return {(size, share): np.array(times) for size, share, times in found}
+    return {tuple(name): np.array(times) for *name, times in found}
 
 
-def all_sums(links=LINKS, say=print):
-    """Measure and save rows of `reduce` and `train`."""
-    found, name = {}, named(*SMALL[0])
-    for turn in range(PASSES):
-        for link in links:
-            if turn and link in SLOW:
-                continue
-            for ranks in RANKS[1:]:
-                for by in BY:
-                    start = time.time()
-                    for (size, share), times in sums(by, link, ranks).items():
-                        found.setdefault((by, link, ranks, size, share), []).append(times)
-                    say(f"{by}, {link}, {ranks} ranks: {time.time() - start:.0f} s", flush=True)
-            rows = []
-            for (by, link, ranks, size, share), times in found.items():
-                given = {"by": by, "link": link, "ranks": ranks, "bytes": size}
-                given |= {} if share is None else {"share": share, "net": name}
-                rows.append(row("reduce" if share is None else "train", np.concatenate(times), **given))
-            save(rows)
+def all_sums(links=LINKS, parts=("reduce", "pieces", "train"), say=print):
+    """Measure and save rows of sums and of whole steps."""
+    for link in links:
+        rows = []
+        for ranks in RANKS[1:]:
+            for by in BY:
+                start = time.time()
+                for (what, size, share), times in sums(by, link, ranks, parts).items():
+                    given = {"by": by, "link": link, "ranks": ranks, "bytes": size}
+                    given |= {} if share is None else {"share": share}
+                    given |= {} if what == "reduce" else {"net": named(*SMALL[0])}
+                    rows.append(row(what, times, **given))
+                say(f"{by}, {link}, {ranks} ranks: {time.time() - start:.0f} s", flush=True)
+        save(rows)
 
 
 def code():
@@ -325,7 +325,7 @@ def save(rows):
     kept = {tuple(r[k] for k in KEY): r for r in common.read(path)}
     versions = {key: value for key, value in common.circumstances(0).items() if key != "seconds"}
     kept |= {tuple(r[k] for k in KEY): r | versions for r in rows}
-    order = ("step", "reduce", "train")
+    order = ("step", "reduce", "pieces", "train")
     kept = sorted(kept.values(), key=lambda r: order.index(r["what"]))
     common.write(path, [r | {"code": code()} for r in kept])
 
@@ -345,7 +345,7 @@ def adopt():
 
 def main(words):
     if words[:1] == ["rank"]:
-        as_a_rank(*words[1:])
+        as_a_rank(*words[1:3], words[3:])
     elif words == ["--adopt"]:
         adopt()
     else:
@@ -355,6 +355,8 @@ def main(words):
             save(steps())
         if "sums" in parts:
             all_sums()
+        if "pieces" in parts:
+            all_sums(LINKS[:-1], ["pieces"])
         if "large" in parts:
             save(large(7))
 
