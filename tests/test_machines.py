@@ -126,6 +126,9 @@ def test_the_table_of_costs_is_whole():
     size = {row["bytes"] for row in table if row["net"] == names[0]}
     assert len(size) == 1
     expected = {("step", name, "", "", str(n), str(s)) for name in names[:2] for n in costs.RANKS for s in costs.SHARES}
+    expected |= {
+        ("pieces", names[0], by, link, str(n), "") for by in costs.BY for link in costs.LINKS[:-1] for n in (2, 4)
+    }
     expected |= {("step", names[2], "", "", "1", str(share)) for share in costs.LARGE_SHARES}
     for by in costs.BY:
         for link in costs.LINKS:
@@ -155,9 +158,48 @@ def test_no_gradient_came_faster_than_its_link():
         assert 0.9 * least < float(row["seconds"]) < 1.5 * least, row
 
 
+def fitted(table, by, link, ranks):
+    """A function (ranks, bytes) → seconds: latency and bandwidth by least squares on relative errors."""
+
+    def terms(n, size):
+        return (2 * (n - 1), 2 * (n - 1) / n * size) if by == "horovod" else (2, 2 * n * size)
+
+    mine = [row for row in table if (row["what"], row["by"], row["link"]) == ("reduce", by, link)]
+    mine = [row for row in mine if row["ranks"] in ranks and int(row["bytes"]) >= 400_000]  # above the burst of tbf
+    seconds = np.array([float(row["seconds"]) for row in mine])
+    rows = np.array([terms(int(row["ranks"]), int(row["bytes"])) for row in mine]) / seconds[:, None]
+    found = np.linalg.lstsq(rows, np.ones(len(rows)), rcond=None)[0]
+    return lambda n, size: float(np.dot(found, terms(n, size)))
+
+
+def test_lines_fitted_to_some_rows_predict_the_others():
+    """Shares of 4 from those of 1, 2, 8; sums of four ranks at 100 Mbit/s from those of two; steps from their parts."""
+    table = common.read(MACHINES / "costs.csv")
+    for name in (costs.named(*one) for one in costs.SMALL):
+        mine = [row for row in table if (row["what"], row["net"], row["ranks"]) == ("step", name, "1")]
+        seconds = {int(row["share"]): float(row["seconds"]) for row in mine}
+        slope, fixed = np.polyfit([1, 2, 8], [seconds[share] for share in (1, 2, 8)], 1)
+        assert slope > 0 and fixed > 0 and abs((fixed + 4 * slope) / seconds[4] - 1) < 0.1
+    for by in costs.BY:
+        line = fitted(table, by, "100", "2")
+        four = [
+            row for row in table if (row["what"], row["by"], row["link"], row["ranks"]) == ("reduce", by, "100", "4")
+        ]
+        for row in (row for row in four if int(row["bytes"]) >= 400_000):
+            assert abs(line(4, int(row["bytes"])) / float(row["seconds"]) - 1) < 0.15, row
+    steps = {(row["net"], row["ranks"], row["share"]): float(row["seconds"]) for row in table if row["what"] == "step"}
+    keys = ("by", "link", "ranks")
+    pieces = {tuple(row[k] for k in keys): float(row["seconds"]) for row in table if row["what"] == "pieces"}
+    gaps = {"loopback": [], "bridge": [], "1000": [], "100": []}
+    for row in (row for row in table if row["what"] == "train" and row["link"] in gaps):
+        parts = steps[row["net"], row["ranks"], row["share"]] + pieces[tuple(row[k] for k in keys)]
+        gaps[row["link"]].append(abs(parts / float(row["seconds"]) - 1))
+    assert max(gaps["100"]) < 0.1 and np.median(sum(gaps.values(), [])) < 0.15 and max(sum(gaps.values(), [])) < 0.5
+
+
 def test_the_gradient_of_the_table_is_that_of_the_net():
     table = {row["net"]: int(row["bytes"]) for row in common.read(MACHINES / "costs.csv") if row["what"] == "step"}
-    net = utils.get_model("fcn8s", len(utils.VOC_CLASSES), "efficientnet_lite0")
+    net = utils.get_model("fcn8s", len(utils.VOC_CLASSES), "efficientnet_lite0", pretrained=True)
     net(nd.zeros((1, 3, 32, 32)))
     learned = sum(p.data().asnumpy().nbytes for p in net.collect_params().values() if p.grad_req != "null")
     for crop in (80, 112), (160, 224):
