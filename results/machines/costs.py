@@ -346,19 +346,20 @@ def adopt():
 def main(words):
     if words[:1] == ["rank"]:
         as_a_rank(*words[1:3], words[3:])
-    elif words == ["--adopt"]:
+        return
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are started
+    if words == ["--adopt"]:
         adopt()
-    else:
-        parts = words or ["steps", "sums", "large"]
-        os.environ["OMP_NUM_THREADS"] = "1"
-        if "steps" in parts:
-            save(steps())
-        if "sums" in parts:
-            all_sums()
-        if "pieces" in parts:
-            all_sums(LINKS[:-1], ["pieces"])
-        if "large" in parts:
-            save(large(7))
+        return
+    parts = words or ["steps", "sums", "large"]
+    if "steps" in parts:
+        save(steps())
+    if "sums" in parts:
+        all_sums()
+    if "large" in parts:
+        subprocess.run([sys.executable, "-m", "results.machines.costs", "resnet"], check=True)
+    if "resnet" in parts:
+        save(large(7))
 
 
 if __name__ == "__main__":
