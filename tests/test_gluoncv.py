@@ -501,11 +501,11 @@ def test_in_a_batch_of_one_picture_the_mean_over_it_says_nothing(name):
             maps = [branch(nd.random.normal(shape=(count, 2048, size, size))).asnumpy() for _ in range(2)]
         assert (np.abs(maps[0] - maps[1]).max() < 1e-6) == same
     norm = next(layer for layer in branch if isinstance(layer, gluon.nn.BatchNorm))
-    for _ in range(20):
+    for _ in range(6):
         with autograd.record():
             value = branch(nd.random.normal(shape=(1, 2048, size, size))).sum()
         value.backward()
-    assert norm.running_var.data().max().asscalar() < 0.2  # 0.9 ** 20 of what it was: it goes to 0
+    assert norm.running_var.data().max().asscalar() < 0.6  # 0.9 ** 6 of what it was: it goes to 0
 
 
 @EACH_KIND
