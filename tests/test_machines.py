@@ -62,7 +62,7 @@ def test_trials_go_on_until_the_best_lies_between_others():
 def test_rules_of_a_batch():
     rows = made_up({8: {0.004: 0.4, 0.002: 0.3}, 32: {0.016: 0.4, 0.008: 0.3}, 128: {0.032: 0.4, 0.016: 0.3}})
     assert rates.rules(rows, "sgd", 8) == {"same": 0.004, "quarter": 0.001, "sixteenth": 0.00025}
-    expected = {"same": 0.004, "root": 0.008, "linear": 0.016, "warm_up": 0.016, "peak": 0.0123}
+    expected = {"same": 0.004, "root": 0.008, "linear": 0.016, "warm_up": 0.016, "peak": 0.0124}
     assert rates.rules(rows, "sgd", 32) == expected
     warm = rates.Schedule(0.016, 64, warm=16, times=4)
     assert max(warm(step) for step in range(1, 65)) == pytest.approx(expected["peak"], rel=0.02)
