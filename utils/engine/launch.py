@@ -4,8 +4,8 @@
 
 What follows the number is given to this Python, once a rank. Besides the ranks there are a scheduler, which tells all
 where the others are, and a server, which sums; MXNet makes a process one of these by DMLC_ROLE, as it is imported.
-MXNet's own launcher, dmlc_tracker, asks for a name that Python 3.9 took away. Nor does anything of MXNet notice that a
-rank died: the others would wait for ever. So this one ends them, and says which it was.
+MXNet's own launcher, dmlc_tracker, asks for a name that Python 3.9 took away. Nor does MXNet, as it comes, end where a
+rank died: the others wait. So this one ends them, and says which it was.
 """
 
 import os
@@ -37,14 +37,19 @@ def launch(ranks, words, say=print, **options):
             own = {"DMLC_ROLE": "worker", "DMLC_TASK_ID": number} if number else {"DMLC_ROLE": role}
             processes[name] = subprocess.Popen([sys.executable, *words], env=settings | own, **options)
         while any(process.poll() is None for process in processes.values()):
-            failed = [name for name, process in processes.items() if process.poll()]
-            if failed:
+            failed = [name for name, process in reversed(processes.items()) if process.poll()]
+            if failed:  # a rank rather than the server, which may have ended of it
                 code = processes[failed[0]].returncode
                 how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
                 say(f"{failed[0]} {how}: ending the others")
                 return code if code > 0 else 128 - code
             time.sleep(0.1)
         return 0
+    except KeyboardInterrupt:  # a terminal tells the ranks too: they say what was kept
+        until = time.time() + 3
+        while time.time() < until and any(processes[name].poll() is None for name in processes if " " in name):
+            time.sleep(0.1)
+        raise
     finally:
         for process in processes.values():
             process.kill()
@@ -55,8 +60,11 @@ def main(words):
     if len(words) < 2 or not words[0].isdigit() or int(words[0]) < 1:
         print(f"{' '.join(words)!r}: expected a number of ranks and what each shall run", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as by Ctrl-C, and the ranks with it
-    return launch(int(words[0]), words[1:], lambda text: print(text, file=sys.stderr))
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and the ranks with it
+    try:
+        return launch(int(words[0]), words[1:], lambda text: print(text, file=sys.stderr))
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":
