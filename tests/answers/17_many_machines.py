@@ -204,7 +204,7 @@ def scores_of_all(matrices):
     return np.mean(accuracies), np.mean(ious)
 
 
-why = "the ranks saw other pictures, so their scores are other numbers"
+answer = "the ranks saw other pictures, so their scores are other numbers"
 
 
 # %% 4 wrong: absent classes count as 0 | occur nowhere
@@ -215,7 +215,7 @@ def scores_of_all(matrices):
     return right.sum() / confusion.sum(), (right / np.maximum(either, 1)).mean()
 
 
-why = "the ranks saw other pictures, so their scores are other numbers"
+answer = "the ranks saw other pictures, so their scores are other numbers"
 
 
 # %% 4 wrong: no sentence | now a sentence
@@ -226,7 +226,7 @@ def scores_of_all(matrices):
     return right.sum() / confusion.sum(), (right[either > 0] / either[either > 0]).mean()
 
 
-why = "ratio"
+answer = "ratio"
 
 
 # %% 4 wrong: hard-coded, two ranks | three ranks
@@ -237,7 +237,7 @@ def scores_of_all(matrices):
     return right.sum() / confusion.sum(), (right[either > 0] / either[either > 0]).mean()
 
 
-why = "a ratio of sums is not the mean of the ratios, and classes are not on all ranks"
+answer = "a ratio of sums is not the mean of the ratios, and classes are not on all ranks"
 
 
 # %% 4 right: by the metric of the course
@@ -248,7 +248,7 @@ def scores_of_all(matrices):
     return metric.scores()["pixel_acc"], metric.scores()["mean_iou"]
 
 
-why = "a ratio of sums is not the mean of the ratios, and classes are not on all ranks"
+answer = "a ratio of sums is not the mean of the ratios, and classes are not on all ranks"
 
 
 # %% 4 right: class by class
@@ -261,7 +261,7 @@ def scores_of_all(matrices):
     return np.trace(confusion) / confusion.sum(), sum(ious) / len(ious)
 
 
-why = "a ratio of sums is not the mean of the ratios, and classes are not on all ranks"
+answer = "a ratio of sums is not the mean of the ratios, and classes are not on all ranks"
 
 
 # %% 5 wrong: one step late | the first step is at small
