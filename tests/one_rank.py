@@ -16,11 +16,11 @@ import numpy as np
 from mxnet import init
 from tiny import net_of, weights, without_speed
 
-folder, out, epochs, checkpoint, optimizer, *more = sys.argv[1:]
-given = {"dropout": 0.0, "norm": 0.0, "pause": 0.0} | {k: float(v) for k, v in (word.split("=") for word in more)}
-ranks = find_ranks()
-pathlib.Path(f"{out}{ranks.rank}.pid").write_text(str(os.getpid()))
-try:
+
+def main(folder, out, epochs, checkpoint="-", optimizer="sgd", *more):
+    given = {"dropout": 0.0, "norm": 0.0, "pause": 0.0} | {k: float(v) for k, v in (word.split("=") for word in more)}
+    ranks = find_ranks()
+    pathlib.Path(f"{out}{ranks.rank}.pid").write_text(str(os.getpid()))
     with ranks.one_voice(), ranks.checkpoint(None if checkpoint == "-" else checkpoint) as kept:
         utils.seed(0)
         net = net_of(dropout=given["dropout"], norm=bool(given["norm"]))
@@ -32,7 +32,12 @@ try:
         pause = [lambda history: time.sleep(given["pause"])] if given["pause"] else []
         loss, options = utils.SoftmaxCrossEntropyLoss(), {"checkpoint": kept, "callbacks": [*callbacks, *pause]}
         history = utils.train(data, test, net, loss, trainer, mx.cpu(), int(epochs), **options)
-except (OSError, ValueError) as error:
-    print(error, file=sys.stderr)
-    sys.exit(2)
-np.savez(f"{out}{ranks.rank}.npz", weights=weights(net), history=without_speed(history))
+    np.savez(f"{out}{ranks.rank}.npz", weights=weights(net), history=without_speed(history))
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -243,7 +243,7 @@ def test_a_training_that_was_stopped_writes_nothing(voc_folder, tmp_path, capsys
     words += ["--output", tmp_path / "a.params", "--checkpoint", tmp_path / "kept"]
     code, text = run(capsys, *words)
     assert code == 130 and "Stopped after 1 of 2 epochs" in text and not (tmp_path / "a.params").exists()
-    assert seen == {"checkpoint": str(tmp_path / "kept")}
+    assert seen == {"checkpoint": str(tmp_path / "kept"), "callbacks": []}
 
 
 def test_help_and_slips(capsys):

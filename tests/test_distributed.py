@@ -2,19 +2,25 @@
 
 import utils
 from utils.engine import distributed, launch
+from utils.engine.callbacks import Training
 
 import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
+import one_rank
+import psutil
 import pytest
+import tiny
 import yaml
 from conftest import ROOT
 from mxnet import gluon, nd
@@ -29,8 +35,6 @@ def command(by, ranks, words):
     """The words that start a command as so many ranks."""
     if by == "horovod" and not HOROVODRUN.exists():
         pytest.skip("Horovod is not built here: make setup WITH=horovod")
-    if by == "alone":
-        return [sys.executable, *words]
     if by == "dist_sync":
         return [sys.executable, "-m", "utils.engine.launch", str(ranks), *words]
     return [str(HOROVODRUN), "--gloo", "-np", str(ranks), sys.executable, *words]
@@ -49,31 +53,71 @@ def printed_by(process, timeout=600):
         process.terminate()
 
 
-def run(by, ranks, folder, out, epochs=2, checkpoint="-", optimizer="sgd", *more):
+def run(by, ranks, folder, out, epochs=4, checkpoint="-", optimizer="sgd", *more):
     """(weights and histories of all ranks, what was printed)."""
-    process = started(by, ranks, folder, out, epochs, checkpoint, optimizer, *more)
-    printed = printed_by(process)
-    assert process.returncode == 0, printed
+    printed = ""
+    if by == "alone":  # in this process, which has MXNet already
+        one_rank.main(folder, out, epochs, checkpoint, optimizer, *more)
+    else:
+        process = started(by, ranks, folder, out, epochs, checkpoint, optimizer, *more)
+        printed = printed_by(process)
+        assert process.returncode == 0, printed
     found = [np.load(f"{out}{rank}.npz") for rank in range(ranks)]
     return [one["weights"] for one in found], [str(one["history"]) for one in found], printed
+
+
+_WHOLE = {}
+
+
+def whole(by, folder, tmp_path, *more):
+    """(folder of checkpoints, weights, history, what was printed) of a training that nobody kills, made once."""
+    key = (by, *more)
+    if key not in _WHOLE:
+        kept = tmp_path / "kept whole"
+        (one, other), histories, printed = run(by, 2, folder, tmp_path / "whole", 4, kept, *more)
+        assert (one == other).all() and histories[0] == histories[1]
+        _WHOLE[key] = kept, one, histories[0], printed
+    return _WHOLE[key]
 
 
 def numbers(history):
     return np.array([float(number) for number in re.findall(r": ([\d.e+-]+|nan)", history)])
 
 
+def check_same(found, expected):
+    """One training to rounding: weights, and histories as texts."""
+    (weights, history), (expected_weights, expected_history) = found, expected
+    assert np.abs(weights - expected_weights).max() < 1e-6 and not (expected_weights == 0).all()
+    assert np.allclose(numbers(history), numbers(expected_history), atol=1e-4, equal_nan=True)
+
+
 @BOTH
-@pytest.mark.parametrize("ranks", [2])
-def test_ranks_hold_the_same_bits_and_what_one_process_learns_from_the_whole_batch(by, ranks, voc_folder, tmp_path):
-    (alone,), (history,), _ = run("alone", 1, voc_folder, tmp_path / "alone", 3)
-    found, histories, printed = run(by, ranks, voc_folder, tmp_path / "of", 3)
-    assert all((one == found[0]).all() for one in found)
-    assert all(one == histories[0] for one in histories)
-    assert np.abs(found[0] - alone).max() < 1e-6 and not (alone == 0).all()
-    assert np.allclose(numbers(histories[0]), numbers(history), atol=1e-4, equal_nan=True)
-    assert len(re.findall(f"all {ranks} ranks: loss", printed)) == 3, "rank 0 prints, the others don't"
+def test_ranks_hold_the_same_bits_and_what_one_process_learns_from_the_whole_batch(by, voc_folder, tmp_path):
+    command(by, 2, [])
+    kept, weights, history, printed = whole(by, voc_folder, tmp_path)
+    (alone,), (expected,), _ = run("alone", 1, voc_folder, tmp_path / "alone")
+    check_same((weights, history), (alone, expected))
+    assert len(re.findall("all 2 ranks: loss", printed)) == 4, "rank 0 prints, the others don't"
+    shutil.copytree(kept, tmp_path / "go on")
+    (tmp_path / "go on" / "epoch-0004.npz").unlink()
+    (again,), (history,), _ = run("alone", 1, voc_folder, tmp_path / "again", 4, tmp_path / "go on")
+    check_same((again, history), (alone, expected))
+    assert (again != alone).any(), "of three epochs it had the ranks' bits"
 
 
+@pytest.mark.long
+@BOTH
+def test_ranks_go_on_from_a_checkpoint_of_one_process_and_share_one_test_picture(by, voc_folder, tmp_path):
+    (voc_folder / "ImageSets/Segmentation/val.txt").write_text("x\n")  # rank 1 has none
+    (alone,), (expected,), _ = run("alone", 1, voc_folder, tmp_path / "alone")
+    run("alone", 1, voc_folder, tmp_path / "first", 2, tmp_path / "kept")
+    found, histories, printed = run(by, 2, voc_folder, tmp_path / "of", 4, tmp_path / "kept")
+    assert "epoch-0002.npz: epoch 2 of 4 was the last one whole: going on" in printed
+    assert (found[0] == found[1]).all() and histories[0] == histories[1]
+    check_same((found[0], histories[0]), (alone, expected))
+
+
+@pytest.mark.long
 @BOTH
 def test_batchnorm_is_of_each_rank_s_own_share_and_its_statistics_are_rank_0_s(by, voc_folder, tmp_path):
     (alone,), _, _ = run("alone", 1, voc_folder, tmp_path / "alone", 2, "-", "sgd", "norm=1")
@@ -82,38 +126,34 @@ def test_batchnorm_is_of_each_rank_s_own_share_and_its_statistics_are_rank_0_s(b
     assert np.abs(found[0] - alone).max() > 1e-4
 
 
-def check_killed(by, folder, tmp_path, moment):
-    """A rank is killed at a moment from 0 to 1; the job ends and says which, and the same command ends with the bits
-    of one that nobody killed. Returns the seconds from kill to end."""
-    words = folder, 6, "adam", "dropout=0.5", "pause=0.2"
-    folder, epochs, *more = words
-    (whole, _), (history, _), _ = run(by, 2, folder, tmp_path / "whole", epochs, tmp_path / "kept whole", *more)
-    process = started(by, 2, folder, tmp_path / "of", epochs, tmp_path / "kept", *more)
-    kept = tmp_path / "kept"
+def check_killed(by, folder, tmp_path, moment, *more):
+    """A rank is killed so many seconds after the first epoch was kept; the job ends and says which, and the same
+    command ends with the bits of one that nobody killed. Returns the seconds from kill to end."""
+    _, weights, history, _ = whole(by, folder, tmp_path, *more)
+    kept, rank = tmp_path / "kept", round(moment * 7) % 2
+    more = more or ("sgd",)
+    process = started(by, 2, folder, tmp_path / "of", 4, kept, *more, "pause=0.4")
     while not list(kept.glob("epoch-*.npz")):
         assert process.poll() is None, printed_by(process)
         time.sleep(0.02)
     time.sleep(moment)
-    rank = round(moment * 7) % 2
     os.kill(int((tmp_path / f"of{rank}.pid").read_text()), signal.SIGKILL)
     start = time.time()
     printed = printed_by(process)
     seconds = time.time() - start
     assert process.returncode != 0 and seconds < 10, f"{seconds:.1f} s: {printed}"
-    if by == "dist_sync":
-        assert f"rank {rank} was killed by signal SIGKILL" in printed, printed
-    else:
-        assert re.search(rf"rank.*\b{rank}\b|Process {rank} exit|name: {rank}", printed), printed
-    again, histories, printed = run(by, 2, folder, tmp_path / "of", epochs, tmp_path / "kept", *more)
-    assert re.search(r"epoch-000\d.npz: epoch \d of 6 was the last one whole: going on", printed), printed
-    assert (again[0] == whole).all() and (again[1] == whole).all() and histories == [history, history]
+    named = (
+        f"rank {rank} was killed by signal SIGKILL" if by == "dist_sync" else f"Process {rank} exit with status code"
+    )
+    assert named in printed, printed
+    again, histories, printed = run(by, 2, folder, tmp_path / "of", 4, kept, *more)
+    assert re.search(r"epoch-000\d.npz: epoch \d of 4 was the last one whole: going on", printed), printed
+    assert (again[0] == weights).all() and (again[1] == weights).all() and histories == [history, history]
     return seconds
 
 
-@BOTH
-def test_a_killed_rank_ends_the_job_and_the_same_command_goes_on_to_the_same_bits(by, voc_folder, tmp_path, report):
-    command(by, 2, [])
-    report(f"a rank of {by} killed", f"over after {check_killed(by, voc_folder, tmp_path, 0.5):.1f} s")
+def test_a_killed_rank_ends_the_job_and_the_same_command_goes_on_to_the_same_bits(voc_folder, tmp_path, report):
+    report("a rank of dist_sync killed", f"over after {check_killed('dist_sync', voc_folder, tmp_path, 0.5):.1f} s")
 
 
 @pytest.mark.long
@@ -122,8 +162,36 @@ def test_a_killed_rank_ends_the_job_and_the_same_command_goes_on_to_the_same_bit
 def test_killed_at_ten_random_moments(by, draw, voc_folder, tmp_path, report):
     command(by, 2, [])
     moment = random.Random(draw).random()
-    seconds = check_killed(by, voc_folder, tmp_path, moment)
+    seconds = check_killed(by, voc_folder, tmp_path, moment, "adam", "dropout=0.5")
     report(f"a rank of {by} killed {moment:.2f} s after the first epoch", f"over after {seconds:.1f} s")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["server", "scheduler"])
+def test_a_killed_server_or_scheduler_ends_the_job_too(name, voc_folder, tmp_path):
+    kept = tmp_path / "kept"
+    process = started("dist_sync", 2, voc_folder, tmp_path / "of", 9, kept, "sgd", "pause=0.4")
+    while not list(kept.glob("epoch-*.npz")):
+        time.sleep(0.02)
+    roles = {child.environ()["DMLC_ROLE"]: child for child in psutil.Process(process.pid).children()}
+    roles[name].kill()
+    start = time.time()
+    assert f"{name} was killed by signal SIGKILL: ending the others" in printed_by(process)
+    assert process.returncode == 137 and time.time() - start < 10
+
+
+@pytest.mark.long
+def test_a_rank_that_stands_still_is_waited_for_as_long_as_the_limit_says(voc_folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(SETTINGS, distributed.LIMIT, "4")
+    kept = tmp_path / "kept"
+    process = started("dist_sync", 2, voc_folder, tmp_path / "of", 9, kept, "sgd", "pause=0.4")
+    while not list(kept.glob("epoch-*.npz")):
+        time.sleep(0.02)
+    os.kill(int((tmp_path / "of1.pid").read_text()), signal.SIGSTOP)
+    start = time.time()
+    printed = printed_by(process)
+    assert process.returncode == 2 and 3 < time.time() - start < 10
+    assert re.search(r"rank 0 of 2: .*\(waited 4 s for ", printed), printed
 
 
 def as_rank(rank, size):
@@ -143,6 +211,96 @@ def test_shares_are_parts_of_the_batches_that_one_process_has(voc_folder):
     for rank in range(2):
         for (x, y), (whole_x, whole_y) in zip(batches(as_rank(rank, 2)), alone, strict=True):
             assert (x == whole_x[rank::2]).all() and (y == whole_y[rank::2]).all()
+
+
+class Threads(distributed.Ranks):
+    """Ranks that are threads of this process: the sums are real, each in its turn."""
+
+    def __init__(self, rank, size, barrier, sums):
+        self.rank, self.size, self._barrier, self._sums = rank, size, barrier, sums
+
+    def add(self, name, array):
+        self._sums[self.rank] = name, array.asnumpy()
+        self._barrier.wait(20)
+        names, arrays = zip(*self._sums.values(), strict=True)
+        assert len(set(names)) == 1 and len({a.shape for a in arrays}) == 1, f"ranks add {names}"
+        total = sum(arrays)
+        self._barrier.wait(20)
+        array[:] = total
+
+
+def of_each(size, function):
+    """What `function(ranks)` gives, or raises, on each of so many ranks."""
+    barrier, sums, found = threading.Barrier(size), {}, {}
+
+    def call(rank):
+        try:
+            found[rank] = function(Threads(rank, size, barrier, sums))
+        except ValueError as error:
+            found[rank] = str(error)
+
+    threads = [threading.Thread(target=call, args=[rank]) for rank in range(size)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return [found.get(rank) for rank in range(size)]
+
+
+def test_gather_gives_all_ranks_the_bytes_of_each():
+    given = [b"", bytes(range(256)) * 9, b"one"]
+    assert of_each(3, lambda ranks: ranks.gather("a", given[ranks.rank])) == [given] * 3
+    assert of_each(2, lambda ranks: ranks.gather("a", b"")) == [[b"", b""]] * 2
+
+
+def test_ranks_that_were_told_different_things_say_so_in_one_sentence():
+    facts = [{"--epochs": 3, "--batch": 4}, {"--epochs": 3, "--batch": 4}, {"--epochs": 5, "--batch": 8}]
+    said = of_each(3, lambda ranks: ranks.agree("options", facts[ranks.rank]))
+    assert said[0].startswith("options: --epochs is 3 on rank 0 and 5 on rank 2, and 1 more differ. All ranks need")
+    assert len(set(said)) == 1
+    assert of_each(2, lambda ranks: ranks.agree("options", facts[0])) == [None, None]
+
+
+@pytest.mark.parametrize("what", ["classes", "epochs", "rate", "pictures", "test pictures", "seed of the pictures"])
+def test_other_nets_data_and_settings_are_found_before_the_first_sum_of_weights(what, voc_folder):
+    def begin(ranks):
+        def other(name, one, another):
+            return another if ranks.rank and what == name else one
+
+        net = tiny.net_of(classes=other("classes", 21, 20))
+        net.initialize()
+        names = utils.read_names(voc_folder)[:4]
+        seed = other("seed of the pictures", 0, 1)
+        names = other("pictures", names, names[::-1])
+        ranks.loader(utils.VOCSegDataset(True, (32, 32), voc_folder, names=names, seed=seed), 4)
+        trainer = ranks.trainer(net.collect_params(), "sgd", {"learning_rate": other("rate", 0.1, 0.2)})
+        split = other("test pictures", "val", "train")
+        _, (joined,) = ranks.callbacks(utils.VOCSegDataset(False, None, voc_folder, split=split))
+        loss, contexts = utils.SoftmaxCrossEntropyLoss(), ranks.contexts()
+        joined.train_begin(Training(net, loss, trainer, contexts, other("epochs", 2, 3), []))
+
+    first, second = of_each(2, begin)
+    assert first == second and re.match(r"training: .* is .* on rank 0 and .* on rank 1", first), first
+    found = {
+        "classes": "is [21",
+        "epochs": "epochs is 2",
+        "rate": "optimizer's lr is 0.1",
+        "test pictures": "test pictures is 3",
+    }
+    assert found.get(what, "") in first
+
+
+def test_the_newest_whole_checkpoint_of_rank_0_reaches_all(voc_folder, tmp_path):
+    utils.train(**tiny.setup(voc_folder), test_data=None, num_epochs=2, checkpoint=tmp_path / "kept")
+    (tmp_path / "kept" / "epoch-0003.npz").write_bytes(b"damaged")
+
+    def folders(ranks):
+        with ranks.checkpoint(tmp_path / "kept" if ranks.rank == 0 else "elsewhere") as folder:
+            return folder, {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
+
+    (first, own), (second, copied), (third, _) = of_each(3, folders)
+    assert first == tmp_path / "kept" and len({first, second, third}) == 3
+    assert copied == {"epoch-0002.npz": own["epoch-0002.npz"]}
 
 
 def test_a_batch_that_ranks_cannot_share_equally_is_refused(voc_folder):
@@ -220,6 +378,7 @@ def test_the_files_train_what_the_command_line_takes():
             assert line in known, f"{path.name}: {line}"
 
 
+@pytest.mark.long
 def test_scheduler_server_and_ranks_find_each_other_by_a_machine_s_name(voc_folder, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -103,6 +103,7 @@ def add_arguments(parser):
 def run(args):
     ranks = find_ranks()
     with ranks.one_voice():
+        ranks.agree("options", {"--" + name.replace("_", "-"): value for name, value in vars(args).items()})
         return _run(args, ranks)
 
 
@@ -117,6 +118,7 @@ def _run(args, ranks):
         raise ValueError(f"--batch {args.batch}, but {train_set!r}: take at most {len(train_set)}")
     batches = ranks.loader(train_set, args.batch)
     pixels, nothing = _look(args, train_set, test_set)
+    ranks.agree("labels", {f"{n}, in pixels,": k for n, k in zip(train_set.classes.names, pixels.sum(0), strict=True)})
     seed(args.seed)
     net = get_model(name, train_set.classes, backbone, pretrained, contexts)
     if args.backbone_rate:

@@ -6,12 +6,16 @@ store, `dist_sync`, where DMLC_ROLE says so (launch.py). Without either a proces
 `train` itself knows nothing of it: it is given a loader, a trainer, a callback and a folder from here.
 """
 
+import atexit
 import contextlib
+import json
 import os
 import pathlib
 import random
 import sys
 import tempfile
+import threading
+import time
 import zlib
 
 import mxnet as mx
@@ -25,17 +29,27 @@ from ..data.labelmap import VOID
 from ..metrics import SegmentationMetric, scores_of
 from .callbacks import Callback
 from .checkpoint.checkpoints import newest
+from .checkpoint.identity import identity
 from .evaluate import confusion
 from .train import seed
 
+LIMIT = "DIST_SYNC_TIMEOUT_SECONDS"
+
 
 class Ranks:
-    """A process alone: rank 0 of 1. What ranks have besides are `add` and numbers of their own."""
+    """A process alone: rank 0 of 1. What ranks have besides are `add`, `waits`, `leave` and numbers of their own."""
 
-    rank, size, local_rank = 0, 1, 0
+    rank, size, local_rank, data = 0, 1, 0, ()
 
     def add(self, name, array):
         """An `NDArray` becomes its sum over all ranks, to the bit the same on each; name: its own, and of one shape."""
+
+    def waits(self, what):
+        """A context: inside, this rank waits for sums, and may give up."""
+        return contextlib.nullcontext()
+
+    def leave(self, code):
+        """Said by a rank that ends before the training does."""
 
     def from_first(self, name, array):
         """An `NDArray` becomes rank 0's."""
@@ -47,8 +61,34 @@ class Ranks:
     def total(self, name, values):
         """The sum over all ranks of numbers, float64 NumPy."""
         array = mx.nd.array(values, dtype="float64")
-        self.add(name, array)
-        return array.asnumpy()
+        with self.waits(name):
+            self.add(name, array)
+            return array.asnumpy()
+
+    def gather(self, name, data):
+        """The bytes that each rank gives, a list by rank."""
+        lengths = self.total(f"{name}, lengths", np.eye(self.size)[self.rank] * len(data)).astype(int)
+        ends = lengths.cumsum()
+        every = np.zeros(max(1, ends[-1]), "float32")  # MXNet's server adds no whole numbers
+        every[ends[self.rank] - len(data) : ends[self.rank]] = np.frombuffer(data, np.uint8)
+        every, name = mx.nd.array(every), f"{name}, {len(every)} bytes"
+        with self.waits(name):
+            self.add(name, every)
+            every = every.asnumpy().astype(np.uint8).tobytes()
+        return [every[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+    def agree(self, what, facts):
+        """A ValueError where a rank has other facts than rank 0; facts: a dict, compared as texts."""
+        own = json.dumps({key: " ".join(str(value).split()) for key, value in facts.items()})
+        first, *others = map(json.loads, self.gather(what, own.encode()))
+        for rank, other in enumerate(others, 1):
+            if differing := [key for key in first | other if first.get(key) != other.get(key)]:
+                key = min(differing, key=lambda key: len(first.get(key, "")))  # a net's layers are long to read
+                more = f", and {len(differing) - 1} more differ" if len(differing) > 1 else ""
+                raise ValueError(
+                    f"{what}: {key} is {first.get(key)} on rank 0 and {other.get(key)} on rank {rank}{more}. "
+                    "All ranks need the same command, code and data"
+                )
 
     def contexts(self):
         """The devices of this rank: alone every GPU, else one of them, or the CPU."""
@@ -65,11 +105,11 @@ class Ranks:
                 f"batches of {batch_size} for {self.size} ranks: take a multiple of {self.size}, so that all have "
                 "equally many pictures"
             )
-        loader = data_loader(dataset, batch_size, num_workers)
-        if self.size == 1:
-            return loader
-        share = _Share(loader._batch_sampler, self)
-        return gluon.data.DataLoader(dataset, batch_sampler=share, num_workers=num_workers)
+        self.data = data_loader(dataset, batch_size, num_workers)
+        if self.size > 1:
+            share = _Share(self.data._batch_sampler, self)
+            self.data = gluon.data.DataLoader(dataset, batch_sampler=share, num_workers=num_workers)
+        return self.data
 
     def trainer(self, params, optimizer, optimizer_params):
         """A `gluon.Trainer` whose steps are those of the whole batch."""
@@ -90,25 +130,32 @@ class Ranks:
             yield folder
             return
         name, data = newest(folder) if self.rank == 0 else ("", b"")
-        number = int(name[6:-4]) if name else 0
-        number, length = self.total("checkpoint", [number, len(data)]).astype(int)
+        name, _, data = self.gather("checkpoint", name.encode() + b"\n" * bool(name) + data)[0].partition(b"\n")
         with tempfile.TemporaryDirectory() as copy:
-            if length:
-                array = mx.nd.array(np.frombuffer(data.ljust(length, b"\0"), np.uint8), dtype="float32")
-                self.add("checkpoint's bytes", array)  # MXNet's server adds no whole numbers
-                pathlib.Path(copy, f"epoch-{number:04d}.npz").write_bytes(array.asnumpy().astype(np.uint8).tobytes())
+            if name:
+                pathlib.Path(copy, name.decode()).write_bytes(data)
             yield copy if self.rank else folder
 
     @contextlib.contextmanager
     def one_voice(self):
-        """Inside, rank 0 prints and the others don't; a lost rank is an OSError that says what to do."""
+        """Inside, rank 0 prints and the others don't; a lost rank is an OSError that says what to do.
+
+        Who speaks last is ended by the launcher before: so rank 0 says what all have met with, and the launcher, which
+        knows it, which rank was lost.
+        """
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere if self.rank else sys.stdout):
             try:
                 yield
             except mx.MXNetError as error:
                 if self.size == 1:
                     raise
+                self.leave(2)
+                time.sleep(3)
                 raise ConnectionError(self.lost(error)) from None
+            except BaseException as error:
+                self.leave(130 if isinstance(error, KeyboardInterrupt) else 2)
+                time.sleep(1 if self.rank and isinstance(error, Exception) else 0)
+                raise
 
     def lost(self, error):
         """What to say where a sum over all ranks failed."""
@@ -135,16 +182,54 @@ class _Horovod(Ranks):
 
 
 class _DistSync(Ranks):
+    """MXNet's own store, which waits for a lost rank, server or scheduler for ever: so each wait has a limit here."""
+
     def __init__(self):
-        self._store, self._known = mx.kv.create("dist_sync"), set()
-        self.size = self._store.num_workers
-        self.rank = self.local_rank = int(os.environ.get("DMLC_TASK_ID", self._store.rank))  # as the launcher counts
+        self.rank = self.local_rank = int(os.environ["DMLC_TASK_ID"])  # the store counts by who comes first
+        self.size, self._limit = int(os.environ["DMLC_NUM_WORKER"]), float(os.environ.get(LIMIT, 300))
+        self._known, self._code = set(), None
+        with self.waits("all to come"):
+            self._store = mx.kv.create("dist_sync")
+        atexit.register(self._end)
 
     def add(self, name, array):
         if name not in self._known:
             self._store.init(name, array)
             self._known.add(name)
         self._store.pushpull(name, array, out=array)
+
+    @contextlib.contextmanager
+    def waits(self, what):
+        timer = threading.Timer(self._limit, self._give_up, [what])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _give_up(self, what):
+        reason = f"waited {self._limit:g} s for {what}; {LIMIT}=600 in the environment waits longer"
+        _exit(2, self.lost(reason))
+
+    def leave(self, code):
+        self._code = code
+
+    def _end(self):
+        """Ranks that have done all wait here for each other; one that has failed must not."""
+        if self._code is not None or hasattr(sys, "last_value"):  # a traceback was printed
+            _exit(self._code or 1)
+        with self.waits("the end of the others"):
+            self._store = None
+
+
+def _exit(code, text=None):
+    """End this process at once, whatever its threads wait for."""
+    if text:
+        print(text, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def find_ranks():
@@ -176,9 +261,12 @@ class _Trainer(gluon.Trainer):
         self._ranks, self._scale = ranks, self._scale / ranks.size
 
     def _allreduce_grads(self):
-        for i, parameter in enumerate(self._params):
-            if parameter.grad_req != "null":
-                self._ranks.add(f"gradient {i}", parameter.list_grad()[0])
+        gradients = {i: p.list_grad()[0] for i, p in enumerate(self._params) if p.grad_req != "null"}
+        with self._ranks.waits("the sum of the gradients"):
+            for i, gradient in gradients.items():
+                self._ranks.add(f"gradient {i}", gradient)
+            for gradient in gradients.values():
+                gradient.wait_to_read()
 
 
 class _Joined(Callback):
@@ -188,12 +276,22 @@ class _Joined(Callback):
         self.ranks, self.test_data, self.log = ranks, test_data, Log()
 
     def train_begin(self, training):
+        net, trainer, loss, data = training.net, training.trainer, training.loss, self.ranks.data
+        facts = {"MXNet": mx.__version__, "epochs": training.num_epochs, "test pictures": "none"}
+        if self.test_data is not None:
+            names = getattr(self.test_data, "names", ())
+            facts["test pictures"] = f"{len(self.test_data)} ({zlib.crc32(repr(names).encode()):08x})"
+        self.ranks.agree("training", facts | identity(net, trainer, loss, data, seed.last))
         self._from_first(training, lambda parameter: True)
 
     def _from_first(self, training, which):
         for i, parameter in enumerate(training.net.collect_params().values()):
             if which(parameter) and parameter._data is not None:  # others are made at the first batch, from the seed
                 self.ranks.from_first(f"weight {i}", parameter.list_data()[0])
+
+    def train_end(self, training):
+        if training.history.interrupted:
+            self.ranks.leave(130)
 
     def epoch_begin(self, training):
         self.images = self.labelled = 0
@@ -211,8 +309,8 @@ class _Joined(Callback):
         try:
             self._join(training)
         except mx.MXNetError as error:  # raised, `train` would keep the epoch with this rank's own row
-            print(self.ranks.lost(error), file=sys.stderr, flush=True)
-            os._exit(2)
+            time.sleep(3)
+            _exit(2, self.ranks.lost(error))
         self._check(training)
 
     def _join(self, training):
@@ -236,11 +334,10 @@ class _Joined(Callback):
     def _check(self, training):
         """All ranks hold the same weights, to the bit; a ValueError names one that doesn't."""
         mx.nd.waitall()
-        own, digest = np.zeros(self.ranks.size), 0
+        digest = 0
         for parameter in training.net.collect_params().values():
             digest = zlib.crc32(parameter.list_data()[0].asnumpy().tobytes(), digest)
-        own[self.ranks.rank] = digest
-        every = self.ranks.total("check", own)
+        every = self.ranks.total("check", np.eye(self.ranks.size)[self.ranks.rank] * digest)
         if (every != every[0]).any():
             other = int(np.flatnonzero(every != every[0])[0])
             raise ValueError(

@@ -45,6 +45,11 @@ def launch(ranks, words, say=print, **options):
                 return code if code > 0 else 128 - code
             time.sleep(0.1)
         return 0
+    except KeyboardInterrupt:  # a terminal tells the ranks too: they say what was kept
+        until = time.time() + 3
+        while time.time() < until and any(processes[name].poll() is None for name in processes if " " in name):
+            time.sleep(0.1)
+        raise
     finally:
         for process in processes.values():
             process.kill()
@@ -55,8 +60,11 @@ def main(words):
     if len(words) < 2 or not words[0].isdigit() or int(words[0]) < 1:
         print(f"{' '.join(words)!r}: expected a number of ranks and what each shall run", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as by Ctrl-C, and the ranks with it
-    return launch(int(words[0]), words[1:], lambda text: print(text, file=sys.stderr))
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and the ranks with it
+    try:
+        return launch(int(words[0]), words[1:], lambda text: print(text, file=sys.stderr))
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":
