@@ -17,7 +17,8 @@ linear      k times the rate
 warm_up     the same, with a warm-up: from the rate itself to k times it in a line, over the first 4 of 16 epochs
 own         the best rate of the trials with this batch; no row where another rule says the same
 
-SGD alone has linear and warm_up: the argument for them is of SGD.
+SGD alone has linear and warm_up: the argument for them is of SGD. It also has quarter and sixteenth, the smallest batch
+at a part of its rate: by the linear rule these belong to the larger batches at `same`.
 
 seconds are of training and scoring. About 30 minutes on two cores. CamVid is not used.
 """
@@ -111,7 +112,7 @@ def rules(rows, optimizer, batch):
     """{rule: rate} for a batch."""
     base, times = chosen(rows, optimizer, BATCHES[0]), batch / BATCHES[0]
     if times == 1:
-        return {"same": base}
+        return {"same": base} | ({"quarter": base / 4, "sixteenth": base / 16} if optimizer == "sgd" else {})
     found, own = {"same": base, "root": base * times**0.5}, chosen(rows, optimizer, batch)
     if optimizer == "sgd":
         found |= {"linear": base * times, "warm_up": base * times}
