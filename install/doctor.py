@@ -130,6 +130,21 @@ def check_kernel(findings):
     return [fix("Jupyter kernel", f"python3 runs {found}, expected .venv's Python", todo)]
 
 
+def check_horovod():
+    """An extra, so nothing is wrong where it is missing; it breaks where MXNet was changed after it was built."""
+    found = [name for name in machine.installed() if name.startswith("horovod-")]
+    if not found:
+        return [
+            ok("Horovod", "not built: chapter 17 then runs on MXNet's own store (make setup WITH=horovod builds it)")
+        ]
+    version = found[0].split("-")[1]
+    code, _, error = machine.run([machine.venv_python(), "-c", "import horovod.mxnet"], 60)
+    if code != 0:
+        todo = ".venv/bin/python -m pip uninstall -y horovod, then make setup WITH=horovod"
+        return [fix("Horovod", f"{version} does not import: {machine.last_line(error)}", todo)]
+    return [ok("Horovod", f"{version}, imports")]
+
+
 # ---- The table ----
 
 
@@ -148,6 +163,7 @@ def rows(found):
     checks += [lambda: system.check_libraries(found), lambda: system.check_threads(found)]
     checks += [lambda: system.check_gpu(found), system.check_data]  # the causes come before what they cause
     checks += [check_python, lambda: check_packages(found), lambda: check_kernel(found)]
+    checks += [check_horovod]
     for check in checks:
         try:
             yield from check()

@@ -219,6 +219,21 @@ def test_a_set_up_that_did_not_end_is_to_be_repaired(root, capsys, monkeypatch):
     assert "FIX   set-up                  .venv: the last set-up did not end  -> make setup" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("installed", "answer", "mark", "words"),
+    [
+        ([], None, "OK", "not built: chapter 17 then runs on MXNet's own store (make setup WITH=horovod builds it)"),
+        (["horovod-0.28.1"], (0, "", ""), "OK", "0.28.1, imports"),
+        (["horovod-0.28.1"], (1, "", "a\nImportError: undefined symbol"), "FIX", "0.28.1 does not import: ImportError"),
+    ],
+)
+def test_row_of_horovod(installed, answer, mark, words, monkeypatch):
+    monkeypatch.setattr(machine, "installed", lambda: ["mxnet-1.9.1", *installed])
+    monkeypatch.setattr(machine, "run", lambda *words: answer)
+    (row,) = doctor.check_horovod()
+    assert row.mark == mark and row.found.startswith(words) and bool(row.todo) == (mark == "FIX")
+
+
 def test_a_check_that_fails_is_a_row(found, capsys, monkeypatch):
     monkeypatch.setattr(doctor, "probe", lambda: found)
     monkeypatch.setattr(system, "check_gpu", lambda findings: 1 / 0)

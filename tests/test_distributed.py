@@ -4,6 +4,7 @@ import utils
 from utils.engine import distributed, launch
 from utils.engine.callbacks import Training
 
+import contextlib
 import os
 import pathlib
 import random
@@ -20,11 +21,13 @@ import numpy as np
 import one_rank
 import psutil
 import pytest
+import relay
 import tiny
 import yaml
 from conftest import ROOT
 from mxnet import gluon, nd
 
+CLUSTER = ROOT / "docs" / "cluster"
 RUN = str(ROOT / "tests" / "one_rank.py")
 HOROVODRUN = pathlib.Path(sys.executable).with_name("horovodrun")
 BOTH = pytest.mark.parametrize("by", ["dist_sync", "horovod"])
@@ -194,6 +197,80 @@ def test_a_rank_that_stands_still_is_waited_for_as_long_as_the_limit_says(voc_fo
     assert re.search(r"rank 0 of 2: .*\(waited 4 s for ", printed), printed
 
 
+@contextlib.contextmanager
+def over(relay, by, folder, tmp_path, *words):
+    """A job whose two ranks are in namespaces: its processes, whose output is in `tmp_path`/job.txt."""
+    relay.ssh(tmp_path)
+    settings = SETTINGS | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHON": sys.executable}
+    words = [RUN, *map(str, [folder, tmp_path / "of", *words])]
+    if by == "horovod":
+        hosts = ",".join(f"{address}:1" for address in relay.addresses)
+        more = ["-H", hosts, "--network-interfaces", "relay0", "--disable-cache"]
+        started = command(by, 2, [])
+        jobs = [(0, [*started[:-1], *more, sys.executable, *words])]
+    else:  # scheduler, server and rank 0 in the first one
+        rank = ["sh", str(CLUSTER / "rank.sh")]
+        jobs = [(i, [*rank, str(n), "4", relay.addresses[0], *words]) for n, i in enumerate([0, 0, 0, 1])]
+    processes = []
+    with open(tmp_path / "job.txt", "a") as file:
+        try:
+            for i, job in jobs:
+                own = settings | {"DMLC_INTERFACE": "relay0", "DMLC_NODE_HOST": relay.addresses[i]}
+                options = {"stdout": file, "stderr": subprocess.STDOUT, "env": own, "cwd": ROOT}
+                processes.append(subprocess.Popen(relay.words(i, *job), **options))
+            yield processes
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(60)
+
+
+def end_of(processes, seconds):
+    """The exit codes of the ranks, or of horovodrun: those of a scheduler and a server are for Slurm to end."""
+    return [process.wait(seconds) for process in processes[-2:]]
+
+
+@pytest.mark.long
+@BOTH
+@pytest.mark.parametrize("what", ["delay and loss", "cut for 5 s", "cut for ever"])
+def test_ranks_in_namespaces_of_a_bad_network(by, what, voc_folder, tmp_path, report, monkeypatch):
+    command(by, 2, [])
+    if missing := relay.missing():
+        pytest.skip(missing)
+    _, weights, history, _ = whole("dist_sync", voc_folder, tmp_path)
+    for limit in distributed.LIMIT, "HOROVOD_GLOO_TIMEOUT_SECONDS":
+        monkeypatch.setitem(SETTINGS, limit, "30" if what == "cut for 5 s" else "8")
+    kept = tmp_path / "kept"
+    words = voc_folder, tmp_path, 4, kept, "sgd", "pause=1"
+    with relay.Relay(2, *((0.01, 0.02) if what == "delay and loss" else ())).running() as network:
+        with over(network, by, *words) as processes:
+            start = time.time()
+            if "cut" in what:
+                while not list(kept.glob("epoch-*.npz")):
+                    assert all(process.poll() is None for process in processes), (tmp_path / "job.txt").read_text()
+                    time.sleep(0.05)
+                network.cut, start = True, time.time()
+            if what == "cut for 5 s":
+                time.sleep(5)
+                network.cut = False
+            codes = end_of(processes, 120)
+            report(f"{by}: {what}", f"{codes} after {time.time() - start:.0f} s; {network}")
+        text = (tmp_path / "job.txt").read_text()
+        if what == "cut for ever":
+            assert all(codes) and time.time() - start < 30, text
+            assert re.search(r"rank \d of 2: the sum over all ranks failed, so another rank", text), text
+            network.cut = False
+            with over(network, by, *words) as processes:
+                codes = end_of(processes, 120)
+            assert "was the last one whole: going on" in (tmp_path / "job.txt").read_text()
+        assert not any(codes), (tmp_path / "job.txt").read_text()
+        assert network.dropped if what == "delay and loss" else network.withheld
+    for rank in range(2):
+        found = np.load(tmp_path / f"of{rank}.npz")
+        assert (found["weights"] == weights).all() and str(found["history"]) == history
+
+
 def as_rank(rank, size):
     """A rank without others, to look at its share."""
     ranks = distributed.Ranks()
@@ -220,7 +297,7 @@ class Threads(distributed.Ranks):
         self.rank, self.size, self._barrier, self._sums = rank, size, barrier, sums
 
     def add(self, name, array):
-        self._sums[self.rank] = name, array.asnumpy()
+        self._sums[self.rank] = name, array.asnumpy().astype(np.float32)  # as MXNet's server does
         self._barrier.wait(20)
         names, arrays = zip(*self._sums.values(), strict=True)
         assert len(set(names)) == 1 and len({a.shape for a in arrays}) == 1, f"ranks add {names}"
@@ -251,6 +328,12 @@ def test_gather_gives_all_ranks_the_bytes_of_each():
     given = [b"", bytes(range(256)) * 9, b"one"]
     assert of_each(3, lambda ranks: ranks.gather("a", given[ranks.rank])) == [given] * 3
     assert of_each(2, lambda ranks: ranks.gather("a", b"")) == [[b"", b""]] * 2
+
+
+def test_totals_are_exact_though_the_store_adds_in_float32():
+    """Pixels of a large test set are more than 2**24."""
+    found = of_each(3, lambda ranks: ranks.total("a", [[2**40 + ranks.rank, 1 / 3]]))
+    assert all(total.tolist() == [[3 * 2**40 + 3, 1 / 3 + 1 / 3 + 1 / 3]] for total in found)
 
 
 def test_ranks_that_were_told_different_things_say_so_in_one_sentence():
@@ -352,9 +435,6 @@ def test_the_launcher_starts_a_scheduler_a_server_and_the_ranks(tmp_path):
 def test_the_launcher_asks_for_a_number(capsys):
     assert launch.main(["two", "-c", "pass"]) == 2
     assert "expected a number of ranks" in capsys.readouterr().err
-
-
-CLUSTER = ROOT / "docs" / "cluster"
 
 
 def test_files_for_clusters_have_no_mistake_of_syntax():

@@ -37,7 +37,7 @@ LIMIT = "DIST_SYNC_TIMEOUT_SECONDS"
 
 
 class Ranks:
-    """A process alone: rank 0 of 1. What ranks have besides are `add`, `waits`, `leave` and numbers of their own."""
+    """A process alone: rank 0 of 1. What ranks have besides are `add`, `waits` and numbers of their own."""
 
     rank, size, local_rank, data = 0, 1, 0, ()
 
@@ -49,7 +49,9 @@ class Ranks:
         return contextlib.nullcontext()
 
     def leave(self, code):
-        """Said by a rank that ends before the training does."""
+        """Said by a rank that ends before the training does: it shall not wait for the others at its end."""
+        if self.size > 1:
+            atexit.register(_exit, code)
 
     def from_first(self, name, array):
         """An `NDArray` becomes rank 0's."""
@@ -59,17 +61,21 @@ class Ranks:
             self.add(name, array)
 
     def total(self, name, values):
-        """The sum over all ranks of numbers, float64 NumPy."""
-        array = mx.nd.array(values, dtype="float64")
-        with self.waits(name):
-            self.add(name, array)
-            return array.asnumpy()
+        """The sum over all ranks of numbers, float64 NumPy, in the order of ranks."""
+        values = np.asarray(values, np.float64)
+        parts = self._exchange(name, values.tobytes(), [values.nbytes] * self.size)
+        return sum(np.frombuffer(part).reshape(values.shape) for part in parts)
 
     def gather(self, name, data):
         """The bytes that each rank gives, a list by rank."""
-        lengths = self.total(f"{name}, lengths", np.eye(self.size)[self.rank] * len(data)).astype(int)
-        ends = lengths.cumsum()
-        every = np.zeros(max(1, ends[-1]), "float32")  # MXNet's server adds no whole numbers
+        lengths = self._exchange(f"{name}, lengths", len(data).to_bytes(8, "big"), [8] * self.size)
+        return self._exchange(name, data, [int.from_bytes(length, "big") for length in lengths])
+
+    def _exchange(self, name, data, lengths):
+        """`gather`, where lengths are known. As sums of bytes: MXNet's server rounds float64 to float32 in silence, and
+        refuses whole numbers."""
+        ends = np.cumsum(lengths)
+        every = np.zeros(max(1, ends[-1]), "float32")
         every[ends[self.rank] - len(data) : ends[self.rank]] = np.frombuffer(data, np.uint8)
         every, name = mx.nd.array(every), f"{name}, {len(every)} bytes"
         with self.waits(name):
@@ -162,7 +168,7 @@ class Ranks:
         return (
             f"rank {self.rank} of {self.size}: the sum over all ranks failed, so another rank has ended or cannot be "
             "reached; its own message, or that of what started it, says why. With a checkpoint the same command goes "
-            f"on after the last whole epoch. ({str(error).strip().splitlines()[-1]})"
+            f"on after the last whole epoch. ({str(error).strip().splitlines()[-1].split('. ')[0]})"
         )
 
 
@@ -187,7 +193,7 @@ class _DistSync(Ranks):
     def __init__(self):
         self.rank = self.local_rank = int(os.environ["DMLC_TASK_ID"])  # the store counts by who comes first
         self.size, self._limit = int(os.environ["DMLC_NUM_WORKER"]), float(os.environ.get(LIMIT, 300))
-        self._known, self._code = set(), None
+        self._known = set()
         with self.waits("all to come"):
             self._store = mx.kv.create("dist_sync")
         atexit.register(self._end)
@@ -212,13 +218,10 @@ class _DistSync(Ranks):
         reason = f"waited {self._limit:g} s for {what}; {LIMIT}=600 in the environment waits longer"
         _exit(2, self.lost(reason))
 
-    def leave(self, code):
-        self._code = code
-
     def _end(self):
         """Ranks that have done all wait here for each other; one that has failed must not."""
-        if self._code is not None or hasattr(sys, "last_value"):  # a traceback was printed
-            _exit(self._code or 1)
+        if hasattr(sys, "last_value"):  # a traceback was printed
+            _exit(1)
         with self.waits("the end of the others"):
             self._store = None
 
@@ -318,14 +321,14 @@ class _Joined(Callback):
         row, ranks = training.history[-1], self.ranks
         right = np.nan_to_num(np.round(row["train_acc"] * self.labelled))
         own = [row["loss"] * self.images, self.images, right, self.labelled, row["images_per_s"]]
-        loss, images, right, labelled, speed = ranks.total("row", own)
+        loss, images, right, labelled, speed = ranks.total("the epoch's row", own)
         row |= {"loss": loss / images, "train_acc": right / labelled, "images_per_s": speed}
         text = f"all {ranks.size} ranks: loss {row['loss']:.3f}, train acc {row['train_acc']:.3f}"
         if self.test_data is not None:
             metric = SegmentationMetric(scores_of(training.scores[0]).shape[1])
             part = self.test_data.shard(ranks.size, ranks.rank)
             counts = confusion(training.net, part, training.contexts).confusion if len(part) else metric.confusion
-            metric.confusion = ranks.total("confusion", counts).astype(np.int64)
+            metric.confusion = ranks.total("the confusion matrices", counts).astype(np.int64)
             scores = metric.scores()
             row |= {"test_acc": scores["pixel_acc"], "mean_iou": scores["mean_iou"]}
             text += f", test acc {row['test_acc']:.3f}, mean IoU {row['mean_iou']:.3f}"
@@ -337,7 +340,7 @@ class _Joined(Callback):
         digest = 0
         for parameter in training.net.collect_params().values():
             digest = zlib.crc32(parameter.list_data()[0].asnumpy().tobytes(), digest)
-        every = self.ranks.total("check", np.eye(self.ranks.size)[self.ranks.rank] * digest)
+        every = self.ranks.total("the check of all weights", np.eye(self.ranks.size)[self.ranks.rank] * digest)
         if (every != every[0]).any():
             other = int(np.flatnonzero(every != every[0])[0])
             raise ValueError(
