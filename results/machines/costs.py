@@ -11,7 +11,7 @@ what      step: forward and backward of a net, for a share of a batch. reduce: t
           pieces: the sums of a net's gradient, array by array, as a step asks for them. train: a whole step, that is
           forward and backward of the share, those sums, and the update
 net       the net and its crop
-by        horovod (a ring, by Gloo) or dist_sync (MXNet's store, one server); nobody for step
+by        horovod (a ring, by Gloo) or dist_sync (MXNet's store, one server); empty for step
 link      loopback, bridge (namespaces, no limit), or Mbit/s
 ranks     processes at once; share: pictures of each; bytes: of the gradient, 4 a weight
 seconds   the median over ranks and repeats. slowest_s: of each repeat the slowest rank, the median over repeats
@@ -19,6 +19,8 @@ cpu_s     processor time of a rank, the median, where nothing is sent
 times_ms  all times, repeat by repeat, and in each rank by rank: `reshape(repeats, ranks)`
 
 A repeat begins on all ranks at once, after a barrier. What takes more than 15 s by the bandwidth alone was left out.
+Limits let a burst of 64 kB pass, so what is smaller meets none: fits of bandwidths begin at 400 kB. Four processes
+share the two cores of the machine that made the table; other jobs of low priority ran beside steps.
 """
 
 import utils
@@ -356,7 +358,7 @@ def main(words):
         save(steps())
     if "sums" in parts:
         all_sums()
-    if "large" in parts:
+    if "large" in parts:  # in a process of its own, as this one was imported with all cores
         subprocess.run([sys.executable, "-m", "results.machines.costs", "resnet"], check=True)
     if "resnet" in parts:
         save(large(7))
