@@ -1,6 +1,8 @@
 """What each rank of tests/test_distributed.py runs: a small training; its weights and history go into a file.
 
-python tests/one_rank.py FOLDER OUT EPOCHS CHECKPOINT (or -) OPTIMIZER [dropout=0.5] [norm=1] [pause=0.1]
+python tests/one_rank.py FOLDER OUT EPOCHS CHECKPOINT (or -) OPTIMIZER [dropout=0.5] [norm=1] [pause=0.1] [die=2]
+
+pause: seconds after each epoch. die: the epoch whose last step is rank 1's last: it is gone before the rows are joined.
 """
 
 import utils
@@ -8,6 +10,7 @@ from utils.engine.distributed import find_ranks
 
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -18,7 +21,8 @@ from tiny import net_of, weights, without_speed
 
 
 def main(folder, out, epochs, checkpoint="-", optimizer="sgd", *more):
-    given = {"dropout": 0.0, "norm": 0.0, "pause": 0.0} | {k: float(v) for k, v in (word.split("=") for word in more)}
+    given = dict.fromkeys(["dropout", "norm", "pause", "die"], 0.0)
+    given |= {name: float(value) for name, value in (word.split("=") for word in more)}
     ranks = find_ranks()
     pathlib.Path(f"{out}{ranks.rank}.pid").write_text(str(os.getpid()))
     with ranks.one_voice(), ranks.checkpoint(None if checkpoint == "-" else checkpoint) as kept:
@@ -29,8 +33,13 @@ def main(folder, out, epochs, checkpoint="-", optimizer="sgd", *more):
         rate = {"learning_rate": 0.05} | ({"momentum": 0.9} if optimizer == "sgd" else {})
         trainer = ranks.trainer(net.collect_params(), optimizer, rate)
         test, callbacks = ranks.callbacks(utils.VOCSegDataset(False, None, folder))
-        pause = [lambda history: time.sleep(given["pause"])] if given["pause"] else []
-        loss, options = utils.SoftmaxCrossEntropyLoss(), {"checkpoint": kept, "callbacks": [*callbacks, *pause]}
+
+        def die(history):
+            if ranks.rank == 1 and len(history) == given["die"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        callbacks = [die, *callbacks, lambda history: time.sleep(given["pause"])]
+        loss, options = utils.SoftmaxCrossEntropyLoss(), {"checkpoint": kept, "callbacks": callbacks}
         history = utils.train(data, test, net, loss, trainer, mx.cpu(), int(epochs), **options)
     np.savez(f"{out}{ranks.rank}.npz", weights=weights(net), history=without_speed(history))
 

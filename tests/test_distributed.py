@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 
+import mxnet as mx
 import numpy as np
 import one_rank
 import psutil
@@ -157,6 +158,20 @@ def check_killed(by, folder, tmp_path, moment, *more):
 
 def test_a_killed_rank_ends_the_job_and_the_same_command_goes_on_to_the_same_bits(voc_folder, tmp_path, report):
     report("a rank of dist_sync killed", f"over after {check_killed('dist_sync', voc_folder, tmp_path, 0.5):.1f} s")
+
+
+@pytest.mark.long
+@BOTH
+def test_an_epoch_whose_rows_could_not_be_joined_is_not_kept(by, voc_folder, tmp_path):
+    command(by, 2, [])
+    _, weights, history, _ = whole(by, voc_folder, tmp_path)
+    words = voc_folder, tmp_path / "of", 4, tmp_path / "kept", "sgd"
+    process = started(by, 2, *words, "die=2")
+    printed = printed_by(process)
+    assert process.returncode != 0
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["epoch-0001.npz"], printed
+    again, histories, printed = run(by, 2, *words)
+    assert (again[0] == weights).all() and histories == [history, history], printed
 
 
 @pytest.mark.long
@@ -389,6 +404,34 @@ def test_the_newest_whole_checkpoint_of_rank_0_reaches_all(voc_folder, tmp_path)
 def test_a_batch_that_ranks_cannot_share_equally_is_refused(voc_folder):
     with pytest.raises(ValueError, match="batches of 3 for 2 ranks: take a multiple of 2"):
         as_rank(1, 2).loader(utils.VOCSegDataset(True, (32, 32), voc_folder), 3)
+
+
+def test_each_rank_has_a_gpu_of_its_machine(monkeypatch):
+    gpus = [mx.gpu(0), mx.gpu(1)]
+    monkeypatch.setattr(distributed, "try_all_gpus", lambda: gpus)
+    ranks = [as_rank(rank, 4) for rank in range(4)]
+    for rank in ranks:
+        rank.local_rank = rank.rank  # as MXNet's store, which doesn't know machines
+    assert [rank.contexts() for rank in ranks] == [[gpus[0]], [gpus[1]], [gpus[0]], [gpus[1]]]
+    assert distributed.Ranks().contexts() == gpus
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (mx.MXNetError("Horovod has been shut down. This was caused by ..."), "rank 1 of 2: .* failed.*been shut down"),
+        (mx.MXNetError("[gloo/transport/tcp/pair.cc:589] Read error"), "rank 1 of 2: the sum over all ranks failed"),
+        (mx.MXNetError("Shape inconsistent"), "^Shape inconsistent$"),
+        (ValueError("no such folder"), "^no such folder$"),
+    ],
+)
+def test_only_a_failed_sum_is_called_a_lost_rank(error, raised, monkeypatch):
+    left = []
+    monkeypatch.setattr(distributed.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(distributed.atexit, "register", lambda *words: left.append(words[1:]))
+    with pytest.raises(Exception, match=raised), as_rank(1, 2).one_voice():
+        raise error
+    assert left == [(2,)]
 
 
 def test_alone_everything_is_as_ever(voc_folder, monkeypatch):

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import sys
 import tempfile
 import threading
@@ -23,7 +24,7 @@ import numpy as np
 from mxnet import gluon
 
 from ..core.console import Log
-from ..core.device import try_all_gpus, try_gpu
+from ..core.device import try_all_gpus
 from ..data.dataset import data_loader
 from ..data.labelmap import VOID
 from ..metrics import SegmentationMetric, scores_of
@@ -98,7 +99,8 @@ class Ranks:
 
     def contexts(self):
         """The devices of this rank: alone every GPU, else one of them, or the CPU."""
-        return try_all_gpus() if self.size == 1 else [try_gpu(self.local_rank)]
+        every = try_all_gpus()
+        return every if self.size == 1 else [every[self.local_rank % len(every)]]
 
     def loader(self, dataset, batch_size, num_workers=0):
         """`data_loader` of this rank's share of each batch.
@@ -152,14 +154,11 @@ class Ranks:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere if self.rank else sys.stdout):
             try:
                 yield
-            except mx.MXNetError as error:
-                if self.size == 1:
-                    raise
-                self.leave(2)
-                time.sleep(3)
-                raise ConnectionError(self.lost(error)) from None
             except BaseException as error:
                 self.leave(130 if isinstance(error, KeyboardInterrupt) else 2)
+                if _is_lost(error):
+                    time.sleep(3)
+                    raise ConnectionError(self.lost(error)) from None
                 time.sleep(1 if self.rank and isinstance(error, Exception) else 0)
                 raise
 
@@ -191,7 +190,7 @@ class _DistSync(Ranks):
     """MXNet's own store, which waits for a lost rank, server or scheduler for ever: so each wait has a limit here."""
 
     def __init__(self):
-        self.rank = self.local_rank = int(os.environ["DMLC_TASK_ID"])  # the store counts by who comes first
+        self.rank = self.local_rank = int(os.environ["DMLC_TASK_ID"])  # of all machines: `contexts` takes the rest
         self.size, self._limit = int(os.environ["DMLC_NUM_WORKER"]), float(os.environ.get(LIMIT, 300))
         self._known = set()
         with self.waits("all to come"):
@@ -224,6 +223,11 @@ class _DistSync(Ranks):
             _exit(1)
         with self.waits("the end of the others"):
             self._store = None
+
+
+def _is_lost(error):
+    """Whether Horovod could not add; other errors of MXNet are the net's, or a full memory."""
+    return isinstance(error, mx.MXNetError) and re.search("horovod|gloo", str(error), re.I) is not None
 
 
 def _exit(code, text=None):
@@ -312,6 +316,8 @@ class _Joined(Callback):
         try:
             self._join(training)
         except mx.MXNetError as error:  # raised, `train` would keep the epoch with this rank's own row
+            if not _is_lost(error):
+                raise
             time.sleep(3)
             _exit(2, self.ranks.lost(error))
         self._check(training)
