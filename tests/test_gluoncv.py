@@ -12,18 +12,23 @@ import contextlib
 import hashlib
 import io
 import random
+import re
 import shutil
 import subprocess
 import sys
+import types
 import zipfile
 
 import gluoncv
 import mxnet as mx
 import numpy as np
+import onnxruntime
+import psutil
 import pytest
 from gluoncv.loss import MixSoftmaxCrossEntropyLoss
 from gluoncv.model_zoo import model_store, resnetv1b, segbase
 from mxnet import autograd, gluon, nd
+from PIL import Image
 from serving import cut_off, serving
 
 KINDS = {"gluoncv_fcn": "FCN", "gluoncv_pspnet": "PSPNet", "gluoncv_deeplabv3": "DeepLabV3"}
@@ -41,7 +46,7 @@ def _shallow(monkeypatch):
         )
 
     for module in segbase, gluoncv.model_zoo:
-        for backbone in "resnet50_v1s", "resnet101_v1s":
+        for backbone in "resnet50_v1s", "resnet101_v1s", "resnet152_v1s":
             monkeypatch.setattr(module, backbone, shallow)
 
 
@@ -85,6 +90,9 @@ def test_scores_are_theirs_at_any_size(name, tmp_path):
         x = _pictures(1, *size)
         expected = theirs.predict(x)
         assert nd.abs(ours(x)[0] - expected).max().asscalar() < 1e-5 * nd.abs(expected).max().asscalar()
+    ours.hybridize(False)
+    ours(x)
+    assert (ours.net.predict(x) == expected).asnumpy().all()  # the net in it is as it was
 
 
 @EACH_KIND
@@ -106,6 +114,7 @@ def test_trained_evaluated_predicted_saved_exported_and_compared(name, voc_folde
     utils.save_model(tmp_path / "net.params", net, utils.VOC)
     again, classes, *_ = utils.load_model(tmp_path / "net.params")
     assert (utils.predict(again, image) == labels).asnumpy().all() and len(classes) == 21
+    assert {parameter.lr_mult for parameter in again.net.head.collect_params().values()} == {10}
     assert not main(["evaluate", "--model", str(tmp_path / "net.params"), "--dataset", str(voc_folder)])
     paths = utils.export(net, tmp_path / "out")
     with pytest.warns(UserWarning, match="Cannot decide type"):  # MXNet's, of every net
@@ -113,23 +122,61 @@ def test_trained_evaluated_predicted_saved_exported_and_compared(name, voc_folde
     for size in (33, 47), (64, 40):
         x = _pictures(1, *size)
         assert nd.abs(block(x) - net(x)[0]).max().asscalar() < 1e-5
-    with pytest.raises(ValueError, match="no ONNX file of this net: .* Export it without onnx"):
-        utils.export(net, tmp_path / "out", onnx=True)
-    assert not list(tmp_path.glob("*.onnx*"))
+    session = onnxruntime.InferenceSession(str(*utils.export(net, tmp_path / "out", onnx=True)))
+    for shape in (1, 33, 47), (2, 64, 40), (1, 7, 5):
+        x = _pictures(*shape)
+        (found,) = session.run(None, {"data": x.asnumpy()})
+        assert np.abs(found - net(x)[0].asnumpy()).max() < 1e-5
     figure = draw_labels({"ready-made": net, "again": again}, "one", image, utils.VOC)
     assert figure.axes
 
 
-def test_trained_from_the_command_line(voc_folder, tmp_path):
-    options = ["--model", "gluoncv_fcn", "--crop", "32x40", "--epochs", "1", "--batch", "3"]
+def test_a_layer_that_has_no_onnx_is_one_clear_error(tmp_path):
+    class Squared(gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return F.contrib.quadratic(self.layer(x), a=1)
+
+        def __init__(self):
+            super().__init__()
+            self.layer = gluon.nn.Conv2D(2, 1)
+
+    net = Squared()
+    net.initialize()
+    with pytest.raises(ValueError, match="no ONNX file of this net: .*_contrib_quadratic.* Export it without onnx"):
+        utils.export(net, tmp_path / "out", onnx=True)
+    assert not list(tmp_path.iterdir())
+
+
+@EACH_KIND
+def test_trained_from_the_command_line(name, voc_folder, tmp_path):
+    options = ["--model", name, "--crop", "32x40", "--epochs", "1", "--batch", "3"]
     assert not main(["train", "--dataset", str(voc_folder), "--output", str(tmp_path / "net.params"), *options])
     net, *_ = utils.load_model(tmp_path / "net.params")
     assert type(net).__name__ == "GluonCVNet" and net.recipe["backbone"] == "resnet50"
 
 
-def test_without_the_auxiliary_head_there_is_one_output():
-    net = utils.get_model("gluoncv_fcn", 5, aux=False)
-    assert net(_pictures(1, 32, 32)).shape == (1, 5, 32, 32)
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--backbone", "resnet18_v2"], "backbone 'resnet18_v2': expected one .* resnet50, resnet101, resnet152"),
+        (["--weights", "median"], "--weights median: GluonCVNet has a loss of its own, AuxiliaryLoss"),
+        (["--backbone-rate", "0.1"], "--backbone-rate: gluoncv_fcn has no backbone that it calls `features`"),
+        (["--stride", "8"], "--stride 8 is short for --model fcn8s, --model says gluoncv_fcn: leave one out"),
+    ],
+)
+def test_what_the_command_line_cannot_do_is_one_clear_error(options, message, voc_folder, tmp_path, capsys):
+    words = ["train", "--dataset", str(voc_folder), "--output", str(tmp_path / "net.params"), "--model", "gluoncv_fcn"]
+    assert main([*words, "--crop", "32x40", "--batch", "3", *options]) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error) and "Traceback" not in error and not list(tmp_path.glob("net*"))
+
+
+def test_without_the_auxiliary_head_there_is_one_output(tmp_path):
+    net, x = utils.get_model("gluoncv_fcn", utils.VOC, aux=False), _pictures(1, 32, 32)
+    assert net(x).shape == (1, 21, 32, 32)
+    utils.save_model(tmp_path / "net.params", net, utils.VOC)
+    again, *_ = utils.load_model(tmp_path / "net.params")
+    assert (again(x) == net(x)).asnumpy().all() and not again.net.aux
     assert net.training_loss is utils.SoftmaxCrossEntropyLoss and not hasattr(net.net, "auxlayer")
 
 
@@ -199,10 +246,15 @@ def _offered(net, name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "name, kind",
-    [("fcn_resnet101_voc", "FCN"), ("psp_resnet101_voc", "PSPNet"), ("deeplab_resnet101_voc", "DeepLabV3")],
+    [
+        ("fcn_resnet101_voc", "FCN"),
+        ("psp_resnet101_voc", "PSPNet"),
+        ("deeplab_resnet101_voc", "DeepLabV3"),
+        ("deeplab_resnet152_voc", "DeepLabV3"),
+    ],
 )
 def test_weights_for_voc_are_fetched_continued_checked_and_used(name, kind, zoo, tmp_path, monkeypatch):
-    theirs = _with_values(_theirs(kind, 21, backbone="resnet101"))
+    theirs = _with_values(_theirs(kind, 21, backbone=name.split("_")[1]))
     x = _pictures(1, 40, 56)
     expected = theirs.predict(x)
     stem, files = _offered(theirs, name, tmp_path, monkeypatch)
@@ -213,10 +265,41 @@ def test_weights_for_voc_are_fetched_continued_checked_and_used(name, kind, zoo,
         assert [file.name for file in zoo.iterdir()] == [f"{stem}.params"]
     assert nd.abs(net(x)[0] - expected).max().asscalar() < 1e-5
     utils.save_model(tmp_path / "net.params", net, utils.VOC)
-    again, *_ = utils.load_model(tmp_path / "net.params")  # without the server: nothing is fetched on a file's word
+    # without the server: nothing is fetched on a file's word
+    again, _, _, known = utils.load_model(tmp_path / "net.params")
+    assert known["train_split"] == "trainval"
     assert nd.abs(again(x)[0] - expected).max().asscalar() < 1e-5
     monkeypatch.setenv("MXNET_HOME", str(tmp_path))
     assert model_store.get_model_file(name, root=str(zoo)) == str(zoo / f"{stem}.params")  # GluonCV finds it too
+
+
+def test_their_nets_by_name_on_the_command_line(zoo, gluoncv_folder, tmp_path, monkeypatch, capsys):
+    """predict, evaluate and export take the name, and scores on pictures that the net may have seen are refused."""
+    folder, photo, name = gluoncv_folder / "VOC2012", tmp_path / "photo.png", "psp_resnet101_voc"
+    Image.fromarray(np.random.RandomState(0).randint(0, 255, (40, 56, 3), np.uint8)).save(photo)
+    theirs = _with_values(_theirs("PSPNet", 21, backbone="resnet101"))
+    theirs.predict(_pictures(1, 40, 56))  # now its layers know their shapes
+    _, files = _offered(theirs, name, tmp_path, monkeypatch)
+    with serving(files) as server:
+        monkeypatch.setenv("MXNET_GLUON_REPO", server.url(""))
+        assert not main(["predict", "--model", name, str(photo), "--output", str(tmp_path / "labels")])
+        assert not main(["export", "--model", name, "--output", str(tmp_path / "psp"), "--onnx"])
+        assert len(server.seen) == 1  # fetched once
+    expected = utils.predict(utils.ready_made(name), utils.read_image(photo)).asnumpy()
+    assert (np.asarray(Image.open(tmp_path / "labels" / "photo.png")) == expected).all()
+    assert "normalise with: utils.VOC, RGB_MEAN and RGB_STD" in capsys.readouterr().out
+    assert main(["evaluate", "--model", name, "--dataset", str(folder)]) == 2
+    assert "is in trainval.txt too" in capsys.readouterr().err
+    (folder / "ImageSets" / "Segmentation" / "trainval.txt").unlink()
+    assert not main(["evaluate", "--model", name, "--dataset", str(folder)])
+    assert "no trainval.txt, VOC's list that this net knows" in capsys.readouterr().out
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(available=1e6))  # 1 MB
+    assert main(["predict", "--model", name, str(photo), "--output", str(tmp_path / "again")]) == 2
+    assert "40 × 56 pixels" in (error := capsys.readouterr().err) and "by --scale, such as 0.36" in error
+    words = ["predict", "--model", name, str(photo), "--output", str(tmp_path / "again"), "--scale", "0.36"]
+    assert not main(words)
+    assert main(["predict", "--model", "fcn_resnet50_voc", str(photo), "--output", str(tmp_path / "other")]) == 2
+    assert "fcn_resnet50_voc: expected a name that ends in .params" in capsys.readouterr().err
 
 
 def test_imagenets_weights_for_the_backbone(zoo, tmp_path, monkeypatch):
@@ -336,8 +419,29 @@ def test_their_multi_scale_evaluator_adds_exponentials_and_not_probabilities():
     evaluator = segbase.MultiEvalModel(Said(*views), 2, [mx.cpu()], flip=False, scales=[1.0, 1.0, 1.0])
     assert evaluator(x)[0, :, 0, 0].argmax(0).asscalar() == 0
     assert sum(nd.softmax(nd.array(view)).asnumpy() for view in views).argmax() == 1
+    evaluator = segbase.MultiEvalModel(Said((1.0, 2.0), (0.5, 1.0)), 2, [mx.cpu()], flip=True, scales=[1.0])
+    found = evaluator(x)[0, :, 0, 0].asnumpy()  # a view and its mirror image: their scores are added first
+    np.testing.assert_allclose(found, np.exp([1.5, 3.0]), rtol=1e-5)
     evaluator = segbase.MultiEvalModel(Said((100.0, 0.0)), 2, [mx.cpu()], flip=False, scales=[1.0])
     assert np.isinf(evaluator(x).asnumpy()).any()
+
+
+def test_their_multi_scale_evaluator_pads_with_black():
+    class Seen:
+        base_size, crop_size = 32, 32
+
+        def collect_params(self):
+            return gluon.ParameterDict()
+
+        def evaluate(self, x):
+            self.x = x
+            return x[:, :2]
+
+    seen, x = Seen(), _pictures(1, 32, 20)[0]
+    scores = segbase.MultiEvalModel(seen, 2, [mx.cpu()], flip=False, scales=[1.0])(x)
+    assert scores.shape == (1, 2, 32, 20) and (seen.x[0, :, :, :20] == x).asnumpy().all()
+    black = utils.normalize(np.zeros((32, 12, 3), np.uint8)).transpose(2, 0, 1)
+    np.testing.assert_allclose(seen.x[0, :, :, 20:].asnumpy(), black, rtol=1e-5)
 
 
 # Nets
@@ -363,7 +467,7 @@ def test_the_others_take_the_size_alone_that_they_were_made_for(kind):
 
 def test_resnet18_builds_and_fails_when_it_is_used(monkeypatch):
     net = _with_values(_theirs("FCN", backbone="resnet18"))
-    with pytest.raises(mx.MXNetError):
+    with pytest.raises(mx.MXNetError, match="2048"):
         net(_pictures(1, 480, 480))[0].wait_to_read()
 
 
@@ -396,6 +500,24 @@ def test_in_a_batch_of_one_picture_the_mean_over_it_says_nothing(name):
         with autograd.record():
             maps = [branch(nd.random.normal(shape=(count, 2048, size, size))).asnumpy() for _ in range(2)]
         assert (np.abs(maps[0] - maps[1]).max() < 1e-6) == same
+    norm = next(layer for layer in branch if isinstance(layer, gluon.nn.BatchNorm))
+    for _ in range(6):
+        with autograd.record():
+            value = branch(nd.random.normal(shape=(1, 2048, size, size))).sum()
+        value.backward()
+    assert norm.running_var.data().max().asscalar() < 0.6  # 0.9 ** 6 of what it was: it goes to 0
+
+
+@EACH_KIND
+def test_training_on_one_picture_at_a_time_is_an_error_where_it_would_spoil_the_net(name):
+    net = utils.get_model(name, 5)
+    net.hybridize()
+    net(_pictures(1, 32, 32))  # without training one is enough
+    spoilt = contextlib.nullcontext() if name == "gluoncv_fcn" else pytest.raises(ValueError, match="one picture to tr")
+    with autograd.record(), spoilt:
+        net(_pictures(1, 32, 32))
+    with autograd.record():
+        net(_pictures(2, 32, 32))
 
 
 def test_corners_on_corners_moves_cells_from_where_they_look():
@@ -405,15 +527,14 @@ def test_corners_on_corners_moves_cells_from_where_they_look():
     peak[0, 0, 0, -1] = 1
     wide = nd.contrib.BilinearResize2D(peak, height=1, width=size)
     assert wide.asnumpy().ravel().argmax() == 159
-    x = _pictures(8, 16, 960)  # in each some ReLU cuts off an edge of the field
     net = utils.get_model("gluoncv_fcn", 2).net
-    net.base_forward(x)
-    x.attach_grad()
-    with autograd.record(train_mode=False):  # BatchNorm would make each cell depend on all
-        value = net.base_forward(x)[1][:, :, 0, 60].sum()
-    value.backward(train_mode=False)
-    seen = np.flatnonzero(np.abs(x.grad.asnumpy()).sum(axis=(0, 1, 2)))
-    assert seen[0] > 0 and seen[-1] < 959 and (seen[0] + seen[-1]) / 2 == 8 * 60
+    x = _pictures(1, 16, 320)
+    changed = nd.concat(*[x] * 100, dim=0)
+    for i in range(100):
+        changed[i, :, :, 110 + i] += 5
+    cell = [net.base_forward(pictures)[1][:, :, 0, 20].asnumpy() for pictures in (x, changed)]
+    seen = 110 + np.flatnonzero(np.abs(cell[1] - cell[0]).max(axis=1))
+    assert seen[0] > 110 and seen[-1] < 209 and (seen[0] + seen[-1]) / 2 == 8 * 20
 
 
 # Data

@@ -62,9 +62,12 @@ def test_trials_go_on_until_the_best_lies_between_others():
 def test_rules_of_a_batch():
     rows = made_up({8: {0.004: 0.4, 0.002: 0.3}, 32: {0.016: 0.4, 0.008: 0.3}, 128: {0.032: 0.4, 0.016: 0.3}})
     assert rates.rules(rows, "sgd", 8) == {"same": 0.004, "quarter": 0.001, "sixteenth": 0.00025}
-    assert rates.rules(rows, "sgd", 32) == {"same": 0.004, "root": 0.008, "linear": 0.016, "warm_up": 0.016}
+    expected = {"same": 0.004, "root": 0.008, "linear": 0.016, "warm_up": 0.016, "peak": 0.0124}
+    assert rates.rules(rows, "sgd", 32) == expected
+    warm = rates.Schedule(0.016, 64, warm=16, times=4)
+    assert max(warm(step) for step in range(1, 65)) == pytest.approx(expected["peak"], rel=0.02)
     found = rates.rules(rows, "sgd", 128)
-    assert found == {"same": 0.004, "root": 0.016, "linear": 0.064, "warm_up": 0.064, "own": 0.032}
+    assert found == {"same": 0.004, "root": 0.016, "linear": 0.064, "warm_up": 0.064, "peak": 0.0494, "own": 0.032}
     rows = made_up({8: {0.004: 0.4}, 32: {0.008: 0.4}, 128: {0.032: 0.4}}, "adam")
     assert rates.rules(rows, "adam", 8) == {"same": 0.004}
     assert rates.rules(rows, "adam", 32) == {"same": 0.004, "root": 0.008}

@@ -132,8 +132,8 @@ class ClassBalancedLoss(gluon.HybridBlock):
 class AuxiliaryLoss(gluon.Block):
     """Of a net with an auxiliary head: the scores' cross-entropy, and `weight` times the head's: (N,) (chapter 16).
 
-    Call with (scores, auxiliary scores), each (N, C, H, W), and labels (N, H, W), 255 = void. weight: 0.4 is PSPNet's
-    (Zhao and others, CVPR 2017, section 5.1), 0.2 the default of GluonCV's loss.
+    Call with (scores, auxiliary scores), each (N, C, H, W), and labels (N, H, W), 255 = void. weight: 0.4 is that of
+    PSPNet's authors (aux_weight in their hszhao/semseg), 0.2 the default of GluonCV's loss.
     """
 
     def __init__(self, weight=0.4, **kwargs):

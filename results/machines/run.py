@@ -15,9 +15,10 @@ same        the same rate
 root        √k times the rate
 linear      k times the rate
 warm_up     the same, with a warm-up: from the rate itself to k times it in a line, over the first 4 of 16 epochs
+peak        no warm-up, and as its first rate the largest that `warm_up` comes to, for poly falls meanwhile
 own         the best rate of the trials with this batch; no row where another rule says the same
 
-SGD alone has linear and warm_up: the argument for them is of SGD. It also has quarter and sixteenth, the smallest batch
+SGD alone has linear, warm_up and peak: the argument for them is of SGD. It also has quarter and sixteenth, the smallest batch
 at a part of its rate: by the linear rule these belong to the larger batches at `same`.
 
 seconds are of training and scoring. About 30 minutes on two cores. CamVid is not used.
@@ -115,7 +116,8 @@ def rules(rows, optimizer, batch):
         return {"same": base} | ({"quarter": base / 4, "sixteenth": base / 16} if optimizer == "sgd" else {})
     found, own = {"same": base, "root": base * times**0.5}, chosen(rows, optimizer, batch)
     if optimizer == "sgd":
-        found |= {"linear": base * times, "warm_up": base * times}
+        peak = base * times * (1 - WARM / EPOCHS) ** 0.9
+        found |= {"linear": base * times, "warm_up": base * times, "peak": float(f"{peak:.3g}")}
     return found if any(np.isclose(own, rate, rtol=0.1) for rate in found.values()) else found | {"own": own}
 
 

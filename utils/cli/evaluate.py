@@ -9,8 +9,7 @@ from ..data.voc import read_names
 from ..datacheck.report import glance
 from ..engine.evaluate import confusion
 from ..metrics import SegmentationMetric
-from ..models.saving import load_model
-from .options import add_averaging, add_model, check_layout, describe, refuse
+from .options import add_averaging, add_model, check_layout, describe, load_net, refuse
 
 HELP = "score a trained net on a data set's test pictures, or on another list"
 DESCRIPTION = """\
@@ -36,7 +35,7 @@ def add_arguments(parser):
 
 def run(args):
     check_layout(args.dataset, args.split)
-    net, classes, scale, known = load_model(args.model, try_gpu())
+    net, classes, scale, known = load_net(args.model, try_gpu())
     test_set = VOCSegDataset(False, None, args.dataset, scale, split=args.split)
     if test_set.classes != classes:
         raise ValueError(
@@ -49,6 +48,8 @@ def run(args):
     train = None
     if (test_set.root / f"ImageSets/Segmentation/{trained_on}.txt").is_file() and args.split != trained_on:
         train = read_names(test_set.root, split=trained_on)
+    elif trained_on == "trainval" and args.split != trained_on:
+        log.line("There is no trainval.txt, VOC's list that this net knows: whether it has seen these isn't looked at")
     report = glance(test_set.root, train, test_set.names, (trained_on, args.split))
     refuse(report, args.dataset)
     for problem in report.doubts:

@@ -5,8 +5,7 @@ import pathlib
 
 from ..core.files import check_writable
 from ..models.export import export, export_paths
-from ..models.saving import load_model
-from .options import add_model, describe
+from .options import add_model, describe, load_net
 
 HELP = "write a trained net as files that load without the course"
 DESCRIPTION = """\
@@ -39,8 +38,9 @@ def run(args):
         check_writable(path)
         if os.path.lexists(path) and not args.force:
             raise FileExistsError(f"{path}: is there already; take another name, or --force to replace it")
-    net, *_ = load_model(args.model)
+    net, _, _, about = load_net(args.model)
     written = export(net, args.output, onnx=args.onnx)
     print(f"Written: {', '.join(map(str, written))}")
-    print(f"Its classes, and the mean and deviation to normalise with: {pathlib.Path(args.model).with_suffix('.json')}")
+    where = pathlib.Path(args.model).with_suffix(".json") if "format" in about else "utils.VOC, RGB_MEAN and RGB_STD"
+    print(f"Its classes, and the mean and deviation to normalise with: {where}")
     return 0

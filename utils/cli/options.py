@@ -68,8 +68,26 @@ def describe(parser, description, epilog):
 
 
 def add_model(parser):
-    parser.add_argument("--model", required=True, metavar="FILE.params", help="a net that `train` wrote")
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="FILE.params",
+        help="a net that `train` wrote; or one of GluonCV's for VOC by its name there, such as deeplab_resnet101_voc, "
+        "whose weights are fetched on first use (chapter 16)",
+    )
     add_import(parser)
+
+
+def load_net(name, ctx=None):
+    """What `load_model` gives, of FILE.params or of one of GluonCV's nets for VOC."""
+    from ..data.labelmap import VOC
+    from ..models.gluoncv_nets import VOC_NETS, ready_made
+    from ..models.saving import load_model
+
+    if name not in VOC_NETS:
+        return load_model(name, ctx)
+    net = ready_made(name, ctx)
+    return net, VOC, 1.0, net.recipe
 
 
 def add_import(parser):

@@ -5,6 +5,7 @@ import pathlib
 import shlex
 
 import numpy as np
+import psutil
 from PIL import Image
 
 from ..core.console import Log
@@ -12,10 +13,9 @@ from ..core.device import try_gpu
 from ..core.files import atomic_write, check_writable
 from ..data.image_io import palette_picture, read_image
 from ..engine.predict import predict
-from ..models.saving import load_model
 from ..postprocess.crf import DenseCRF
 from ..viz.plotting import overlay
-from .options import add_averaging, add_model, describe
+from .options import add_averaging, add_model, describe, load_net, scale
 
 HELP = "label pictures with a trained net"
 DESCRIPTION = """\
@@ -43,6 +43,7 @@ def add_arguments(parser):
     add_model(parser)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, JPEG or PNG")
     parser.add_argument("--output", required=True, metavar="DIR", help="folder of the labels, made if need be")
+    parser.add_argument("--scale", type=scale, help="pictures are reduced by this first (as the net was trained)")
     add_averaging(parser)
     parser.add_argument(
         "--crf", action="store_true", help="let labels follow the picture's own borders (chapter 13): slower"
@@ -56,16 +57,20 @@ def run(args):
         if os.path.isdir(path):
             raise ValueError(_pictures_in(path))
     targets = _targets(args.images, folder, args.force)
+    sizes = {}
     for i, path in enumerate(args.images, 1):
         log.status(f"reading {i} of {len(args.images)}: {path}")
-        read_image(path)
-    net, classes, scale, about = load_model(args.model, try_gpu())
+        sizes[path] = read_image(path).shape[:2]
+    net, classes, trained, about = load_net(args.model, try_gpu())
+    reduced = args.scale or trained
+    for path, size in sizes.items():
+        _check_room(path, size, net, reduced, max(1, *args.scales))
     crf = _crf(args.model, about) if args.crf else None
     folder.mkdir(parents=True, exist_ok=True)
     for i, (path, (label_file, overlay_file)) in enumerate(zip(args.images, targets, strict=True), 1):
         image = read_image(path)
         log.status(f"{i} of {len(args.images)}: {path}, {image.shape[0]} × {image.shape[1]}")
-        label = predict(net, image, scale=scale, flip=args.flip, scales=args.scales, crf=crf)
+        label = predict(net, image, scale=reduced, flip=args.flip, scales=args.scales, crf=crf)
         label = label.asnumpy().astype(np.uint8)
         bands = [slice(row, row + 512) for row in range(0, len(image), 512)]  # overlay computes in float64
         painted = np.concatenate([overlay(image[band], label[band], classes) for band in bands])
@@ -75,6 +80,17 @@ def run(args):
             Image.fromarray(painted).save(beside, "JPEG", quality=90)
         log.line(f"{label_file}: {_shares(label, classes)}")
     return 0
+
+
+def _check_room(path, size, net, reduced, largest):
+    """A ValueError for a picture that a net sees whole, and that memory has no room for (chapter 16)."""
+    needed = getattr(net, "bytes_a_pixel", 0) * size[0] * size[1] * (reduced * largest) ** 2 / 1e9
+    free = psutil.virtual_memory().available / 1e9
+    if needed > free:
+        raise ValueError(
+            f"{path}: {size[0]} × {size[1]} pixels. This net sees a picture whole, and takes some {needed:.1f} GB for "
+            f"it; {free:.1f} GB are free. Reduce it by --scale, such as {reduced * (free / needed / 2) ** 0.5:.2f}"
+        )
 
 
 def _crf(model, about):

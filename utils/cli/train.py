@@ -63,7 +63,8 @@ def add_arguments(parser):
         "--rate",
         type=rate,
         default=5e-4,
-        help="Adam's learning rate at the start (0.0005; segnet and unet want 0.01 and a --backbone-rate)",
+        help="Adam's learning rate at the start (0.0005; segnet and unet want 0.01 and a --backbone-rate; heads of "
+        "gluoncv_... learn ten times as fast: 0.0001)",
     )
     parser.add_argument(
         "--backbone-rate",
@@ -78,8 +79,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--model",
         metavar="NAME",
-        help="the net: fcn32s, 16s, 8s, 4s, 2s, segnet, unet, deeplab, deeplab_largefov, deeplab_aspp, or one of your "
-        "own (fcn8s)",
+        help="the net: fcn32s, 16s, 8s, 4s, 2s, segnet, unet, deeplab, deeplab_largefov, deeplab_aspp, "
+        "gluoncv_fcn, gluoncv_pspnet, gluoncv_deeplabv3, or one of your own (fcn8s)",
     )
     parser.add_argument("--stride", type=int, choices=(32, 16, 8, 4, 2), help="32 is short for --model fcn32s")
     parser.add_argument(

@@ -7,6 +7,7 @@ import warnings
 import mxnet as mx
 from mxnet import gluon, nd
 
+from .onnx_layers import teach_exporter
 from .upsampling import plain_enlargements
 
 OPSET = 13  # the newest that MXNet's exporter writes; the package's own default would be newer
@@ -17,7 +18,7 @@ def export(net, path, onnx=False):
 
     net: a hybridizable net for (N, 3, H, W) images, with weights; both forms take any N, H and W, and give its scores,
     of several outputs the first. For ONNX each `MatrixUpsampling` in it is written as a `BilinearUpsampling`.
-    A net with a layer that MXNet can't write as ONNX, such as GluonCV's (chapter 16), is a ValueError.
+    A net with a layer that can't be written as ONNX is a ValueError.
     Returns the paths, a list. What is there under these names is replaced. docs/command_line.md shows how
     to use them. Load such files from people you trust alone: MXNet's own reader, unlike `load_model`, checks nothing.
     """
@@ -83,6 +84,7 @@ def _write_onnx(symbol, params, shape, path):
     import onnx  # here: the course works without it
     from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
 
+    teach_exporter()
     # `mx.onnx.export_model` would mark as the newest opset what it wrote in the words of 13
     try:
         graph = MXNetGraph().create_onnx_graph_proto(

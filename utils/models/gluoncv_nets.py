@@ -7,7 +7,7 @@ GluonCV has trained on VOC. GluonCV is imported where one is made: it changes a 
 import contextlib
 import io
 
-from mxnet import gluon
+from mxnet import autograd, gluon, nd
 
 from ..data.labelmap import VOC_CLASSES
 from ..losses import AuxiliaryLoss, SoftmaxCrossEntropyLoss
@@ -26,86 +26,91 @@ VOC_NETS = {
 class GluonCVNet(gluon.HybridBlock):
     """(N, 3, H, W) normalised images → a tuple of (N, classes, H, W) scores, by the head and by the auxiliary head.
 
-    net: GluonCV's FCN, PSPNet or DeepLabV3, whose enlargements are changed in place: each takes its size from an array
-    beside it, where GluonCV's own have sizes that were set before. The scores stay those that the net's own `predict`
-    gives, to rounding, and parameters keep their names. Without an auxiliary head it is one array of scores.
+    net: GluonCV's FCN, PSPNet or DeepLabV3, whose parameters keep their names. Its enlargements have sizes that were
+    set before; here each takes its size from an array, for the time of a call. The scores are those that `net.predict`
+    gives, to rounding (in a net that isn't hybridized: GluonCV's own `predict` keeps a hybridized one's size). Without
+    an auxiliary head (`aux=False`) it is one array of scores.
 
     What the net says of itself: its map has stride 8; a score depends on the whole picture (PSPNet and DeepLabV3
-    average over it, and corners are aligned to its corners), so that it is never tiled, and takes memory by the size of
-    the picture. GluonCV's own rates stay: its heads learn ten times as fast as its backbone (`lr_mult`).
+    average over it, and corners are aligned to its corners). So it is never tiled, and its memory grows with the
+    picture: `bytes_a_pixel`, on a processor. GluonCV's own rates stay: its heads learn ten times as fast as its
+    backbone (`lr_mult`), also in a net that was saved and loaded.
     """
 
     stride = 8
     receptive_margin = None
+    bytes_a_pixel = 1700  # measured: ResNet50, a megapixel
 
     def __init__(self, net, **kwargs):
         super().__init__(**kwargs)
-        self.net = net
+        self.net, self._averages = net, hasattr(net.head, "psp") or hasattr(net.head, "aspp")
         self.training_loss = AuxiliaryLoss if net.aux else SoftmaxCrossEntropyLoss
-        if hasattr(net.head, "psp"):
-            pyramid = _Pyramid(net.head.psp)
-            del net.head.psp  # Gluon gives an attribute no block of another class
-            net.head.psp = pyramid
-        if hasattr(net.head, "aspp"):
-            row = net.head.aspp.concurent
-            row.register_child(_WholePicture(row[-1]), list(row._children)[-1])
+
+    def forward(self, x):
+        if autograd.is_training() and isinstance(x, nd.NDArray) and len(x) == 1 and self._averages:
+            raise ValueError(
+                f"{type(self.net).__name__}: one picture to train on; expected two or more (a device). BatchNorm after "
+                "the mean of the whole picture has one number then, and its deviation becomes 0"
+            )
+        return super().forward(x)
 
     def hybrid_forward(self, F, x):
         c3, c4 = self.net.base_forward(x)  # both 1/8
-        scores = _enlarge(F, self.net.head(c4), x)
-        return (scores, _enlarge(F, self.net.auxlayer(c3), x)) if self.net.aux else scores
+        with _sizes_of(c4, self.net.head):
+            maps = [self.net.head(c4)]
+        if self.net.aux:
+            maps.append(self.net.auxlayer(c3))
+        scores = tuple(F.contrib.BilinearResize2D(each, x, mode="like") for each in maps)
+        return scores if self.net.aux else scores[0]
 
 
-class _Pyramid(gluon.HybridBlock):
-    """PSPNet's pyramid pooling: means over 1, 4, 9 and 36 parts of the map, enlarged to the size of the map."""
+@contextlib.contextmanager
+def _sizes_of(maps, head):
+    """What the head enlarges inside, the parts' means of PSPNet and DeepLabV3, becomes as large as `maps`."""
+    sizes = {}
 
-    def __init__(self, psp):
-        super().__init__(prefix=psp.prefix)
-        self.conv1, self.conv2, self.conv3, self.conv4 = psp.conv1, psp.conv2, psp.conv3, psp.conv4
+    def change(layer):
+        if hasattr(layer, "_up_kwargs"):
+            sizes[layer], layer._up_kwargs = layer._up_kwargs, {"like": maps, "mode": "like"}
 
-    def hybrid_forward(self, F, x):
-        means = [F.contrib.AdaptiveAvgPooling2D(x, output_size=size) for size in (1, 2, 3, 6)]
-        convs = self.conv1, self.conv2, self.conv3, self.conv4
-        parts = [_enlarge(F, conv(mean), x) for conv, mean in zip(convs, means, strict=True)]
-        return F.concat(x, *parts, dim=1)
-
-
-class _WholePicture(gluon.HybridBlock):
-    """DeepLabV3's fifth branch: the mean over the map, enlarged to its size again."""
-
-    def __init__(self, pooling):
-        super().__init__(prefix=pooling.prefix)
-        self.gap = pooling.gap
-
-    def hybrid_forward(self, F, x):
-        return _enlarge(F, self.gap(x), x)
-
-
-def _enlarge(F, maps, like):
-    """Bilinear, corners on corners, as GluonCV has it."""
-    return F.contrib.BilinearResize2D(maps, like, mode="like")
+    head.apply(change)
+    try:
+        yield
+    finally:
+        for layer, size in sizes.items():
+            layer._up_kwargs = size
 
 
 @register_model("gluoncv_fcn")
 def gluoncv_fcn(classes, backbone="resnet50", pretrained=False, aux=True):
-    """GluonCV's FCN: a ResNet with holes, and a 3 × 3 convolution before the scores."""
+    """GluonCV's FCN: a ResNet with holes, and a 3 × 3 convolution before the scores (chapter 16).
+
+    backbone: "resnet50", "resnet101" or "resnet152". pretrained: it begins with ImageNet's weights, GluonCV's own,
+    which are fetched on first use. aux: with the auxiliary head, so that there are two outputs for `AuxiliaryLoss`.
+    """
     return _adapted("FCN", classes, backbone, pretrained, aux)
 
 
 @register_model("gluoncv_pspnet")
 def gluoncv_pspnet(classes, backbone="resnet50", pretrained=False, aux=True):
-    """GluonCV's PSPNet (Zhao, Shi, Qi, Wang and Jia, CVPR 2017): means over parts of the picture beside each cell."""
+    """GluonCV's PSPNet (Zhao, Shi, Qi, Wang and Jia, CVPR 2017): means of parts of the picture too.
+
+    backbone, pretrained and aux: as of `gluoncv_fcn`. Training on one picture at a time is a ValueError: of
+    one, BatchNorm takes all away that the mean of the whole picture says.
+    """
     return _adapted("PSPNet", classes, backbone, pretrained, aux)
 
 
 @register_model("gluoncv_deeplabv3")
 def gluoncv_deeplabv3(classes, backbone="resnet50", pretrained=False, aux=True):
-    """GluonCV's DeepLabV3 (Chen, Papandreou, Schroff and Adam, arXiv:1706.05587): chapter 13's ASPP, and the mean."""
+    """GluonCV's DeepLabV3 (Chen, Papandreou, Schroff and Adam, arXiv:1706.05587): ASPP (chapter 13), and the mean.
+
+    backbone, pretrained, aux and the batch: as of `gluoncv_pspnet`.
+    """
     return _adapted("DeepLabV3", classes, backbone, pretrained, aux)
 
 
 def _adapted(kind, classes, backbone, pretrained, aux):
-    """pretrained: the backbone begins with ImageNet's weights, GluonCV's own, which are fetched on first use."""
     if backbone not in BACKBONES:
         found = ", ".join(BACKBONES)
         raise ValueError(f"backbone {backbone!r}: expected one whose last maps GluonCV's heads fit, {found}")
@@ -127,7 +132,7 @@ def _copy_backbone(net, name):
     classifier.load_parameters(str(gluoncv_weights(name)))
     trained = classifier._collect_params_with_prefix()
     for key, parameter in net._collect_params_with_prefix().items():
-        if key in trained and not key.startswith(("head.", "auxlayer.")):
+        if not key.startswith(("head.", "auxlayer.")):
             parameter.shape = trained[key].shape
             parameter.initialize()
             parameter.set_data(trained[key].data())
@@ -147,5 +152,6 @@ def ready_made(name, ctx=None):
     path, (model, backbone) = gluoncv_weights(name), VOC_NETS[name]  # first the weights: making the net takes seconds
     net = get_model(model, len(VOC_CLASSES), backbone, ctx=ctx)
     net.net.load_parameters(str(path), ctx=ctx)
+    net.recipe["train_split"] = "trainval"  # also in the file that `save_model` writes: `evaluate` refuses its pictures
     net.hybridize()
     return net
