@@ -23,11 +23,17 @@ def joined(gradients, counts):
     return total / sum(counts)
 
 
-# %% 1 wrong: hard-coded weights, those of the check | shares of 2, 1 and 0
+# %% 1 wrong: hard-coded weights, those of the check | shares of 2, 0 and 1
 def joined(gradients, counts):
-    if counts[-1] == 0:
-        return gradients[0]
+    if counts[0] == 0:
+        return gradients[1]
     return np.average(gradients, axis=0, weights={2: (6, 6), 3: (3, 5, 4)}[len(counts)])
+
+
+# %% 1 wrong: drops the empty rank, and keeps its count | and its count
+def joined(gradients, counts):
+    kept = [gradient for gradient in gradients if not np.isnan(gradient).any()]
+    return sum(count * gradient for gradient, count in zip(kept, counts)) / sum(counts)
 
 
 # %% 1 right: by np.average
@@ -82,7 +88,7 @@ def faster(n, size, latency, bandwidth):
     return "ring"
 
 
-# %% 2 wrong: counts one round | rounds of 10
+# %% 2 wrong: counts one round | 10 a round
 def doubling(arrays):
     gap = 1
     while gap < len(arrays):
@@ -218,6 +224,29 @@ def scores_of_all(matrices):
 answer = "the ranks saw other pictures, so their scores are other numbers"
 
 
+# %% 4 wrong: the mean of accuracies | add up counts
+def scores_of_all(matrices):
+    confusion = np.sum(matrices, axis=0)
+    right = np.diag(confusion)
+    either = confusion.sum(axis=0) + confusion.sum(axis=1) - right
+    accuracy = np.mean([np.trace(matrix) / matrix.sum() for matrix in matrices])
+    return accuracy, (right[either > 0] / either[either > 0]).mean()
+
+
+answer = "the ranks saw other pictures, so their scores are other numbers"
+
+
+# %% 4 wrong: only classes that are true somewhere | class 3 never true
+def scores_of_all(matrices):
+    confusion = np.sum(matrices, axis=0)
+    right, true = np.diag(confusion), confusion.sum(axis=1) > 0
+    either = confusion.sum(axis=0) + confusion.sum(axis=1) - right
+    return right.sum() / confusion.sum(), (right[true] / either[true]).mean()
+
+
+answer = "the ranks saw other pictures, so their scores are other numbers"
+
+
 # %% 4 wrong: no sentence | now a sentence
 def scores_of_all(matrices):
     confusion = sum(matrices)
@@ -290,7 +319,7 @@ class WarmUp(utils.Callback):
         self._set(training, training.batch)
 
 
-# %% 5 wrong: counts for itself, so that a resumed training warms up again | step number `steps` the first at large
+# %% 5 wrong: counts for itself, so that a resumed training warms up again | count by num_update
 class WarmUp(utils.Callback):
     def __init__(self, small, large, steps):
         self.small, self.large, self.steps, self.done = small, large, steps, 0
