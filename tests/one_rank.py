@@ -1,8 +1,10 @@
 """What each rank of tests/test_distributed.py runs: a small training; its weights and history go into a file.
 
-python tests/one_rank.py FOLDER OUT EPOCHS CHECKPOINT (or -) OPTIMIZER [dropout=0.5] [norm=1] [pause=0.1] [die=2]
+python tests/one_rank.py FOLDER OUT EPOCHS CHECKPOINT (or -) OPTIMIZER
+    [dropout=0.5] [norm=1] [pause=0.1] [die=2] [stop=1]
 
-pause: seconds after each epoch. die: the epoch whose last step is rank 1's last: it is gone before the rows are joined.
+pause: seconds after each batch. die: the epoch whose last step is rank 1's last: it is gone before the rows are joined.
+stop: rank 1 stands still where the first weights are sent.
 """
 
 import utils
@@ -21,7 +23,7 @@ from tiny import net_of, weights, without_speed
 
 
 def main(folder, out, epochs, checkpoint="-", optimizer="sgd", *more):
-    given = dict.fromkeys(["dropout", "norm", "pause", "die"], 0.0)
+    given = dict.fromkeys(["dropout", "norm", "pause", "die", "stop"], 0.0)
     given |= {name: float(value) for name, value in (word.split("=") for word in more)}
     ranks = find_ranks()
     pathlib.Path(f"{out}{ranks.rank}.pid").write_text(str(os.getpid()))
@@ -38,7 +40,11 @@ def main(folder, out, epochs, checkpoint="-", optimizer="sgd", *more):
             if ranks.rank == 1 and len(history) == given["die"]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        callbacks = [die, *callbacks, lambda history: time.sleep(given["pause"])]
+        if ranks.rank == 1 and given["stop"]:
+            ranks.from_first = lambda name, array: os.kill(os.getpid(), signal.SIGSTOP)
+        pause = utils.Callback()
+        pause.batch_end = lambda training: time.sleep(given["pause"])
+        callbacks = [die, *callbacks, pause]
         loss, options = utils.SoftmaxCrossEntropyLoss(), {"checkpoint": kept, "callbacks": callbacks}
         history = utils.train(data, test, net, loss, trainer, mx.cpu(), int(epochs), **options)
     np.savez(f"{out}{ranks.rank}.npz", weights=weights(net), history=without_speed(history))

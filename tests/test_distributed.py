@@ -130,17 +130,23 @@ def test_batchnorm_is_of_each_rank_s_own_share_and_its_statistics_are_rank_0_s(b
     assert np.abs(found[0] - alone).max() > 1e-4
 
 
+def wait_for(process, found):
+    """Wait until `found()`; a job that ends before is an error."""
+    while not found():
+        assert process.poll() is None, printed_by(process)
+        time.sleep(0.02)
+
+
 def check_killed(by, folder, tmp_path, moment, *more):
-    """A rank is killed so many seconds after the first epoch was kept; the job ends and says which, and the same
-    command ends with the bits of one that nobody killed. Returns the seconds from kill to end."""
+    """A rank is killed so many seconds after both are there, of a training of 3 s; the job ends and says which, and the
+    same command ends with the bits of one that nobody killed. Returns the epochs kept, and seconds from kill to end."""
     _, weights, history, _ = whole(by, folder, tmp_path, *more)
     kept, rank = tmp_path / "kept", round(moment * 7) % 2
     more = more or ("sgd",)
-    process = started(by, 2, folder, tmp_path / "of", 4, kept, *more, "pause=0.4")
-    while not list(kept.glob("epoch-*.npz")):
-        assert process.poll() is None, printed_by(process)
-        time.sleep(0.02)
+    process = started(by, 2, folder, tmp_path / "of", 4, kept, *more, "pause=0.25")
+    wait_for(process, lambda: all((tmp_path / f"of{rank}.pid").exists() for rank in range(2)))
     time.sleep(moment)
+    epochs = len(list(kept.glob("epoch-*.npz")))
     os.kill(int((tmp_path / f"of{rank}.pid").read_text()), signal.SIGKILL)
     start = time.time()
     printed = printed_by(process)
@@ -151,13 +157,14 @@ def check_killed(by, folder, tmp_path, moment, *more):
     )
     assert named in printed, printed
     again, histories, printed = run(by, 2, folder, tmp_path / "of", 4, kept, *more)
-    assert re.search(r"epoch-000\d.npz: epoch \d of 4 was the last one whole: going on", printed), printed
+    assert bool(epochs) <= ("was the last one whole: going on" in printed), printed
     assert (again[0] == weights).all() and (again[1] == weights).all() and histories == [history, history]
-    return seconds
+    return epochs, seconds
 
 
 def test_a_killed_rank_ends_the_job_and_the_same_command_goes_on_to_the_same_bits(voc_folder, tmp_path, report):
-    report("a rank of dist_sync killed", f"over after {check_killed('dist_sync', voc_folder, tmp_path, 0.5):.1f} s")
+    _, seconds = check_killed("dist_sync", voc_folder, tmp_path, 1.5)
+    report("a rank of dist_sync killed", f"over after {seconds:.1f} s")
 
 
 @pytest.mark.long
@@ -179,18 +186,17 @@ def test_an_epoch_whose_rows_could_not_be_joined_is_not_kept(by, voc_folder, tmp
 @pytest.mark.parametrize("draw", range(10))
 def test_killed_at_ten_random_moments(by, draw, voc_folder, tmp_path, report):
     command(by, 2, [])
-    moment = random.Random(draw).random()
-    seconds = check_killed(by, voc_folder, tmp_path, moment, "adam", "dropout=0.5")
-    report(f"a rank of {by} killed {moment:.2f} s after the first epoch", f"over after {seconds:.1f} s")
+    moment = random.Random(draw).uniform(0, 3)
+    epochs, seconds = check_killed(by, voc_folder, tmp_path, moment, "adam", "dropout=0.5")
+    report(f"a rank of {by} killed after {moment:.2f} s, {epochs} epochs kept", f"over after {seconds:.1f} s")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["server", "scheduler"])
 def test_a_killed_server_or_scheduler_ends_the_job_too(name, voc_folder, tmp_path):
     kept = tmp_path / "kept"
-    process = started("dist_sync", 2, voc_folder, tmp_path / "of", 9, kept, "sgd", "pause=0.4")
-    while not list(kept.glob("epoch-*.npz")):
-        time.sleep(0.02)
+    process = started("dist_sync", 2, voc_folder, tmp_path / "of", 9, kept, "sgd", "pause=0.2")
+    wait_for(process, lambda: list(kept.glob("epoch-*.npz")))
     roles = {child.environ()["DMLC_ROLE"]: child for child in psutil.Process(process.pid).children()}
     roles[name].kill()
     start = time.time()
@@ -199,17 +205,43 @@ def test_a_killed_server_or_scheduler_ends_the_job_too(name, voc_folder, tmp_pat
 
 
 @pytest.mark.long
-def test_a_rank_that_stands_still_is_waited_for_as_long_as_the_limit_says(voc_folder, tmp_path, monkeypatch):
-    monkeypatch.setitem(SETTINGS, distributed.LIMIT, "4")
-    kept = tmp_path / "kept"
-    process = started("dist_sync", 2, voc_folder, tmp_path / "of", 9, kept, "sgd", "pause=0.4")
-    while not list(kept.glob("epoch-*.npz")):
-        time.sleep(0.02)
-    os.kill(int((tmp_path / "of1.pid").read_text()), signal.SIGSTOP)
-    start = time.time()
-    printed = printed_by(process)
-    assert process.returncode == 2 and 3 < time.time() - start < 10
-    assert re.search(r"rank 0 of 2: .*\(waited 4 s for ", printed), printed
+@pytest.mark.parametrize("where", ["first weights", "steps"])
+def test_a_rank_that_stands_still_is_waited_for_as_long_as_the_limit_says(where, voc_folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(SETTINGS, distributed.LIMIT, "8")
+    kept, stop = tmp_path / "kept", ["stop=1"] * (where == "first weights")
+    process = started("dist_sync", 2, voc_folder, tmp_path / "of", 9, kept, "sgd", "pause=0.2", *stop)
+    if not stop:
+        wait_for(process, lambda: list(kept.glob("epoch-*.npz")))
+        os.kill(int((tmp_path / "of1.pid").read_text()), signal.SIGSTOP)
+    printed = printed_by(process, 60)
+    assert process.returncode == 2
+    what = "weight 0" if stop else "the sum of the gradients|the epoch's row|the confusion matrices|the check"
+    assert re.search(rf"rank 0 of 2: .*\(waited 8 s for ({what})", printed), printed
+
+
+@pytest.mark.long
+def test_a_rank_that_has_done_all_does_not_wait_for_ever_for_one_with_more_batches(tmp_path, monkeypatch):
+    program = (
+        "from utils.engine.distributed import find_ranks\nimport mxnet\nranks, one = find_ranks(), mxnet.nd.ones(1)\n"
+        "for _ in range(3 - ranks.rank):\n    ranks.add('one', one)\n    one.wait_to_read()"
+    )
+    settings = SETTINGS | {distributed.LIMIT: "5"}
+    words = [*command("dist_sync", 2, ["-c", program])]
+    done = subprocess.run(words, env=settings, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 2 and "rank 1 of 2 has done all, and waited 5 s for the others to end" in done.stderr
+
+
+@pytest.mark.long
+@BOTH
+def test_the_command_trains_as_ranks_and_only_the_first_speaks_and_writes(by, voc_folder, tmp_path):
+    words = ["-m", "utils", "train", "--dataset", voc_folder, "--crop", "32x32", "--batch", 2, "--epochs", 2]
+    words += ["--output", tmp_path / "a.params", "--checkpoint", tmp_path / "kept"]
+    options = {"env": SETTINGS, "cwd": ROOT, "capture_output": True, "text": True, "timeout": 300}
+    done = subprocess.run(command(by, 2, list(map(str, words))), **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("all 2 ranks: loss") == 2 and done.stdout.count("Written: ") == 1
+    assert len(utils.load_model(tmp_path / "a.params")[1]) == 21
+    assert len(list((tmp_path / "kept").glob("epoch-*.npz"))) == 2
 
 
 @contextlib.contextmanager
@@ -257,7 +289,7 @@ def test_ranks_in_namespaces_of_a_bad_network(by, what, voc_folder, tmp_path, re
     for limit in distributed.LIMIT, "HOROVOD_GLOO_TIMEOUT_SECONDS":
         monkeypatch.setitem(SETTINGS, limit, "30" if what == "cut for 5 s" else "8")
     kept = tmp_path / "kept"
-    words = voc_folder, tmp_path, 4, kept, "sgd", "pause=1"
+    words = voc_folder, tmp_path, 4, kept, "sgd", "pause=0.3"
     with relay.Relay(2, *((0.01, 0.02) if what == "delay and loss" else ())).running() as network:
         with over(network, by, *words) as processes:
             start = time.time()
@@ -495,10 +527,15 @@ def test_files_for_clusters_have_no_mistake_of_syntax():
 
 def test_the_files_train_what_the_command_line_takes():
     """Each option in them is one of `python -m utils train`."""
-    known = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "utils/cli/train.py").read_text()))
+    known, seen = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "utils/cli/train.py").read_text())), 0
     for path in CLUSTER.iterdir():
-        for line in re.findall(r"--(?:dataset|output|checkpoint|force|epochs|batch)\b", path.read_text()):
-            assert line in known, f"{path.name}: {line}"
+        text = path.read_text().replace("docs/cluster/slurm.sbatch --", "-m utils train --")
+        text = text.replace("docs/cluster/ssh.sh --", "-m utils train --")
+        for line in re.findall(r"-m utils train (--[^`]*?)(?:\n\s*(?:env|#)|\Z|`)", text, re.S):
+            options = re.findall(r"--[\w-]+", line)
+            assert set(options) <= known, f"{path.name}: {set(options) - known}"
+            seen += len(options)
+    assert seen > 10
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@
 # FIRST: the machine of number 0, by name or address. WORDS: what Python shall run, such as -m utils train ...
 set -eu
 number=$1 count=$2
+[ "$count" -ge 3 ] || { echo "COUNT is $count: expected the scheduler, the server and a rank, 3 at least" >&2; exit 2; }
 export DMLC_PS_ROOT_URI="$3" DMLC_PS_ROOT_PORT="${DMLC_PS_ROOT_PORT:-9091}"
 export DMLC_NUM_WORKER=$((count - 2)) DMLC_NUM_SERVER=1
 export DMLC_USE_KUBERNETES=1 # the scheduler listens on all addresses, so FIRST may be a name

@@ -6,6 +6,6 @@
 # HOSTS: machines, and the ranks on each, the first of which is this one. INTERFACE: the network card, where there are several.
 set -eu
 : "${HOSTS:?expected HOSTS=first:1,second:1, machines and the ranks on each}"
-ranks=$(echo "$HOSTS" | tr , '\n' | awk -F: '{ n += $2 } END { print n }')
+ranks=$(echo "$HOSTS" | tr , '\n' | awk -F: '{ n += $2 == "" ? 1 : $2 } END { print n }')
 exec .venv/bin/horovodrun --gloo -np "$ranks" -H "$HOSTS" ${INTERFACE:+--network-interfaces "$INTERFACE"} \
     .venv/bin/python -m utils train "$@"

@@ -59,7 +59,9 @@ class Ranks:
         if self.size > 1:
             if self.rank:
                 array[:] = 0
-            self.add(name, array)
+            with self.waits(name):
+                self.add(name, array)
+                array.wait_to_read()
 
     def total(self, name, values):
         """The sum over all ranks of numbers, float64 NumPy, in the order of ranks."""
@@ -73,16 +75,18 @@ class Ranks:
         return self._exchange(name, data, [int.from_bytes(length, "big") for length in lengths])
 
     def _exchange(self, name, data, lengths):
-        """`gather`, where lengths are known. As sums of bytes: MXNet's server rounds float64 to float32 in silence, and
-        refuses whole numbers."""
-        ends = np.cumsum(lengths)
+        """`gather`, where lengths are known. Three bytes are a float32, exactly, and other ranks add 0: MXNet's server
+        refuses whole numbers, and rounds float64 to float32 in silence."""
+        ends = np.cumsum([-(-length // 3) for length in lengths])
+        own = np.frombuffer(data + bytes(-len(data) % 3), np.uint8).reshape(-1, 3) @ [1, 2**8, 2**16]
         every = np.zeros(max(1, ends[-1]), "float32")
-        every[ends[self.rank] - len(data) : ends[self.rank]] = np.frombuffer(data, np.uint8)
-        every, name = mx.nd.array(every), f"{name}, {len(every)} bytes"
+        every[ends[self.rank] - len(own) : ends[self.rank]] = own
+        every, name = mx.nd.array(every), f"{name}, {3 * len(every)} bytes"
         with self.waits(name):
             self.add(name, every)
-            every = every.asnumpy().astype(np.uint8).tobytes()
-        return [every[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+            every = every.asnumpy().astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        starts = [0, *(3 * end for end in ends)]
+        return [every[start : start + length] for start, length in zip(starts, lengths)]  # noqa: B905, one start more
 
     def agree(self, what, facts):
         """A ValueError where a rank has other facts than rank 0; facts: a dict, compared as texts."""
@@ -199,13 +203,15 @@ class _DistSync(Ranks):
 
     def add(self, name, array):
         if name not in self._known:
-            self._store.init(name, array)
+            with self.waits(name):
+                self._store.init(name, array)  # ends when all have come here
             self._known.add(name)
         self._store.pushpull(name, array, out=array)
 
     @contextlib.contextmanager
     def waits(self, what):
-        timer = threading.Timer(self._limit, self._give_up, [what])
+        wait = f"waited {self._limit:g} s for {what}; {LIMIT}=600 in the environment waits longer"
+        timer = threading.Timer(self._limit, _exit, [2, self.lost(wait)])
         timer.daemon = True
         timer.start()
         try:
@@ -213,16 +219,19 @@ class _DistSync(Ranks):
         finally:
             timer.cancel()
 
-    def _give_up(self, what):
-        reason = f"waited {self._limit:g} s for {what}; {LIMIT}=600 in the environment waits longer"
-        _exit(2, self.lost(reason))
-
     def _end(self):
         """Ranks that have done all wait here for each other; one that has failed must not."""
         if hasattr(sys, "last_value"):  # a traceback was printed
             _exit(1)
-        with self.waits("the end of the others"):
-            self._store = None
+        text = (
+            f"rank {self.rank} of {self.size} has done all, and waited {self._limit:g} s for the others to end. Were "
+        )
+        text += "they given more batches, or lost?"
+        timer = threading.Timer(self._limit, _exit, [2, text])
+        timer.daemon = True
+        timer.start()
+        self._store = None
+        timer.cancel()
 
 
 def _is_lost(error):

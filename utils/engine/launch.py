@@ -4,8 +4,8 @@
 
 What follows the number is given to this Python, once a rank. Besides the ranks there are a scheduler, which tells all
 where the others are, and a server, which sums; MXNet makes a process one of these by DMLC_ROLE, as it is imported.
-MXNet's own launcher, dmlc_tracker, asks for a name that Python 3.9 took away. Nor does anything of MXNet notice that a
-rank died: the others would wait for ever. So this one ends them, and says which it was.
+MXNet's own launcher, dmlc_tracker, asks for a name that Python 3.9 took away. Nor does MXNet, as it comes, end where a
+rank died: the others wait. So this one ends them, and says which it was.
 """
 
 import os
@@ -37,8 +37,8 @@ def launch(ranks, words, say=print, **options):
             own = {"DMLC_ROLE": "worker", "DMLC_TASK_ID": number} if number else {"DMLC_ROLE": role}
             processes[name] = subprocess.Popen([sys.executable, *words], env=settings | own, **options)
         while any(process.poll() is None for process in processes.values()):
-            failed = [name for name, process in processes.items() if process.poll()]
-            if failed:
+            failed = [name for name, process in reversed(processes.items()) if process.poll()]
+            if failed:  # a rank rather than the server, which may have ended of it
                 code = processes[failed[0]].returncode
                 how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
                 say(f"{failed[0]} {how}: ending the others")
