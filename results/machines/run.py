@@ -18,8 +18,8 @@ warm_up     the same, with a warm-up: from the rate itself to k times it in a li
 peak        no warm-up, and as its first rate the largest that `warm_up` comes to, for poly falls meanwhile
 own         the best rate of the trials with this batch; no row where another rule says the same
 
-SGD alone has linear, warm_up and peak: the argument for them is of SGD. It also has quarter and sixteenth, the smallest batch
-at a part of its rate: by the linear rule these belong to the larger batches at `same`.
+SGD alone has linear, warm_up and peak: the argument for them is of SGD. It also has quarter and sixteenth, the smallest
+batch at a part of its rate: by the linear rule these belong to the larger batches at `same`.
 
 seconds are of training and scoring. About 30 minutes on two cores. CamVid is not used.
 """
