@@ -109,6 +109,17 @@ def test_ranks_hold_the_same_bits_and_what_one_process_learns_from_the_whole_bat
     assert (again != alone).any(), "of three epochs it had the ranks' bits"
 
 
+@pytest.mark.parametrize("given, each", [(None, "4"), ("8", "4"), ("3", "3")])
+def test_ranks_share_the_cores(given, each, monkeypatch, capfd):
+    """8 cores: 8 threads are what `import utils` has set in the process that launches, and no wish of the reader's."""
+    monkeypatch.setattr(launch, "physical_cores", lambda: 8)
+    settings = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    settings |= {"OMP_NUM_THREADS": given} if given else {}
+    words = "-c", "import os; os.environ['DMLC_ROLE'] == 'worker' and print(os.environ['OMP_NUM_THREADS'])"
+    assert launch.launch(2, words, env=settings) == 0
+    assert capfd.readouterr().out.split() == [each, each]
+
+
 @pytest.mark.long
 @BOTH
 def test_ranks_go_on_from_a_checkpoint_of_one_process_and_share_one_test_picture(by, voc_folder, tmp_path):

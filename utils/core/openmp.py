@@ -15,4 +15,5 @@ import psutil
 os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(2**31 - 1))
 if (_ranks := int(os.environ.get("HOROVOD_LOCAL_SIZE", 1))) > 1:
     _cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, _cores // _ranks)))
+    if os.environ.get("OMP_NUM_THREADS", str(_cores)) == str(_cores):  # all, as a notebook that started it has set
+        os.environ["OMP_NUM_THREADS"] = str(max(1, _cores // _ranks))
