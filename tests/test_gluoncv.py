@@ -11,6 +11,7 @@ from utils.viz.widgets import draw_labels
 import contextlib
 import hashlib
 import io
+import os
 import random
 import re
 import shutil
@@ -591,3 +592,22 @@ def test_importing_gluoncv_makes_pillow_take_files_that_were_cut_short():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-2:] == ["False", "True"]
+
+
+@pytest.mark.parametrize("threads, to", [("1", 0), ("2", 1e-4)])
+def test_an_enlargement_s_gradient_is_the_same_again_with_one_thread_and_to_rounding_with_two(threads, to):
+    code = """
+import mxnet as mx
+maps, x = mx.nd.random.normal(shape=(8, 21, 3, 4)), mx.nd.zeros((8, 21, 80, 112))
+found = []
+for _ in range(20):
+    maps.attach_grad()
+    with mx.autograd.record():
+        y = mx.nd.contrib.BilinearResize2D(maps, x, mode="like")
+    y.backward(mx.nd.sin(mx.nd.arange(x.size)).reshape(x.shape))
+    found.append(maps.grad.copy())
+print(max(float((one - found[0]).abs().max().asscalar()) for one in found))
+"""
+    settings = os.environ | {"OMP_NUM_THREADS": threads}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=settings)
+    assert float(done.stdout) <= to
