@@ -244,7 +244,7 @@ def bootstrap(matrices, draws):
     return scores
 
 
-# %% 4 wrong: the mean of the pictures' scores | a right and a wrong picture give
+# %% 4 wrong: the mean of the pictures' scores | the mean of two scores: add up matrices
 def bootstrap(matrices, draws):
     scores = np.array([mean_iou(counts) for counts in matrices])
     return np.array([np.random.choice(scores, len(scores)).mean() for _ in range(draws)])
