@@ -6,7 +6,6 @@ import tempfile
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
 from matplotlib.animation import FuncAnimation, PillowWriter
 
 from .plotting import GREY, RED
@@ -57,6 +56,8 @@ def show_stamps(x, kernel, stride):
 
     x: (h, w), kernel: (k, k), NumPy arrays.
     """
+    from IPython.display import display
+
     steps = stamp_steps(x, kernel, stride)
     k, most, output = len(kernel), steps[-1][2].max(), steps[-1][2]
     widths = [x.shape[1], k, output.shape[1]]
