@@ -277,7 +277,7 @@ def bootstrap(one, other, draws):
     return mean_iou(one[picked].sum(axis=(0, 1))) - mean_iou(other[picked].sum(axis=(0, 1)))
 
 
-# %% 4 wrong: the matrices' difference instead of the scores' | a right and a wrong picture against two wrong ones
+# %% 4 wrong: the matrices' difference instead of the scores' | two scores, then their difference
 def bootstrap(one, other, draws):
     picked = [np.random.randint(0, len(one), len(one)) for _ in range(draws)]
     return np.array([mean_iou((one - other)[p].sum(axis=0)) for p in picked])
