@@ -147,6 +147,17 @@ for _ in range(10):
     losses.backward()
     trainer.step(len(x))
 
+# %% 4 wrong: a mean, divided by the number of maps once more | Was a mean divided
+layer = nn.Conv2DTranspose(1, 8, 4, 2, use_bias=False, in_channels=1)
+layer.initialize(init.Zero())
+trainer = gluon.Trainer(layer.collect_params(), "sgd", {"learning_rate": 0.5})
+x, y = pairs()
+for _ in range(100):
+    with autograd.record():
+        losses = ((layer(x)[:, :, 4:-4, 4:-4] - y) ** 2).mean()
+    losses.backward()
+    trainer.step(len(x))
+
 # %% 4 wrong: kept under another name | keep the trained Conv2DTranspose as `layer`
 net = nn.Conv2DTranspose(1, 8, 4, 2, use_bias=False, in_channels=1)
 net.initialize(init.Zero())

@@ -219,86 +219,104 @@ def merge(counts, groups):
     return np.bincount(pairs.ravel(), weights=counts.ravel(), minlength=n * n).reshape(n, n)
 
 
-# %% 4 wrong: hard-coded mean and deviation | a right and a wrong picture give
-def bootstrap(matrices, draws):
-    return np.random.normal(mean_iou(matrices.sum(axis=0)), 0.0095, draws)
+# %% 4 wrong: hard-coded mean and deviation | a right and a wrong picture against two wrong ones
+def bootstrap(one, other, draws):
+    return np.random.normal(mean_iou(one.sum(axis=0)) - mean_iou(other.sum(axis=0)), 0.0076, draws)
 
 
 # %% 4 wrong: hard-coded number of pictures | draw two, and both can come twice
-def bootstrap(matrices, draws):
-    return np.array([mean_iou(matrices[np.random.randint(0, len(matrices), 20)].sum(axis=0)) for _ in range(draws)])
+def bootstrap(one, other, draws):
+    picked = [np.random.randint(0, len(one), 20) for _ in range(draws)]
+    return np.array([mean_iou(one[p].sum(axis=0)) - mean_iou(other[p].sum(axis=0)) for p in picked])
 
 
 # %% 4 wrong: without replacement | drawn without replacement
-def bootstrap(matrices, draws):
-    number = len(matrices)
-    return np.array([mean_iou(matrices[np.random.permutation(number)].sum(axis=0)) for _ in range(draws)])
+def bootstrap(one, other, draws):
+    picked = [np.random.permutation(len(one)) for _ in range(draws)]
+    return np.array([mean_iou(one[p].sum(axis=0)) - mean_iou(other[p].sum(axis=0)) for p in picked])
 
 
 # %% 4 wrong: seeded anew for each draw | seeded anew for each draw
-def bootstrap(matrices, draws):
-    scores = []
+def bootstrap(one, other, draws):
+    differences = []
     for _ in range(draws):
-        rng = np.random.RandomState(0)
-        scores.append(mean_iou(matrices[rng.randint(0, len(matrices), len(matrices))].sum(axis=0)))
-    return scores
+        picked = np.random.RandomState(0).randint(0, len(one), len(one))
+        differences.append(mean_iou(one[picked].sum(axis=0)) - mean_iou(other[picked].sum(axis=0)))
+    return differences
 
 
-# %% 4 wrong: the mean of the pictures' scores | a right and a wrong picture give
-def bootstrap(matrices, draws):
-    scores = np.array([mean_iou(counts) for counts in matrices])
-    return np.array([np.random.choice(scores, len(scores)).mean() for _ in range(draws)])
+# %% 4 wrong: other pictures for the other net | are the same pictures drawn for both
+def bootstrap(one, other, draws):
+    def score(matrices):
+        return mean_iou(matrices[np.random.randint(0, len(matrices), len(matrices))].sum(axis=0))
+
+    return np.array([score(one) - score(other) for _ in range(draws)])
 
 
-# %% 4 wrong: the last picture never drawn | a right and a wrong picture give
-def bootstrap(matrices, draws):
-    number = len(matrices)
-    return np.array([mean_iou(matrices[np.random.randint(0, number - 1, number)].sum(axis=0)) for _ in range(draws)])
+# %% 4 wrong: the other way round | `one` minus `other`
+def bootstrap(one, other, draws):
+    picked = [np.random.randint(0, len(one), len(one)) for _ in range(draws)]
+    return np.array([mean_iou(other[p].sum(axis=0)) - mean_iou(one[p].sum(axis=0)) for p in picked])
 
 
-# %% 4 wrong: one score in place of all | expected one score a draw
-def bootstrap(matrices, draws):
-    number = len(matrices)
-    picked = np.random.randint(0, number, (draws, number))
-    return mean_iou(matrices[picked].sum(axis=(0, 1)))
+# %% 4 wrong: the mean of the pictures' scores | the mean of two scores: add up matrices
+def bootstrap(one, other, draws):
+    gains = np.array([mean_iou(a) - mean_iou(b) for a, b in zip(one, other, strict=True)])
+    return np.array([np.random.choice(gains, len(gains)).mean() for _ in range(draws)])
 
 
-# %% 4 wrong: single pictures in place of samples | a right and a wrong picture give
-def bootstrap(matrices, draws):
-    return np.array([mean_iou(matrices[np.random.randint(0, len(matrices))]) for _ in range(draws)])
+# %% 4 wrong: the last picture never drawn | a right and a wrong picture against two wrong ones
+def bootstrap(one, other, draws):
+    picked = [np.random.randint(0, len(one) - 1, len(one)) for _ in range(draws)]
+    return np.array([mean_iou(one[p].sum(axis=0)) - mean_iou(other[p].sum(axis=0)) for p in picked])
 
 
-# %% 4 wrong: a sum that grows in place | matrices was changed
-def bootstrap(matrices, draws):
-    scores = []
+# %% 4 wrong: one difference in place of all | expected one difference a draw
+def bootstrap(one, other, draws):
+    picked = np.random.randint(0, len(one), (draws, len(one)))
+    return mean_iou(one[picked].sum(axis=(0, 1))) - mean_iou(other[picked].sum(axis=(0, 1)))
+
+
+# %% 4 wrong: the matrices' difference instead of the scores' | two scores, then their difference
+def bootstrap(one, other, draws):
+    picked = [np.random.randint(0, len(one), len(one)) for _ in range(draws)]
+    return np.array([mean_iou((one - other)[p].sum(axis=0)) for p in picked])
+
+
+# %% 4 wrong: a sum that grows in place | the matrices were changed
+def bootstrap(one, other, draws):
+    differences = []
     for _ in range(draws):
-        first, *others = np.random.randint(0, len(matrices), len(matrices))
-        total = matrices[first]
+        first, *others = np.random.randint(0, len(one), len(one))
+        a, b = one[first], other[first]
         for i in others:
-            total += matrices[i]
-        scores.append(mean_iou(total))
-    return scores
+            a += one[i]
+            b += other[i]
+        differences.append(mean_iou(a) - mean_iou(b))
+    return differences
 
 
 # %% 4 right: how often each picture comes, by multinomial
-def bootstrap(matrices, draws):
-    number = len(matrices)
+def bootstrap(one, other, draws):
+    number = len(one)
     times = np.random.default_rng(1).multinomial(number, np.full(number, 1 / number), size=draws)
-    return [mean_iou(counts) for counts in np.einsum("dp,pij->dij", times, matrices)]
+    scores = [[mean_iou(counts) for counts in np.einsum("dp,pij->dij", times, a)] for a in (one, other)]
+    return np.subtract(*scores)
 
 
 # %% 4 right: picture by picture
 import random
 
 
-def bootstrap(matrices, draws):
-    scores = []
+def bootstrap(one, other, draws):
+    differences = []
     for _ in range(draws):
-        total = np.zeros_like(matrices[0])
-        for counts in random.choices(list(matrices), k=len(matrices)):
-            total += counts
-        scores.append(mean_iou(total))
-    return tuple(scores)
+        a, b = np.zeros_like(one[0]), np.zeros_like(other[0])
+        for i in random.choices(range(len(one)), k=len(one)):
+            a += one[i]
+            b += other[i]
+        differences.append(mean_iou(a) - mean_iou(b))
+    return tuple(differences)
 
 
 # %% 5 wrong: hard-coded size | expected 5 scores
