@@ -2,7 +2,10 @@ import utils
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from mxnet import autograd, gluon, init, nd
+
+from results import common
 
 STRIDES = pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
 
@@ -248,3 +251,20 @@ def test_parameters_are_saved_and_loaded(tmp_path):
     net.save_parameters(str(tmp_path / "net.params"))
     other.load_parameters(str(tmp_path / "net.params"))
     np.testing.assert_array_equal(other(x).asnumpy(), expected)
+
+
+def test_what_chapter_08_says_of_its_table():
+    rows = common.read(ROOT / "results" / "fcn32s" / "table.csv")
+
+    def values(data, start, key="mean_iou"):
+        found = [float(row[key]) for row in rows if (row["data"], row["start"]) == (data, start)]
+        assert len(found) == 3, (data, start)
+        return np.array(found)
+
+    assert values("voc_mini", "nothing, score zeros").mean() < 0.5 * values("voc_mini", "nothing").mean()
+    nothing, drawings = values("camvid", "nothing"), values("camvid", "voc_mini")
+    assert abs(drawings.mean() - nothing.mean()) < nothing.std(ddof=1)
+    gain = drawings - nothing
+    assert (gain[:2] > 0.015).all() and gain[2] < -0.015
+    lost = values("camvid", "nothing", "pixel_acc") - values("camvid", "nothing, without the cure", "pixel_acc")
+    assert lost.min() > 0.20 and lost.max() < 0.26
