@@ -97,7 +97,7 @@ def draw_seeds(ax, rows, color=BLUE, shift=0, label=None, bars=True):
             ax.plot([found.mean()] * 2, [i + shift - 0.3, i + shift + 0.3], color=color, linewidth=2)
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.grid(axis="x")
+    ax.grid(True, axis="x")  # True: a second call would switch it off
 
 
 class LiveCurve:
