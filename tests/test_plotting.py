@@ -69,7 +69,7 @@ def test_curve_shows_every_number_of_the_history():
 def test_no_seed_hides_another():
     _, ax = plt.subplots()
     rows = {"a": [0.5, 0.5, 0.5], "b": [0.1, np.nan, 0.3], "c": []}
-    draw_seeds(ax, rows, label="one seed")
+    draw_seeds(ax, rows, shift=-0.2, label="one seed")
     draw_seeds(ax, rows, shift=0.2, bars=False)
     dots = [line.get_xydata() for line in ax.lines if line.get_marker() == "o"]
     places = np.concatenate(dots)

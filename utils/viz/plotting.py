@@ -87,7 +87,7 @@ def draw_seeds(ax, rows, color=BLUE, shift=0, label=None, bars=True):
     """Scores of several runs, row by row: a dot for each seed, the first uppermost, so that none hides another.
 
     rows: {name: one number a seed}; nan draws nothing. bars: the mean of each row as a bar. shift: how far below its
-    row's line a second set of dots lies (0.2). label: for the legend.
+    row's line the dots lie; two sets of three fit at -0.2 and 0.2. label: for the legend.
     """
     for i, found in enumerate(rows.values()):
         found = np.asarray(found)
