@@ -230,17 +230,6 @@ def test_where_the_last_classic_enlargement_puts_its_cells(stride, offset):
     assert _centre(layer(cells)[0, 0].asnumpy()) == pytest.approx(2 * stride + offset, abs=1e-3)
 
 
-def test_concatenating_and_scoring_once_is_adding_scores():
-    coarse, fine = nd.random.normal(shape=(2, 6, 5, 7)), nd.random.normal(shape=(2, 3, 5, 7))
-    whole, part1, part2 = (gluon.nn.Conv2D(4, 1, use_bias=False, in_channels=n) for n in (9, 6, 3))
-    for layer in whole, part1, part2:
-        layer.initialize(init.Normal(1))
-    part1.weight.set_data(whole.weight.data()[:, :6])
-    part2.weight.set_data(whole.weight.data()[:, 6:])
-    together = whole(nd.concat(coarse, fine, dim=1)).asnumpy()
-    np.testing.assert_allclose(together, (part1(coarse) + part2(fine)).asnumpy(), atol=1e-5)
-
-
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="stride=7: expected 32, 16, 8, 4 or 2"):
         utils.fcn(stride=7)
