@@ -4,7 +4,7 @@ import utils
 from utils.engine import digest, tiling
 from utils.models.backbones import Features
 from utils.models.segnet import SegNet
-from utils.models.unpooling import ComparedUnpool, MaxPool, MaxPoolWithIndices, MaxUnpool
+from utils.models.unpooling import MaxPool, MaxPoolWithIndices, MaxUnpool
 from utils.viz import widgets
 
 import decoders_oracle as oracle
@@ -66,23 +66,6 @@ def test_maxima_alone(recorded, name):
     found.backward(nd.array(oracle.drawn(f"{name} maxima's slope", maxima.shape)))
     np.testing.assert_array_equal(found.asnumpy(), maxima)
     np.testing.assert_array_equal(x.grad.asnumpy(), recorded[f"{name}, x's gradient"])
-
-
-@pytest.mark.parametrize("name", oracle.POOLED)
-def test_unpooling_by_comparison(recorded, name):
-    """The same where no values repeat, its gradient too; of equal maxima each gets the value."""
-    x, maxima = nd.array(oracle.pooled_array(name)), nd.array(recorded[f"{name}, maxima"])
-    values = nd.array(oracle.drawn(f"{name} values", maxima.shape))
-    values.attach_grad()
-    with autograd.record():
-        whole = ComparedUnpool()(values, maxima, x)
-    whole.backward(nd.array(oracle.drawn(f"{name} slope", x.shape)))
-    found, expected = whole.asnumpy(), recorded[f"{name}, whole"]
-    if name == "ties":
-        assert ((found == expected) | (expected == 0)).all() and (found != expected).any()
-    else:
-        np.testing.assert_array_equal(found, expected)
-        np.testing.assert_allclose(values.grad.asnumpy(), recorded[f"{name}, values' gradient"], rtol=1e-6)
 
 
 # The nets are the papers'

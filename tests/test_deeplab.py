@@ -5,9 +5,15 @@ from utils.models.backbones import make_backbone
 from utils.models.deeplab import DeepLab, make_dense
 from utils.viz.widgets import draw_labels
 
+import csv
+import types
+
 import matplotlib.pyplot as plt
+import nbformat
+import notebooks
 import numpy as np
 import pytest
+from conftest import ROOT
 from mxnet import autograd, gluon, init, nd
 from mxnet.gluon import nn
 from test_efficientnet_lite import even_weights
@@ -342,3 +348,48 @@ def test_mean_field_in_a_net_is_mean_field_after_it():
     assert net.receptive_margin is None
     with pytest.raises(ValueError, match="cell 0 looks at pixel 7: expected a backbone whose cells look at s"):
         utils.get_model("deeplab_meanfield", 3, LITE, features={"padding": "same"})
+
+
+@pytest.fixture
+def said(monkeypatch, capsys):
+    """The chapter's way to read the table: `of` and `kinds`."""
+    monkeypatch.chdir(ROOT / "chapters")
+    cells = [c.source for c in nbformat.read(notebooks.find("13")[0], 4).cells if c.cell_type == "code"]
+    chapter = {"csv": csv, "np": np}
+    exec(next(cell for cell in cells if "def of(kind" in cell), chapter)
+    return types.SimpleNamespace(**chapter)
+
+
+def test_what_the_chapter_says_of_density(said):
+    drawn, photos = (
+        {kind[1:]: said.of(kind, "mean_iou") for kind in said.kinds if kind[0] == data}
+        for data in ("voc_mini", "camvid")
+    )
+    assert (drawn["deeplab", "8"] > said.of(("voc_mini", "deeplab", "32"), "bare") + 0.03).all()
+    last = {kind: (said.of(kind, "mean_iou") - said.of(kind, "bare")).mean() for kind in said.kinds}
+    assert last["voc_mini", "deeplab", "8"] > 0.03 and -0.03 < last["voc_mini", "deeplab", "32"] < 0
+    assert last["camvid", "deeplab", "32"] < -0.01
+    assert all(abs(last["camvid", "deeplab", stride]) < 0.01 for stride in ("16", "8"))
+    for scores in drawn, photos:
+        assert all(scores["fcn8s", ""].min() > other.max() for kind, other in scores.items() if kind[0] != "fcn8s")
+        least = min(scores["deeplab", stride].min() for stride in ("32", "16", "8"))
+        assert scores["deeplab_largefov", "8"].max() < least
+    dear, cheap = (("voc_mini", "deeplab", stride) for stride in ("8", "32"))
+    assert all(said.of(dear, key).mean() > 2 * said.of(cheap, key).mean() for key in ("net_ms", "megabytes"))
+
+
+def test_what_the_chapter_says_of_the_crf(said):
+    gains = {kind: said.of(kind, "crf_mean_iou") - said.of(kind, "mean_iou") for kind in said.kinds}
+    for kind, gain in gains.items():
+        assert gain.min() > 0.02 if kind[0] == "voc_mini" else abs(gain).max() < 0.02, kind
+    dear, cheap = (("voc_mini", "deeplab", stride) for stride in ("8", "32"))
+    assert (said.of(cheap, "crf_trimaps", 4) > said.of(dear, "trimaps", 4) + 0.05).all()
+    assert np.abs(said.of(cheap, "crf_mean_iou") - said.of(dear, "mean_iou")).max() < 0.02
+    drawn = [run["crf"] for run in said.runs if run["data"] == "voc_mini"]
+    assert drawn and all(settings.startswith("w1 8;") for settings in drawn)
+    for data in "voc_mini", "camvid":
+        net, together = (said.of((data, name, "8"), "mean_iou") for name in ("deeplab", "deeplab_meanfield"))
+        assert together.mean() < net.mean() + 0.01
+    near = [said.of(("voc_mini", name, "8"), "trimaps", 4).mean() for name in ("deeplab", "deeplab_meanfield")]
+    afterwards = said.of(dear, "crf_mean_iou").mean()
+    assert near[1] > near[0] and afterwards > said.of(("voc_mini", "deeplab_meanfield", "8"), "mean_iou").mean() + 0.04

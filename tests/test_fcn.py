@@ -1,8 +1,17 @@
 import utils
 
+import csv
+import types
+
+import nbformat
+import notebooks
 import numpy as np
 import pytest
+from conftest import ROOT
 from mxnet import autograd, gluon, init, nd
+from mxnet.gluon import nn
+
+from results import common
 
 STRIDES = pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
 
@@ -221,17 +230,6 @@ def test_where_the_last_classic_enlargement_puts_its_cells(stride, offset):
     assert _centre(layer(cells)[0, 0].asnumpy()) == pytest.approx(2 * stride + offset, abs=1e-3)
 
 
-def test_concatenating_and_scoring_once_is_adding_scores():
-    coarse, fine = nd.random.normal(shape=(2, 6, 5, 7)), nd.random.normal(shape=(2, 3, 5, 7))
-    whole, part1, part2 = (gluon.nn.Conv2D(4, 1, use_bias=False, in_channels=n) for n in (9, 6, 3))
-    for layer in whole, part1, part2:
-        layer.initialize(init.Normal(1))
-    part1.weight.set_data(whole.weight.data()[:, :6])
-    part2.weight.set_data(whole.weight.data()[:, 6:])
-    together = whole(nd.concat(coarse, fine, dim=1)).asnumpy()
-    np.testing.assert_allclose(together, (part1(coarse) + part2(fine)).asnumpy(), atol=1e-5)
-
-
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="stride=7: expected 32, 16, 8, 4 or 2"):
         utils.fcn(stride=7)
@@ -248,3 +246,79 @@ def test_parameters_are_saved_and_loaded(tmp_path):
     net.save_parameters(str(tmp_path / "net.params"))
     other.load_parameters(str(tmp_path / "net.params"))
     np.testing.assert_array_equal(other(x).asnumpy(), expected)
+
+
+def test_what_chapter_08_says_of_its_table():
+    rows = common.read(ROOT / "results" / "fcn32s" / "table.csv")
+
+    def values(data, start, key="mean_iou"):
+        found = [float(row[key]) for row in rows if (row["data"], row["start"]) == (data, start)]
+        assert len(found) == 3, (data, start)
+        return np.array(found)
+
+    assert values("voc_mini", "nothing, score zeros").mean() < 0.5 * values("voc_mini", "nothing").mean()
+    nothing, drawings = values("camvid", "nothing"), values("camvid", "voc_mini")
+    assert abs(drawings.mean() - nothing.mean()) < nothing.std(ddof=1)
+    gain = drawings - nothing
+    assert (gain[:2] > 0.015).all() and gain[2] < -0.015
+    lost = values("camvid", "nothing", "pixel_acc") - values("camvid", "nothing, without the cure", "pixel_acc")
+    assert lost.min() > 0.20 and lost.max() < 0.26
+
+
+@pytest.fixture
+def skips_said(monkeypatch, capsys):
+    """Chapter 09's way to read its table: `values`, `over` and `each_class`."""
+    monkeypatch.chdir(ROOT / "chapters")
+    cells = [c.source for c in nbformat.read(notebooks.find("09")[0], 4).cells if c.cell_type == "code"]
+    chapter = {"csv": csv, "np": np, "code_digest": lambda reach: ""}
+    for name in "values", "over", "each_class":
+        source = next(cell for cell in cells if f"def {name}(" in cell)
+        exec(source.split("\n\n\nfigure")[0], chapter)
+    return types.SimpleNamespace(**chapter)
+
+
+def test_what_chapter_09_says_of_skips(skips_said):
+    over, values, each_class = skips_said.over, skips_said.values, skips_said.each_class
+    for data in "voc_mini", "camvid":
+        for way in "at once", "pretrained":
+            won, room = over(data, "8s", way, "32s", way), over(data, "8s", "ceiling", "32s", "ceiling")[0]
+            assert len(won) == 3 and won.min() > 0 and over(data, "8s", way, "32s", way, "trimap_iou").min() > 0
+            low, high = (0, 0.34) if way == "at once" else {"voc_mini": (0.9, 1.1), "camvid": (0.5, 0.7)}[data]
+            assert low < won.mean() / room < high
+        for net in "16s", "8s":
+            assert values(data, net, "staged").mean() < values(data, net, "at once").mean()
+    first_skip = over("voc_mini", "16s", "pretrained", "32s", "pretrained").mean()
+    assert first_skip > 0.85 * over("voc_mini", "8s", "pretrained", "32s", "pretrained").mean()
+    weights = [over("camvid", net, "pretrained", net, "at once") for net in ("32s", "16s")]
+    assert weights[0].max() < 0.05 < 0.08 < weights[1].min()
+    top, nothing, known = (each_class("camvid", "32s", way) for way in ("ceiling", "at once", "pretrained"))
+    assert all(nothing[name] > 0.85 * top[name] for name in ("road", "sky", "tree", "building", "pavement"))
+    assert all(top[name] < 0.15 for name in ("bicyclist", "pedestrian", "sign", "pole"))
+    assert known["car"] < nothing["car"] and known["pavement"] > top["pavement"]
+    far = each_class("voc_mini", "8s", "at once")
+    assert all(found < 0.8 for name, found in far.items() if name != "background")
+
+
+def test_what_chapter_09_says_of_half_a_cell(skips_said):
+    values = skips_said.values
+    for data, net in ("voc_mini", "32s"), ("voc_mini", "8s"), ("camvid", "8s"):
+        assert (values(data, net, "classic") > values(data, net, "at once")).all()
+    for data in "voc_mini", "camvid":
+        assert (values(data, "32s", "classic") - values(data, "32s", "at once")).mean() > -0.01
+        assert values(data, "8s", "classic").mean() > values(data, "32s", "classic").mean()
+
+
+def test_concatenating_is_adding_scores():
+    """Chapter 09's formulas: one 1 × 1 convolution of maps on top of each other is a sum of two scores."""
+    f, g = nd.random.normal(shape=(1, 5, 5, 7)), nd.random.normal(shape=(1, 3, 10, 14))
+    whole, w1, w2 = (nn.Conv2D(4, 1, use_bias=False, in_channels=n) for n in (8, 5, 3))
+    for layer in whole, w1, w2:
+        layer.initialize(init.Normal(0.1))
+    w1.weight.set_data(whole.weight.data()[:, :5])
+    w2.weight.set_data(whole.weight.data()[:, 5:])
+    up_maps, up_scores = utils.BilinearUpsampling(5, 2), utils.BilinearUpsampling(4, 2)
+    up_maps.initialize()
+    up_scores.initialize()
+    concatenated = whole(nd.concat(nd.slice_like(up_maps(f), g, axes=(2, 3)), g, dim=1))
+    added = nd.slice_like(up_scores(w1(f)), g, axes=(2, 3)) + w2(g)
+    np.testing.assert_allclose(concatenated.asnumpy(), added.asnumpy(), atol=1e-5)

@@ -1,4 +1,5 @@
 import utils
+from utils.viz.plotting import draw_seeds
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,3 +64,19 @@ def test_curve_shows_every_number_of_the_history():
     assert loss.lines[0].get_ydata().tolist() == [1.0, 0.5]
     assert [line.get_ydata()[0] for line in scores.lines[:5]] == [0.5, 0.6, 0.1, 0.7, 0.05]
     assert "dashed: one class everywhere" in [t.get_text() for t in scores.get_legend().get_texts()]
+
+
+def test_no_seed_hides_another():
+    _, ax = plt.subplots()
+    rows = {"a": [0.5, 0.5, 0.5], "b": [0.1, np.nan, 0.3], "c": []}
+    draw_seeds(ax, rows, shift=-0.2, label="one seed")
+    draw_seeds(ax, rows, shift=0.2, bars=False)
+    dots = [line.get_xydata() for line in ax.lines if line.get_marker() == "o"]
+    places = np.concatenate(dots)
+    places = places[~np.isnan(places[:, 0])]
+    apart = np.abs(places[:, None, 1] - places[None, :, 1]) + 9 * np.eye(len(places))
+    assert len(places) == 10 and apart.min() > 0.05
+    assert all((np.abs(found[:, 1] - round(found[:, 1].mean())) < 0.5).all() for found in dots if len(found))
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b", "c"] and ax.yaxis_inverted()
+    assert [line.get_label() for line in ax.lines].count("one seed") == 1
+    assert ax.xaxis.get_gridlines()[0].get_visible()  # after two calls

@@ -72,6 +72,14 @@ def test_void_bands_of_about_three_pixels(pairs):
     assert 2 <= np.median(runs) <= 5
 
 
+def test_no_class_touches_another(pairs):
+    """Void lies around every object, so that all of a label's border lies beside void (chapter 12)."""
+    for split in pairs.values():
+        for _, label in split:
+            for one, other in (label[1:], label[:-1]), (label[:, 1:], label[:, :-1]):
+                assert ((one == other) | (one == 255) | (other == 255)).all()
+
+
 def test_script_reproduces_the_shipped_pixels(root, tmp_path):
     names = [*utils.read_names(root, True)[::20], *utils.read_names(root, False)[::14]]
     script = ROOT / "data" / "drawing" / "make.py"

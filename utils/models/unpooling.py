@@ -42,21 +42,6 @@ class MaxUnpool(gluon.HybridBlock):
         return F.slice_like(whole, like, axes=(2, 3))
 
 
-class ComparedUnpool(gluon.HybridBlock):
-    """As `MaxUnpool`, of the pooled map itself in place of indices: a value goes wherever the map has its maximum.
-
-    maxima: what pooling `x` gives, of the shape of `values`. Of equal maxima each gets the value: that is the one
-    difference. With indices in hand there is no need for it; without them it spares the search.
-    """
-
-    def hybrid_forward(self, F, values, maxima, x):
-        values, maxima = (
-            F.slice_like(F.UpSampling(array, scale=2, sample_type="nearest"), x, axes=(2, 3))
-            for array in (values, maxima)
-        )
-        return values * F.broadcast_equal(x, maxima)
-
-
 def _four(F, x):
     """The four of each 2 × 2 cell as four maps, row by row; what an odd end lacks is the one beside it or above."""
     x = F.Pad(x, mode="edge", pad_width=(0, 0, 0, 0, 0, 1, 0, 1))
