@@ -4,7 +4,6 @@ import utils
 from utils.__main__ import main
 from utils.core.files import FetchError
 from utils.engine import tiling
-from utils.fetch import download, weights
 from utils.losses import AuxiliaryLoss
 from utils.viz.widgets import draw_labels
 
@@ -30,7 +29,7 @@ from gluoncv.loss import MixSoftmaxCrossEntropyLoss
 from gluoncv.model_zoo import model_store, resnetv1b, segbase
 from mxnet import autograd, gluon, nd
 from PIL import Image
-from serving import cut_off, serving
+from serving import empty_zoo, serving
 
 KINDS = {"gluoncv_fcn": "FCN", "gluoncv_pspnet": "PSPNet", "gluoncv_deeplabv3": "DeepLabV3"}
 EACH_KIND = pytest.mark.parametrize("name", KINDS)
@@ -221,17 +220,7 @@ def test_making_a_net_prints_nothing(capsys):
 
 @pytest.fixture
 def zoo(tmp_path, monkeypatch):
-    """An empty folder for weights, and a GluonCV that fails if it downloads by itself."""
-    cut_off(monkeypatch)
-    monkeypatch.setattr(download, "TIMEOUT", (1, 1))
-    monkeypatch.setattr(download, "PAUSE", 0.01)
-    monkeypatch.setattr(weights, "zoo_folder", lambda: tmp_path / "models")
-
-    def forbidden(*args, **options):
-        raise AssertionError("GluonCV's own download ran")
-
-    monkeypatch.setattr(model_store, "download", forbidden)
-    return tmp_path / "models"
+    return empty_zoo(model_store, tmp_path, monkeypatch)
 
 
 def _offered(net, name, tmp_path, monkeypatch):
