@@ -263,6 +263,31 @@ def test_weights_for_voc_are_fetched_continued_checked_and_used(name, kind, zoo,
     assert model_store.get_model_file(name, root=str(zoo)) == str(zoo / f"{stem}.params")  # GluonCV finds it too
 
 
+def test_weights_are_looked_at_before_mxnet_reads_them(zoo, tmp_path, monkeypatch):
+    """Another net's, cut short, and in the form that Gluon wrote before 1.3, which it still reads."""
+    name, written = "fcn_resnet101_voc", tmp_path / "written"
+    theirs = _with_values(_theirs("FCN", 21, backbone="resnet101"))
+    x = _pictures(1, 40, 56)
+    expected = theirs.predict(x)
+
+    def placed(data):
+        monkeypatch.setitem(model_store._model_sha1, name, hashlib.sha1(data).hexdigest())
+        zoo.mkdir(exist_ok=True)
+        (zoo / f"{name}-{hashlib.sha1(data).hexdigest()[:8]}.params").write_bytes(data)
+
+    theirs.save_parameters(str(written))
+    placed(written.read_bytes()[:-5])
+    with pytest.raises(ValueError, match="damaged, or no parameters of MXNet's.*expected weights of GluonCV's"):
+        utils.ready_made(name)
+    theirs.head.save_parameters(str(written))
+    placed(written.read_bytes())
+    with pytest.raises(ValueError, match=f"of another net than the name {name} says .'auxlayer"):
+        utils.ready_made(name)
+    theirs.collect_params().save(str(written), theirs.prefix)
+    placed(written.read_bytes())
+    assert nd.abs(utils.ready_made(name)(x)[0] - expected).max().asscalar() < 1e-5
+
+
 def test_their_nets_by_name_on_the_command_line(zoo, gluoncv_folder, tmp_path, monkeypatch, capsys):
     """predict, evaluate and export take the name, and scores on pictures that the net may have seen are refused."""
     folder, photo, name = gluoncv_folder / "VOC2012", tmp_path / "photo.png", "psp_resnet101_voc"
