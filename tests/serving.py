@@ -108,6 +108,21 @@ def cut_off(monkeypatch):
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+def empty_zoo(model_store, tmp_path, monkeypatch):
+    """An empty folder for weights, where Gluon's or GluonCV's zoo looks; its `model_store` fails if it downloads."""
+    from utils.fetch import download, weights
+
+    def forbidden(*args, **options):
+        raise AssertionError(f"{model_store.__name__}'s own download ran")
+
+    cut_off(monkeypatch)
+    monkeypatch.setattr(download, "TIMEOUT", (1, 1))
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+    monkeypatch.setattr(weights, "zoo_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(model_store, "download", forbidden)
+    return tmp_path / "models"
+
+
 @contextlib.contextmanager
 def serving(files, plan=()):
     server = Server(files, plan)

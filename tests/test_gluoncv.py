@@ -4,7 +4,6 @@ import utils
 from utils.__main__ import main
 from utils.core.files import FetchError
 from utils.engine import tiling
-from utils.fetch import download, weights
 from utils.losses import AuxiliaryLoss
 from utils.viz.widgets import draw_labels
 
@@ -30,7 +29,7 @@ from gluoncv.loss import MixSoftmaxCrossEntropyLoss
 from gluoncv.model_zoo import model_store, resnetv1b, segbase
 from mxnet import autograd, gluon, nd
 from PIL import Image
-from serving import cut_off, serving
+from serving import empty_zoo, serving
 
 KINDS = {"gluoncv_fcn": "FCN", "gluoncv_pspnet": "PSPNet", "gluoncv_deeplabv3": "DeepLabV3"}
 EACH_KIND = pytest.mark.parametrize("name", KINDS)
@@ -221,17 +220,7 @@ def test_making_a_net_prints_nothing(capsys):
 
 @pytest.fixture
 def zoo(tmp_path, monkeypatch):
-    """An empty folder for weights, and a GluonCV that fails if it downloads by itself."""
-    cut_off(monkeypatch)
-    monkeypatch.setattr(download, "TIMEOUT", (1, 1))
-    monkeypatch.setattr(download, "PAUSE", 0.01)
-    monkeypatch.setattr(weights, "zoo_folder", lambda: tmp_path / "models")
-
-    def forbidden(*args, **options):
-        raise AssertionError("GluonCV's own download ran")
-
-    monkeypatch.setattr(model_store, "download", forbidden)
-    return tmp_path / "models"
+    return empty_zoo(model_store, tmp_path, monkeypatch)
 
 
 def _offered(net, name, tmp_path, monkeypatch):
@@ -272,6 +261,31 @@ def test_weights_for_voc_are_fetched_continued_checked_and_used(name, kind, zoo,
     assert nd.abs(again(x)[0] - expected).max().asscalar() < 1e-5
     monkeypatch.setenv("MXNET_HOME", str(tmp_path))
     assert model_store.get_model_file(name, root=str(zoo)) == str(zoo / f"{stem}.params")  # GluonCV finds it too
+
+
+def test_weights_are_looked_at_before_mxnet_reads_them(zoo, tmp_path, monkeypatch):
+    """Another net's, cut short, and in the form that Gluon wrote before 1.3, which it still reads."""
+    name, written = "fcn_resnet101_voc", tmp_path / "written"
+    theirs = _with_values(_theirs("FCN", 21, backbone="resnet101"))
+    x = _pictures(1, 40, 56)
+    expected = theirs.predict(x)
+
+    def placed(data):
+        monkeypatch.setitem(model_store._model_sha1, name, hashlib.sha1(data).hexdigest())
+        zoo.mkdir(exist_ok=True)
+        (zoo / f"{name}-{hashlib.sha1(data).hexdigest()[:8]}.params").write_bytes(data)
+
+    theirs.save_parameters(str(written))
+    placed(written.read_bytes()[:-5])
+    with pytest.raises(ValueError, match="damaged, or no parameters of MXNet's.*expected weights of GluonCV's"):
+        utils.ready_made(name)
+    theirs.head.save_parameters(str(written))
+    placed(written.read_bytes())
+    with pytest.raises(ValueError, match=f"of another net than the name {name} says .'auxlayer"):
+        utils.ready_made(name)
+    theirs.collect_params().save(str(written), theirs.prefix)
+    placed(written.read_bytes())
+    assert nd.abs(utils.ready_made(name)(x)[0] - expected).max().asscalar() < 1e-5
 
 
 def test_their_nets_by_name_on_the_command_line(zoo, gluoncv_folder, tmp_path, monkeypatch, capsys):

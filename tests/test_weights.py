@@ -4,7 +4,7 @@ import utils
 from utils.core import files
 from utils.core.console import Log
 from utils.core.files import FetchError
-from utils.fetch import download, weights
+from utils.fetch import weights
 
 import csv
 import hashlib
@@ -18,22 +18,12 @@ import pytest
 from conftest import ROOT
 from mxnet import base, init, nd
 from mxnet.gluon.model_zoo import model_store, vision
-from serving import cut_off, serving
+from serving import empty_zoo, serving
 
 
 @pytest.fixture
 def zoo(tmp_path, monkeypatch):
-    """An empty folder in the place where the zoo keeps its files, and a zoo that fails if it downloads by itself."""
-    cut_off(monkeypatch)
-    monkeypatch.setattr(download, "TIMEOUT", (1, 1))
-    monkeypatch.setattr(download, "PAUSE", 0.01)
-    monkeypatch.setattr(weights, "zoo_folder", lambda: tmp_path / "models")
-
-    def forbidden(*args, **options):
-        raise AssertionError("the model zoo's own download ran")
-
-    monkeypatch.setattr(model_store, "download", forbidden)
-    return tmp_path / "models"
+    return empty_zoo(model_store, tmp_path, monkeypatch)
 
 
 def _parameters(name, tmp_path, monkeypatch, **options):

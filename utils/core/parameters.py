@@ -68,15 +68,19 @@ def _headers(file, size):
     return dict(zip(names, arrays, strict=True))
 
 
-def load_parameters(net, path, expected, ctx=None):
+def load_parameters(net, path, expected, ctx=None, named=None):
     """`net.load_parameters` of a NAME.params that was looked at first: its headers, and array for array how they fit.
 
     Values of float16 become the net's own type, float32.
     ValueError where it is damaged, or of another net than NAME.json says: which array, and what the two have there.
+    named: what says it in the place of NAME.json, of another library's file. Its arrays may have Gluon's names from
+    before 1.3, without dots: those MXNet compares itself.
     """
     found, own = read_headers(path, expected), net._collect_params_with_prefix()
-    other = f"{path}: the parameters of another net than {path.stem}.json says"
-    if alone := sorted(found.keys() ^ own.keys()):
+    other = f"{path}: the parameters of another net than {named or path.stem + '.json'} says"
+    if named and not any("." in name for name in found):
+        own = {}
+    elif alone := sorted(found.keys() ^ own.keys()):
         raise ValueError(f"{other} ({alone[0]!r} is in one of the two alone)")
     for name, parameter in own.items():
         (shape, kind), known = found[name], parameter.shape or (0,) * len(found[name][0])

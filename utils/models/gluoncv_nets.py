@@ -9,10 +9,12 @@ import io
 
 from mxnet import autograd, gluon, nd
 
+from ..core.parameters import load_parameters
 from ..data.labelmap import VOC_CLASSES
 from ..losses import AuxiliaryLoss, SoftmaxCrossEntropyLoss
 from .zoo import get_model, register_model
 
+WEIGHTS = "weights of GluonCV's"
 BACKBONES = "resnet50", "resnet101", "resnet152"
 VOC_NETS = {
     "fcn_resnet101_voc": ("gluoncv_fcn", "resnet101"),
@@ -129,7 +131,7 @@ def _copy_backbone(net, name):
     from ..fetch.weights import gluoncv_weights
 
     classifier = getattr(model_zoo, name)(dilated=True)
-    classifier.load_parameters(str(gluoncv_weights(name)))
+    load_parameters(classifier, gluoncv_weights(name), WEIGHTS, named=f"the name {name}")
     trained = classifier._collect_params_with_prefix()
     for key, parameter in net._collect_params_with_prefix().items():
         if not key.startswith(("head.", "auxlayer.")):
@@ -151,7 +153,7 @@ def ready_made(name, ctx=None):
 
     path, (model, backbone) = gluoncv_weights(name), VOC_NETS[name]  # first the weights: making the net takes seconds
     net = get_model(model, len(VOC_CLASSES), backbone, ctx=ctx)
-    net.net.load_parameters(str(path), ctx=ctx)
+    load_parameters(net.net, path, WEIGHTS, ctx, named=f"the name {name}")
     net.recipe["train_split"] = "trainval"  # also in the file that `save_model` writes: `evaluate` refuses its pictures
     net.hybridize()
     return net
