@@ -5,15 +5,23 @@ engine. Once teams have more threads than the machine has cores, GCC's OpenMP pu
 one picture through a small net then takes twice as long. So copies are made by one thread, whatever their size.
 
 Several ranks that horovodrun starts on one machine share its cores (chapter 17): two of two threads each on two cores
-are three to five times slower than two of one. launch.py does the same for the ranks of MXNet's own store.
+are several times slower than two of one. launch.py does the same for the ranks of MXNet's own store.
 """
 
 import os
 
 import psutil
 
+
+def share_cores(settings, ranks, cores):
+    """OMP_NUM_THREADS in `settings`, an environment, becomes a rank's part of the cores, where the reader chose none.
+
+    All cores are what `import utils` sets by itself, also in a notebook that starts ranks: no choice.
+    """
+    if settings.get("OMP_NUM_THREADS", str(cores)) == str(cores):
+        settings["OMP_NUM_THREADS"] = str(max(1, cores // ranks))
+
+
 os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(2**31 - 1))
-if (_ranks := int(os.environ.get("HOROVOD_LOCAL_SIZE", 1))) > 1:
-    _cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    if os.environ.get("OMP_NUM_THREADS", str(_cores)) == str(_cores):  # all, as a notebook that started it has set
-        os.environ["OMP_NUM_THREADS"] = str(max(1, _cores // _ranks))
+if (_ranks := int(os.environ.get("HOROVOD_LOCAL_SIZE", 1))) > 1:  # `physical_cores` lies in what imports MXNet
+    share_cores(os.environ, _ranks, psutil.cpu_count(logical=False) or psutil.cpu_count() or 1)

@@ -208,10 +208,14 @@ class _DistSync(Ranks):
             self._known.add(name)
         self._store.pushpull(name, array, out=array)
 
-    @contextlib.contextmanager
     def waits(self, what):
         wait = f"waited {self._limit:g} s for {what}; {LIMIT}=600 in the environment waits longer"
-        timer = threading.Timer(self._limit, _exit, [2, self.lost(wait)])
+        return self._limited(self.lost(wait))
+
+    @contextlib.contextmanager
+    def _limited(self, text):
+        """Ends this process with a text, where what is inside takes longer than the limit."""
+        timer = threading.Timer(self._limit, _exit, [2, text])
         timer.daemon = True
         timer.start()
         try:
@@ -223,15 +227,11 @@ class _DistSync(Ranks):
         """Ranks that have done all wait here for each other; one that has failed must not."""
         if hasattr(sys, "last_value"):  # a traceback was printed
             _exit(1)
-        text = (
-            f"rank {self.rank} of {self.size} has done all, and waited {self._limit:g} s for the others to end. Were "
-        )
-        text += "they given more batches, or lost?"
-        timer = threading.Timer(self._limit, _exit, [2, text])
-        timer.daemon = True
-        timer.start()
-        self._store = None
-        timer.cancel()
+        with self._limited(
+            f"rank {self.rank} of {self.size} has done all, and waited {self._limit:g} s for the others to end. "
+            "Were they given more batches, or lost?"
+        ):
+            self._store = None
 
 
 def _is_lost(error):

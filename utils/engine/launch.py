@@ -16,20 +16,20 @@ import sys
 import time
 
 from ..core.device import physical_cores
+from ..core.openmp import share_cores
 
 
 def launch(ranks, words, say=print, **options):
     """Run this Python with `words` as ranks 0 to `ranks` - 1; the exit code: 0, or that of the first that failed.
 
     say: is told which rank failed, and how. options: for `subprocess.Popen`. Each rank gets its part of the cores,
-    where OMP_NUM_THREADS doesn't say otherwise; all cores is what `import utils` sets by itself, so it says nothing.
+    where OMP_NUM_THREADS doesn't say otherwise (core/openmp.py).
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings, cores = dict(options.pop("env", os.environ)), physical_cores()
-    if settings.get("OMP_NUM_THREADS", str(cores)) == str(cores):
-        settings["OMP_NUM_THREADS"] = str(max(1, cores // ranks))
+    settings = dict(options.pop("env", os.environ))
+    share_cores(settings, ranks, physical_cores())
     settings |= {"DMLC_PS_ROOT_URI": "127.0.0.1", "DMLC_PS_ROOT_PORT": str(port), "DMLC_INTERFACE": "lo"}
     settings |= {"DMLC_NUM_WORKER": str(ranks), "DMLC_NUM_SERVER": "1", "DMLC_NODE_HOST": "127.0.0.1"}
     processes = {}
