@@ -249,7 +249,7 @@ def test_what_the_chapter_says_of_weights(said):
 
 
 def test_dice_by_hand(batch):
-    """1 minus the mean of 2 · both / (one + other) over the classes shown; void counts nowhere, and all void gives 1."""
+    """1 minus the mean of 2 · both / (one + other) over the classes shown; void counts nowhere, all void is 1."""
     scores, labels = (array.asnumpy().astype(float) for array in batch)
     p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     for n, found in enumerate(dice.dice_loss(*batch).asnumpy()):
