@@ -152,7 +152,7 @@ def _classes(root):
         return None, [Problem(True, "classes", path.name, without(path, error), "", remedy)]
     problems = [] if os.path.lexists(path) else of_classes.beside(root)
     if len(classes) < 2:
-        remedy = "give what is not it a class of its own, such as background:0,0,0::"
+        remedy = "add a second class for all other pixels, such as background:0,0,0::"
         problems = [Problem(True, "classes", path.name, "one class", "two or more", remedy)]
     void = ",".join(map(str, VOID_COLOR))
     for name, color, *_ in (line for line in lines if len(line) > 1 and not line[0].startswith("#")):

@@ -132,7 +132,7 @@ def _described(known):
     if not re.fullmatch(r"[\w.-]+", known.get("train_split", "train")):
         raise ValueError(f"train_split {known['train_split']!r}, expected the name of a list")
     if not isinstance(known.get("baseline", {}), dict) or not isinstance(known["sha256"], str):
-        raise ValueError("baseline or sha256 is of another kind")
+        raise ValueError("baseline or sha256 is of another type")
     return name, backbone, options, classes, scale
 
 

@@ -243,7 +243,7 @@ def histograms(image, segments):
 class ScribbleCut:
     """A picture's scribbles spread over its superpixels, with what a net says or without (chapter 15).
 
-    image: (H, W, 3) uint8. scribbles: (H, W) uint8, 255 where nothing is said. num_classes: of the net, C. count,
+    image: (H, W, 3) uint8. scribbles: (H, W) uint8, 255 where nothing is marked. num_classes: of the net, C. count,
     compactness: of `superpixels`. strength: what a border between two wholly alike neighbours costs. colour: weight of
     the colours of the strokes, 0 to leave them out.
 
@@ -350,6 +350,6 @@ def check_scribbles(scribbles, image, num_classes):
         row, column = np.argwhere(scribbles == found[-1])[0]
         raise ValueError(
             f"scribbles: class {found[-1]} at row {row}, column {column}; expected 0 to {num_classes - 1}, or {VOID} "
-            "where nothing is said"
+            "where nothing is marked"
         )
     return found
