@@ -44,7 +44,7 @@ class Report(NamedTuple):
 
     @property
     def doubts(self):
-        """What is likely to be wrong, and would make a score wrong: only who made the labels knows."""
+        """What is likely to be wrong, and would make a score wrong: only the person who made the labels knows."""
         return [problem for problem in self.problems if problem.kind in LIKELY]
 
     def frequencies(self, split):
@@ -94,7 +94,7 @@ def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
 def glance(root, train=None, val=None, splits=("train", "val"), progress=None, scale=1):
     """`Report` of what can be seen without decoding a picture: labels, sizes, lists, copies of a file.
 
-    For `train` and `evaluate`, which refuse its errors. What is but likely is a warning here, in `doubts`. train, val:
+    For `train` and `evaluate`, which refuse its errors. What is only likely is a warning here, in `doubts`. train, val:
     names, or None; splits: their lists' names. scale: what `Pair.scaled` is counted at.
     """
     classes, problems = _classes(root)

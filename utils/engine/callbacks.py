@@ -50,7 +50,7 @@ class _Function(Callback):
 
 
 def teller(callbacks):
-    """A function (moment, training) that tells all callbacks in order; a TypeError for what is none."""
+    """A function (moment, training) that calls all callbacks in order; a TypeError for what is no callback."""
     told = []
     for callback in callbacks:
         if not isinstance(callback, Callback) and not callable(callback):

@@ -175,7 +175,7 @@ def superpixels(image, count=800, compactness=10.0):
     """(H, W) int64: some `count` superpixels 0, 1, 2 …, each in one piece, by scikit-image's SLIC (chapter 15).
 
     compactness: how many steps of colour (Lab) weigh as much as one cell of distance; more makes them square.
-    ValueError for an image that is none, and for a count that is more than its pixels, or than `MOST`.
+    ValueError for an array that is no image, and for a count above its pixels, or above `MOST`.
     """
     from skimage.segmentation import slic  # here: it would make `import utils` slower
 

@@ -25,7 +25,7 @@ _ERRORS = LabelMap(["right", "wrong"], [(0, 0, 0), (213, 94, 0)])  # black: `ove
 
 
 class Viewer:
-    """Steps through what a net says of a data set's pictures (chapter 08).
+    """Steps through a net's predictions for a data set's pictures (chapter 08).
 
     net: any net that `predict` takes. dataset: a `VOCSegDataset`, whose pictures are shown whole, at its scale.
     order: "as listed", "fewest right pixels first" or "lowest mean IoU first", each picture scored by itself.
