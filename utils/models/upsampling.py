@@ -135,7 +135,7 @@ class MatrixUpsampling(gluon.HybridBlock):
 def plain_enlargements():
     """Within it each `MatrixUpsampling` that is called enlarges by a transposed convolution: `BilinearUpsampling`.
 
-    For formats that have no words for some of its steps (ONNX): trace the net anew, with a symbol, inside. Gives the
+    For formats that lack some of its steps (ONNX): trace the net anew, with a symbol, inside. Gives the
     list that the layers made on the way are put into, as their weights belong to the graph.
     """
     global _plain_layers
