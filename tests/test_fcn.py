@@ -1,6 +1,7 @@
 import utils
 
 import csv
+import re
 import types
 
 import nbformat
@@ -267,13 +268,13 @@ def test_what_chapter_08_says_of_its_table():
 
 @pytest.fixture
 def skips_said(monkeypatch, capsys):
-    """Chapter 09's way to read its table: `values`, `over` and `each_class`."""
+    """Chapter 09's way to read its tables: `values`, `over`, `each_class` and `one_pixel_more`."""
     monkeypatch.chdir(ROOT / "chapters")
     cells = [c.source for c in nbformat.read(notebooks.find("09")[0], 4).cells if c.cell_type == "code"]
     chapter = {"csv": csv, "np": np, "code_digest": lambda reach: ""}
-    for name in "values", "over", "each_class":
+    for name in "values", "over", "each_class", "one_pixel_more":
         source = next(cell for cell in cells if f"def {name}(" in cell)
-        exec(source.split("\n\n\nfigure")[0], chapter)
+        exec(re.split("\n\n\n(?:figure|inside)", source)[0], chapter)
     return types.SimpleNamespace(**chapter)
 
 
@@ -306,6 +307,13 @@ def test_what_chapter_09_says_of_half_a_cell(skips_said):
     for data in "voc_mini", "camvid":
         assert (values(data, "32s", "classic") - values(data, "32s", "at once")).mean() > -0.01
         assert values(data, "8s", "classic").mean() > values(data, "32s", "classic").mean()
+    more, parts = skips_said.one_pixel_more, {}
+    aligned, classic = more("32s", "aligned"), more("32s", "classic")
+    assert (aligned > values("voc_mini", "32s", "at once") + 0.02).all() and (aligned > classic + 0.05).all()
+    assert (aligned > values("voc_mini", "32s", "classic")).all()
+    for part in "inside", "beyond":
+        parts[part] = more("32s", "classic", f"{part}_acc") - more("32s", "aligned", f"{part}_acc")
+    assert (abs(parts["inside"]) < 0.02).all() and (parts["beyond"] < -0.3).all()
 
 
 def test_concatenating_is_adding_scores():

@@ -1,12 +1,12 @@
-"""Classic and aligned places of cells, on crops that end at a cell and on crops that don't (chapter 09): table.csv.
+"""Classic and aligned places of cells, trained on crops that end at an aligned cell (chapter 09): makes table.csv.
 
     make results        or        python -m results.half_cell.run
 
-FCN-32s and FCN-8s on ResNet18 from random weights, on the course's drawings, three seeds, rate and epochs as in
-`results.skips.run`. Crops: 161 × 225, whose last aligned cells of stride 32 lie on the last pixel, and 160 × 224, with
-31 pixels beyond them. Scored on whole test pictures and on two parts of them, `inside` and `beyond` the last aligned
-cell of stride 32. Trained on 160 × 224, nets score on whole pictures as in `results/skips`. Ways "ceiling …": no net,
-the truth itself, reduced to cells at these places and enlarged again. About 20 minutes on two cores.
+FCN-32s and FCN-8s on ResNet18 from random weights, on the course's drawings, three seeds, rate, epochs and batch as in
+`results.skips.run`, whose crops of 160 × 224 have 31 pixels beyond the last aligned cell of stride 32. On these of
+161 × 225 it lies on the last pixel. Scored on whole test pictures, and on two parts of them: `inside` and `beyond`
+the last aligned cell of stride 32. Ways "ceiling …": no net, the truth itself, reduced to cells at these places and
+enlarged again. About ten minutes on two cores.
 """
 
 import utils
@@ -18,7 +18,7 @@ from mxnet import nd
 from results import common
 from results.skips.run import PLAN
 
-CROPS = [(161, 225), common.CROP]
+CROP = (161, 225)
 NETS = [(stride, way) for stride in (32, 8) for way in ("aligned", "classic")]
 
 
@@ -54,13 +54,12 @@ def jobs(data, root):
     if data != "voc_mini":
         return
     origin, rate = common.provenance(__file__, data, root), PLAN[data]["rate"]
-    for crop in CROPS:
-        size = f"{crop[0]}x{crop[1]}"
-        settings = common.settings(data, rate).replace(f"{common.CROP[0]}x{common.CROP[1]}", size)
-        for stride, way in NETS:
-            for seed in range(3):
-                row = {"data": data, "crop": size, "net": f"{stride}s", "way": way, "seed": str(seed)}
-                yield row | {"epochs": str(PLAN[data]["epochs"]), "settings": settings} | origin, str(root)
+    size = f"{CROP[0]}x{CROP[1]}"
+    settings = common.settings(data, rate).replace(f"{common.CROP[0]}x{common.CROP[1]}", size)
+    for stride, way in NETS:
+        for seed in range(3):
+            row = {"data": data, "crop": size, "net": f"{stride}s", "way": way, "seed": str(seed)}
+            yield row | {"epochs": str(PLAN[data]["epochs"]), "settings": settings} | origin, str(root)
     for stride, way in NETS:
         row = {"data": data, "crop": "none", "net": f"{stride}s", "way": f"ceiling {way}", "seed": "0"}
         yield row | {"epochs": "0", "settings": "scale 1.0, trimap 4"} | origin, str(root)
