@@ -111,9 +111,21 @@ def test_the_table_of_half_a_cell_is_whole():
     """Three seeds for each net and way, and ceilings, by one state of the code."""
     rows = common.read(ROOT / "results" / "half_cell" / "table.csv")
     assert len({row["code"] for row in rows}) == len({row["pictures"] for row in rows}) == 1
-    expected = [("161x225", f"{stride}s", way, seed) for stride, way in half_cell.NETS for seed in "012"]
+    expected = [
+        (f"{crop[0]}x{crop[1]}", f"{stride}s", way, seed)
+        for crop, strides in half_cell.CROPS.items()
+        for stride in strides
+        for way in ("aligned", "classic")
+        for seed in "012"
+    ]
     expected += [("none", f"{stride}s", f"ceiling {way}", "0") for stride, way in half_cell.NETS]
     assert [tuple(row[k] for k in ("crop", "net", "way", "seed")) for row in rows] == expected
+    before = common.read(ROOT / "results" / "skips" / "table.csv")
+    before = {(row["data"], row["net"], row["way"], row["seed"]): row["iou"] for row in before}
+    for row in rows:
+        if row["crop"] == "160x224":
+            way = {"aligned": "at once"}.get(row["way"], row["way"])
+            assert row["iou"] == before["voc_mini", row["net"], way, row["seed"]]
 
 
 def test_the_truth_reduced_to_classic_places_is_the_ceiling():

@@ -1,12 +1,12 @@
-"""Classic and aligned places of cells, trained on crops that end at an aligned cell (chapter 09): makes table.csv.
+"""Classic and aligned places of cells, on crops that end at an aligned cell and on crops that don't (chapter 09).
 
-    make results        or        python -m results.half_cell.run
+    make results        or        python -m results.half_cell.run        makes table.csv
 
 FCN-32s and FCN-8s on ResNet18 from random weights, on the course's drawings, three seeds, rate, epochs and batch as in
-`results.skips.run`, whose crops of 160 × 224 have 31 pixels beyond the last aligned cell of stride 32. On these of
+`results.skips.run`, whose crops of 160 × 224 have 31 pixels beyond the last aligned cell of stride 32. On crops of
 161 × 225 it lies on the last pixel. Scored on whole test pictures, and on two parts of them: `inside` and `beyond`
-the last aligned cell of stride 32. Ways "ceiling …": no net, the truth itself, reduced to cells at these places and
-enlarged again. About ten minutes on two cores.
+the last aligned cell of stride 32. On 160 × 224 FCN-32s only, trained as in `results/skips` and scored by part. Ways
+"ceiling …": no net, the truth itself, reduced to cells at these places and enlarged again. 15 minutes on two cores.
 """
 
 import utils
@@ -18,7 +18,7 @@ from mxnet import nd
 from results import common
 from results.skips.run import PLAN
 
-CROP = (161, 225)
+CROPS = {(161, 225): (32, 8), common.CROP: (32,)}  # and the strides of the nets trained on them
 NETS = [(stride, way) for stride in (32, 8) for way in ("aligned", "classic")]
 
 
@@ -54,12 +54,13 @@ def jobs(data, root):
     if data != "voc_mini":
         return
     origin, rate = common.provenance(__file__, data, root), PLAN[data]["rate"]
-    size = f"{CROP[0]}x{CROP[1]}"
-    settings = common.settings(data, rate).replace(f"{common.CROP[0]}x{common.CROP[1]}", size)
-    for stride, way in NETS:
-        for seed in range(3):
-            row = {"data": data, "crop": size, "net": f"{stride}s", "way": way, "seed": str(seed)}
-            yield row | {"epochs": str(PLAN[data]["epochs"]), "settings": settings} | origin, str(root)
+    for crop, strides in CROPS.items():
+        size = f"{crop[0]}x{crop[1]}"
+        settings = common.settings(data, rate).replace(f"{common.CROP[0]}x{common.CROP[1]}", size)
+        for stride, way in [(stride, way) for stride, way in NETS if stride in strides]:
+            for seed in range(3):
+                row = {"data": data, "crop": size, "net": f"{stride}s", "way": way, "seed": str(seed)}
+                yield row | {"epochs": str(PLAN[data]["epochs"]), "settings": settings} | origin, str(root)
     for stride, way in NETS:
         row = {"data": data, "crop": "none", "net": f"{stride}s", "way": f"ceiling {way}", "seed": "0"}
         yield row | {"epochs": "0", "settings": "scale 1.0, trimap 4"} | origin, str(root)
