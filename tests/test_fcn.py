@@ -313,6 +313,11 @@ def test_what_chapter_09_says_of_half_a_cell(skips_said):
         gain = aligned - values("voc_mini", net, "at once")
         assert gain.min() > 0.035 and gain.max() < 0.085 and (aligned > values("voc_mini", net, "classic")).all()
         assert (classic > aligned).any() and (classic < aligned).any()
+    won = [
+        on_crops("160x224", "32s", "classic", f"{part}_acc") - on_crops("160x224", "32s", "aligned", f"{part}_acc")
+        for part in ("inside", "beyond")
+    ]
+    assert (won[0] > won[1]).all() and won[0].min() > 0.005
     parts = [on_crops("161x225", "32s", "classic", f"{part}_acc") for part in ("inside", "beyond")]
     assert (abs(parts[0] - on_crops("161x225", "32s", "aligned", "inside_acc")) < 0.02).all() and (parts[1] < 0.5).all()
 
