@@ -1,6 +1,7 @@
 import utils
 
 import csv
+import re
 import types
 
 import nbformat
@@ -267,13 +268,13 @@ def test_what_chapter_08_says_of_its_table():
 
 @pytest.fixture
 def skips_said(monkeypatch, capsys):
-    """Chapter 09's way to read its table: `values`, `over` and `each_class`."""
+    """Chapter 09's way to read its tables: `values`, `over`, `each_class` and `on_crops`."""
     monkeypatch.chdir(ROOT / "chapters")
     cells = [c.source for c in nbformat.read(notebooks.find("09")[0], 4).cells if c.cell_type == "code"]
     chapter = {"csv": csv, "np": np, "code_digest": lambda reach: ""}
-    for name in "values", "over", "each_class":
+    for name in "values", "over", "each_class", "on_crops":
         source = next(cell for cell in cells if f"def {name}(" in cell)
-        exec(source.split("\n\n\nfigure")[0], chapter)
+        exec(re.split("\n\n\n(?:figure|inside)", source)[0], chapter)
     return types.SimpleNamespace(**chapter)
 
 
@@ -306,6 +307,19 @@ def test_what_chapter_09_says_of_half_a_cell(skips_said):
     for data in "voc_mini", "camvid":
         assert (values(data, "32s", "classic") - values(data, "32s", "at once")).mean() > -0.01
         assert values(data, "8s", "classic").mean() > values(data, "32s", "classic").mean()
+    on_crops = skips_said.on_crops
+    for net in "32s", "8s":
+        aligned, classic = (on_crops("161x225", net, way) for way in ("aligned", "classic"))
+        gain = aligned - values("voc_mini", net, "at once")
+        assert gain.min() > 0.035 and gain.max() < 0.085 and (aligned > values("voc_mini", net, "classic")).all()
+        assert (classic > aligned).any() and (classic < aligned).any()
+    won = [
+        on_crops("160x224", "32s", "classic", f"{part}_acc") - on_crops("160x224", "32s", "aligned", f"{part}_acc")
+        for part in ("inside", "beyond")
+    ]
+    assert (won[0] > won[1]).all() and won[0].min() > 0.005
+    parts = [on_crops("161x225", "32s", "classic", f"{part}_acc") for part in ("inside", "beyond")]
+    assert (abs(parts[0] - on_crops("161x225", "32s", "aligned", "inside_acc")) < 0.02).all() and (parts[1] < 0.5).all()
 
 
 def test_concatenating_is_adding_scores():

@@ -1,11 +1,14 @@
 """Tables of long runs: whole, and made anew only where something that matters differs."""
 
+import utils
+
 import concurrent.futures
 
 import pytest
 from conftest import ROOT
 
 from results import common
+from results.half_cell import run as half_cell
 from results.skips import run as skips
 
 KEY = ("data", "net", "seed")
@@ -102,3 +105,43 @@ def test_the_table_of_chapter_09_is_whole():
         epochs = {sum(map(int, row["epochs"].split("+"))) for row in mine if row["way"] != "ceiling"}
         assert epochs == {skips.PLAN[data]["epochs"]} and len({row["pictures"] for row in mine}) == 1
         assert all(0 < float(row["mean_iou"]) < 1 and 0 < float(row["trimap_iou"]) < 1 for row in mine)
+
+
+def test_the_table_of_half_a_cell_is_whole():
+    """Three seeds for each net and way, and ceilings, by one state of the code."""
+    rows = common.read(ROOT / "results" / "half_cell" / "table.csv")
+    assert len({row["code"] for row in rows}) == len({row["pictures"] for row in rows}) == 1
+    expected = [
+        (f"{crop[0]}x{crop[1]}", f"{stride}s", way, seed)
+        for crop, strides in half_cell.CROPS.items()
+        for stride in strides
+        for way in ("aligned", "classic")
+        for seed in "012"
+    ]
+    expected += [("none", f"{stride}s", f"ceiling {way}", "0") for stride, way in half_cell.NETS]
+    assert [tuple(row[k] for k in ("crop", "net", "way", "seed")) for row in rows] == expected
+    before = common.read(ROOT / "results" / "skips" / "table.csv")
+    before = {(row["data"], row["net"], row["way"], row["seed"]): row["iou"] for row in before}
+    for row in rows:
+        if row["crop"] == "160x224":
+            way = {"aligned": "at once"}.get(row["way"], row["way"])
+            assert row["iou"] == before["voc_mini", row["net"], way, row["seed"]]
+
+
+def test_the_truth_reduced_to_classic_places_is_the_ceiling():
+    test_set = utils.VOCSegDataset(train=False, crop_size=None)
+    for i in 0, 7:
+        label = test_set[i][1].asnumpy()
+        found = half_cell.reduced_and_enlarged(label, 21, 32, 15.5)
+        assert (found == utils.ceiling(label, 32, 21)).mean() > 0.99
+
+
+def test_a_part_of_the_test_pictures_ends_at_the_last_aligned_cell():
+    test_set = utils.VOCSegDataset(train=False, crop_size=None)
+    inside, beyond = (half_cell.Part(test_set, part) for part in (False, True))
+    (x, y), (same, near), (_, far) = test_set[0], next(iter(inside)), next(iter(beyond))
+    y, near, far = (part.asnumpy() for part in (y, near, far))
+    assert (x == same).asnumpy().all() and y.shape == (183, 236)
+    assert (near[:161, :225] == y[:161, :225]).all() and (far[:161, :225] == utils.VOID).all()
+    assert (far[161:] == y[161:]).all() and (far[:, 225:] == y[:, 225:]).all()
+    assert (near[161:] == utils.VOID).all() and (near[:, 225:] == utils.VOID).all()
