@@ -101,7 +101,7 @@ refresh: ## run the chapters and store their new outputs in chapters/; CHAPTER=0
 
 results: ## make the tables in results/ that chapters load, where code, data or settings changed; CAMVID=FOLDER
 	$(READY)
-	@for table in fcn32s skips half_cell transfer decoders deeplab edges scribbles machines optimisation; do .venv/bin/python -m results.$$table.run $${CAMVID:+"$$CAMVID"} || exit 1; done
+	@for table in fcn32s skips half_cell transfer decoders deeplab edges scribbles machines dice optimisation; do .venv/bin/python -m results.$$table.run $${CAMVID:+"$$CAMVID"} || exit 1; done
 
 bench: ## measure the course against PyTorch and others; ARGS=--quick, or parts; TORCH_INDEX= (benchmarks/README.md)
 	$(READY)

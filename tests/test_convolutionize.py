@@ -183,11 +183,19 @@ def resnet18_path():
     return row(nn.Conv2D(1, 7, 2, 3), nn.AvgPool2D(3, 2, 1), *(nn.Conv2D(1, 3, s, 1) for s in steps))
 
 
+def googlenet_path():
+    """GoogLeNet's longest way: through the 5 × 5 of nine inception modules, with the mean over 7 × 7 cells."""
+    rows = [(7, 2, 3), "pool", (3, 1, 1), "pool", *["5"] * 2, "pool", *["5"] * 5, "pool", *["5"] * 2, (7, 1, 0)]
+    steps = {"pool": (3, 2, 1), "5": (5, 1, 2)}
+    return row(*(nn.Conv2D(1, *steps.get(step, step)) for step in rows))
+
+
 FIELDS = {  # name: net, its own size, (receptive field, stride), a size and a cell whose field lies inside
     "small": (small_classifier, 64, (64, 8), 160, 4),
     "small, padded": (lambda: small_classifier(1), 64, (80, 8), 160, 5),
     "AlexNet": (alexnet, 224, (355, 32), 700, 8),
     "VGG16": (vgg, 224, (404, 32), 800, 8),
+    "GoogLeNet": (googlenet_path, None, (907, 32), 1200, 15),
     "ResNet18": (resnet18_path, None, (435, 32), 700, 9),
     "dilated": (lambda: row(nn.Conv2D(1, 3, 2, 0, 2), nn.Conv2D(1, 3, 1, 3, 4)), None, (21, 2), 60, 9),
 }

@@ -144,6 +144,18 @@ def test_the_published_u_net_has_the_figure_s_sizes():
         assert shapes(net, size, size + 16)[1][list(maps)[-1]][2:] == (size - 184, size - 168)
 
 
+def test_unpadded_tiles_fit_without_a_seam():
+    """The overlap-tile: a tile from a multiple of 16 has the whole picture's scores, any other tile has not."""
+    utils.seed(0)
+    net = utils.get_model("unet", 2, "unet", padding=0, features={"width": 4, "padding": 0})
+    x = nd.random.normal(shape=(1, 3, 188, 236))
+    whole = net(x)
+    assert whole.shape[2:] == (4, 52)
+    for start in 0, 8, 16, 24, 48:
+        gap = np.abs((net(x[:, :, :, start : start + 188]) - whole[:, :, :, start : start + 4]).asnumpy()).max()
+        assert (gap < 1e-6) if start % 16 == 0 else (gap > 2e-5)
+
+
 def test_parameters_on_vgg16_are_the_papers():
     """SegNet: its table's 29.45 million (117 MB of float32), BatchNorm's and biases aside; DeconvNet's 252 million."""
     segnet = SegNet(utils.backbones["vgg16"](), 11, convs=(3, 3, 3, 2, 2))

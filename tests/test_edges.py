@@ -458,6 +458,47 @@ def test_the_tables_of_chapter_14_are_whole():
             assert int(row["epochs"]) == experiment.EPOCHS[data]
 
 
+def test_what_chapter_14_says_of_its_tables():
+    """Nets and baselines, with and without side losses, ImageNet's weights, and thresholds chosen in training."""
+    table, trials = (common.read(ROOT / "results" / "edges" / f"{name}.csv") for name in ("table", "trials"))
+
+    def of(data, start, net, key="ods"):
+        return np.array(
+            [float(row[key]) for row in table if (row["data"], row["start"], row["net"]) == (data, start, net)]
+        )
+
+    def sides(data, start, net):
+        mine = [row["sides"] for row in table if (row["data"], row["start"], row["net"]) == (data, start, net)]
+        return np.mean([[float(part.split()[-1]) for part in text.split("; ")] for text in mine], axis=0)
+
+    assert max(float(row["ods"]) - float(row["f_chosen"]) for row in table) < 0.02
+    canny = {data: of(data, "", "canny") for data in ("voc_mini", "camvid")}
+    worst = min(of("voc_mini", *kind).min() for kind in experiment.KINDS)
+    assert worst > max(canny["voc_mini"].max(), of("voc_mini", "", "sobel").max()) + 0.15
+    assert abs(of("camvid", "imagenet", "hed_sides").mean() - canny["camvid"][0]) < 0.02
+    assert of("camvid", "imagenet", "hed_fusion").mean() == pytest.approx(canny["camvid"][0] + 0.07, abs=0.01)
+    assert max(of("camvid", *kind, "ap").mean() for kind in experiment.KINDS) < of("camvid", "", "canny", "ap")[0]
+    for data in "voc_mini", "camvid":
+        assert of(data, "imagenet", "hed_fusion").min() > of(data, "imagenet", "hed_sides").max()
+        for start in "imagenet", "nothing":
+            with_, without = sides(data, start, "hed_sides"), sides(data, start, "hed_fusion")
+            assert without[-1] < 0.05 < with_[-1] or (data, start) == ("camvid", "nothing")
+    assert abs(of("voc_mini", "nothing", "hed_fusion").mean() - of("voc_mini", "nothing", "hed_sides").mean()) < 0.01
+    assert of("camvid", "nothing", "hed_fusion").mean() > of("camvid", "nothing", "hed_sides").mean() + 0.01
+    gains = {
+        (data, net): of(data, "imagenet", net).mean() - of(data, "nothing", net).mean()
+        for data in ("voc_mini", "camvid")
+        for net in ("hed_sides", "hed_fusion")
+    }
+    assert [round(gains["voc_mini", net], 2) for net in ("hed_sides", "hed_fusion")] == [0.07, 0.09]
+    assert gains["camvid", "hed_sides"] < 0 < gains["camvid", "hed_fusion"] < 0.03
+    pairs = {}
+    for row in trials:
+        pairs.setdefault((row["start"], row["rate_backbone"], row["rate_behind"]), {})[row["net"]] = float(row["ods"])
+    ahead = [pair["hed_fusion"] - pair["hed_sides"] for pair in pairs.values() if len(pair) == 2]
+    assert len(ahead) == 9 and min(ahead) > 0
+
+
 def test_strengths_of_a_net_that_diverged_are_refused():
     strength = np.zeros((8, 9), np.float32)
     strength[3, 4] = np.nan

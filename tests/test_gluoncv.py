@@ -585,6 +585,15 @@ def test_their_masks_have_void_as_minus_one_and_padding_as_background(gluoncv_fo
     assert (y.asnumpy() == utils.VOID).any()
 
 
+def test_their_numbers_of_a_picture_are_ours():
+    deviations = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]  # of GluonCV's training script
+    transforms = gluon.data.vision.transforms
+    theirs = transforms.Compose([transforms.ToTensor(), transforms.Normalize(*deviations)])
+    image = np.random.RandomState(0).randint(0, 256, (9, 12, 3)).astype(np.uint8)
+    found = theirs(nd.array(image, dtype="uint8")).asnumpy()
+    np.testing.assert_allclose(found, utils.normalize(image).transpose(2, 0, 1), atol=1e-5)
+
+
 def test_their_crops_draw_from_pythons_one_generator(gluoncv_folder):
     data = gluoncv.data.VOCSegmentation(str(gluoncv_folder), base_size=60, crop_size=24)
     random.seed(1)

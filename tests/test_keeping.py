@@ -120,7 +120,7 @@ def test_an_interrupted_net_is_not_trained_further_without_a_checkpoint(train_se
     net = _net()
     utils.train_or_load(stops, net, train_set)
     assert "make the net anew (run its cell again) before the next call" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="as an interrupted training left it: make it anew"):
+    with pytest.raises(ValueError, match="an interrupted training has changed the net: make it anew"):
         utils.train_or_load(stops, net, train_set)
 
 

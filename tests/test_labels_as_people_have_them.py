@@ -368,7 +368,7 @@ def test_relabel_overwrites_nothing_and_leaves_nothing_half_done(tmp_path, capsy
     Image.fromarray(as_rgb(drawn(2))).save(label_path(root, "p2"))
     good = label_path(root, "p2").read_bytes()
     relabel(root, tmp_path / "new", "indices")
-    assert "8 labels anew; as they were: 1, such as p1.png" in capsys.readouterr().out
+    assert "8 labels anew; copied unchanged: 1, such as p1.png" in capsys.readouterr().out
     assert label_path(tmp_path / "new", "p2").read_bytes() == good
 
 

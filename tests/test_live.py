@@ -27,7 +27,7 @@ CELLS = [
     "utils.compare(nets, test_set)",
     "utils.scribble('../data/photo/chelsea.jpg')",
 ]
-HARMLESS = {}
+HARMLESS = {"beforeunload": "Chromium: the test leaves a page that would ask, and no person ever clicked in it"}
 """What JupyterLab says by itself on the console: {part of the message: why it is no fault of ours}."""
 
 
@@ -167,7 +167,8 @@ def _quiet(driver):
 def test_the_index_notebook_opens_first_and_leads_to_chapters_and_pages(driver, lab):
     driver.get(f"{lab}/?token={TOKEN}")
     _one(driver, ".jp-RenderedMarkdown h1", "Semantic segmentation")
-    assert len(_find(driver, ".jp-RenderedMarkdown td a", "questions")) == 11
+    exercises = len(list((ROOT / "chapters" / "exercises").glob("*.ipynb")))
+    assert len(_find(driver, ".jp-RenderedMarkdown td a", "questions")) == exercises > 10
     _screenshot(driver, "index")
     _one(driver, ".jp-RenderedMarkdown a", "Glossary").click()
     _one(driver, ".jp-MarkdownViewer h1", "Glossary")  # read, not edited

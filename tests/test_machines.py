@@ -103,6 +103,23 @@ def test_the_tables_of_rates_are_whole():
     assert all(row["steps"] == steps[row["batch"]] for row in table if row["mean_iou"] != "nan")
 
 
+def test_what_chapter_17_says_of_the_rates():
+    of = {}
+    for row in common.read(MACHINES / "rates.csv"):
+        key = row["optimizer"], int(row["batch"]), row["rule"]
+        of.setdefault(key, []).append(np.nan_to_num(float(row["mean_iou"])))
+    of, trials = {key: np.array(scores) for key, scores in of.items()}, common.read(MACHINES / "trials.csv")
+    assert abs(of["sgd", 8, "quarter"].mean() - of["sgd", 32, "same"].mean()) < 0.01
+    assert rates.tried(trials, "sgd", 32)[0.004] > rates.tried(trials, "sgd", 32)[0.002] + 0.03
+    assert rates.tried(trials, "sgd", 8)[0.008] < 0.1
+    assert of["sgd", 8, "sixteenth"].min() > of["sgd", 128, "same"].max() + 0.05
+    assert (of["sgd", 32, "linear"] < 0.1).all() and (of["sgd", 32, "warm_up"] > 0.75).all()
+    assert sum(of["sgd", 32, "peak"] < 0.1) == 2
+    assert all((of["sgd", 128, rule] < 0.1).all() for rule in ("root", "linear", "warm_up", "peak"))
+    assert of["adam", 32, "root"].mean() > of["adam", 32, "same"].mean()
+    assert of["adam", 128, "root"].max() < of["adam", 128, "same"].min() - 0.2
+
+
 # What a step costs
 
 

@@ -15,6 +15,7 @@ from mxnet.gluon import nn
 from sklearn.utils.class_weight import compute_class_weight
 
 from results import common
+from results.dice import run as dice
 from results.optimisation import run as optimisation
 from results.optimisation.run import Loss
 
@@ -169,15 +170,16 @@ def test_what_is_scored_is_neither_trained_on_nor_a_test_picture():
 
 
 def test_the_chapter_s_plain_forms_are_the_table_s(batch):
-    """`weighted_loss` and `drawn` of the chapter against `Loss`."""
+    """`weighted_loss` and `drawn` of the chapter against `Loss`, and its `dice_loss` against the other table's."""
     cells = [c.source for c in nbformat.read(notebooks.find("10")[0], 4).cells if c.cell_type == "code"]
-    chapter = {"utils": utils, "nd": nd, "np": np}
-    for name in "weighted_loss", "drawn":
+    chapter = {"utils": utils, "nd": nd, "np": np, "classes": range(5)}
+    for name in "weighted_loss", "drawn", "dice_loss":
         source = next(cell for cell in cells if f"def {name}(" in cell)
         exec(source.split("\n\n\n")[0], chapter)
     weights = np.array([0.5, 2, 0, 1, 3])
     found = chapter["weighted_loss"](*batch, nd.array(weights)).asnumpy()
     assert np.allclose(found, Loss(weights=weights)(*batch).asnumpy(), rtol=1e-5)
+    assert np.array_equal(chapter["dice_loss"](*batch).asnumpy(), dice.dice_loss(*batch).asnumpy())
     mask = chapter["drawn"]((160, 160), 1 / 4, 16, np.random.RandomState(0))
     assert (mask == mask[::16, ::16].repeat(16, 0).repeat(16, 1)).all() and abs(mask.mean() - 1 / 4) < 0.15
 
@@ -208,13 +210,17 @@ def test_accumulated_steps_are_those_of_the_large_batch():
 
 @pytest.fixture
 def said(monkeypatch, capsys):
-    """The chapter's way to read the table: `values`, `visible` and `gain`."""
+    """The chapter's way to read the table: `values` and `visible`; and what a change of the base gains."""
     monkeypatch.chdir(ROOT / "chapters")
     cells = [c.source for c in nbformat.read(notebooks.find("10")[0], 4).cells if c.cell_type == "code"]
     chapter = {"csv": csv, "np": np}
     for name in "values", "visible":
         exec(next(cell for cell in cells if f"def {name}(" in cell), chapter)
-    return types.SimpleNamespace(**chapter)
+
+    def gain(kind, key="mean_iou", base="pretrained", data="voc_mini"):
+        return chapter["values"](kind, key, base, data).mean() - chapter["values"]("base", key, base, data).mean()
+
+    return types.SimpleNamespace(gain=gain, **chapter)
 
 
 BOTH = [("pretrained", "fcn-8s"), ("pretrained, sgd", "plain")]  # with ImageNet's weights, and from nothing
@@ -240,6 +246,39 @@ def test_what_the_chapter_says_of_weights(said):
     assert said.gain(said.taken_back, data="camvid") < -said.visible(data="camvid")
     for way in "weights: median", "weights: inverse":
         assert abs(said.gain(way, base="fcn-8s", data="camvid")) < said.visible("fcn-8s", "camvid")
+
+
+def test_dice_by_hand(batch):
+    """1 minus the mean of 2 · both / (one + other) over the classes shown; void counts nowhere, all void is 1."""
+    scores, labels = (array.asnumpy().astype(float) for array in batch)
+    p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    for n, found in enumerate(dice.dice_loss(*batch).asnumpy()):
+        known = labels[n] != utils.VOID
+        shown = [c for c in range(5) if (labels[n] == c).any()]
+        truth = [labels[n][known] == c for c in shown]
+        each = [
+            2 * p[n, c][known][t].sum() / (p[n, c][known].sum() + t.sum()) for c, t in zip(shown, truth, strict=True)
+        ]
+        assert np.isclose(found, 1 - (np.mean(each) if each else 0), atol=1e-5)
+
+
+def test_what_the_chapter_says_of_dice(said):
+    rows = common.read(ROOT / "results" / "dice" / "table.csv")
+    assert len({row["code"] for row in rows}) == 1 and {row["pictures"] for row in rows} < {r["pictures"] for r in ROWS}
+    for base in BOTH[0]:
+        found = {}
+        for kind in dice.RUNS:
+            mine = [row for row in rows if (row["base"], row["kind"]) == (base, kind)]
+            assert [row["seed"] for row in mine] == ["0", "1", "2"], (base, kind)
+            found[kind] = np.array([float(row["mean_iou"]) for row in mine])
+        start, line = said.values("base", base=base), said.visible(base)
+        assert -line < found["Dice, rate / 3"].mean() - said.values("rate / 3", base=base).mean() < 0
+        beside = found["Dice + cross-entropy"].mean() - start.mean()
+        if base == "pretrained":
+            assert (found["Dice"] < start.mean() / 2).sum() == 2 and abs(beside) < line
+        else:
+            assert found["Dice"].mean() < 0.75 * start.mean() and 0.95 * line < beside < line
+    assert len(rows) == 18
 
 
 def test_what_the_chapter_says_of_samples(said):

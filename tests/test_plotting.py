@@ -79,4 +79,5 @@ def test_no_seed_hides_another():
     assert all((np.abs(found[:, 1] - round(found[:, 1].mean())) < 0.5).all() for found in dots if len(found))
     assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b", "c"] and ax.yaxis_inverted()
     assert [line.get_label() for line in ax.lines].count("one seed") == 1
+    assert [text.get_text() for text in ax.texts] == ["diverged with 1 of 3 seeds"] * 2
     assert ax.xaxis.get_gridlines()[0].get_visible()  # after two calls

@@ -12,11 +12,13 @@ import datetime
 
 import numpy as np
 import pytest
-from conftest import VOC_PALETTE, write_palette_png
+from conftest import ROOT, VOC_PALETTE, write_palette_png
 from mxnet import autograd, gluon, nd
 from PIL import Image
 from scipy import ndimage
 from traitlets import Bunch
+
+from results import common
 
 
 @pytest.fixture(scope="module")
@@ -330,3 +332,30 @@ def test_strokes_drawn_in_the_notebook_divide_the_photograph(tmp_path, easel):
     assert canvas.value != before and set(np.unique(shown[-1][2])) == {0, 2}, "a file's strokes are on the easel too"
     hand.value = "clear"
     assert (shown[-1][1] == utils.VOID).all(), "and go with all others"
+
+
+def test_what_chapter_15_says_of_its_table():
+    """Cuts, few masks, boxes and points, seed by seed; what cuts do to classes of CamVid; and prices."""
+    rows = common.read(ROOT / "results" / "scribbles" / "table.csv")
+
+    def of(data, kind, key="mean_iou"):
+        return np.array([float(row[key]) for row in rows if (row["data"], row["labels"]) == (data, kind)])
+
+    def classes_of(kind):
+        mine = [row["iou"] for row in rows if (row["data"], row["labels"]) == ("camvid", kind)]
+        tables = [dict(part.rsplit(" ", 1) for part in text.split("; ")) for text in mine]
+        return {name: np.array([float(table[name]) for table in tables]) for name in tables[0]}
+
+    kinds = list(dict.fromkeys(row["labels"] for row in rows))
+    for data in "voc_mini", "camvid":
+        alone, cuts, few = (of(data, kind) for kind in ("scribbles", "scribbles_cuts", "masks_few"))
+        assert (cuts > alone).all() and (few > alone).all() and abs(cuts.mean() - few.mean()) < 0.03
+        assert all(of(data, "masks").mean() > of(data, kind).mean() for kind in kinds if kind != "masks")
+        assert (of(data, "points") < np.minimum(of(data, "boxes"), alone)).all()
+        clicked, drawn = of(data, "boxes", "price_s").mean(), of(data, "boxes", "price_drawn_s").mean()
+        assert clicked < of(data, "scribbles", "price_s").mean() < drawn
+    assert abs(of("voc_mini", "boxes").mean() - of("voc_mini", "scribbles").mean()) < 0.03
+    assert of("camvid", "scribbles").min() - of("camvid", "boxes").max() > 0.03
+    alone, cuts, masks = (classes_of(kind) for kind in ("scribbles", "scribbles_cuts", "masks"))
+    assert all((cuts[name] > alone[name] + 0.02).all() for name in ("sky", "building", "road", "car"))
+    assert all((other[name] < alone[name]).all() for name in ("sign", "pole") for other in (cuts, masks))

@@ -145,7 +145,7 @@ def of(shape=(4,), kind=0, version=0xF993FAC9, storage=0, values=None, count=1, 
 WRONG = {
     "empty": (b"", "unpack requires"),
     "a text": (b"not parameters at all, but long enough", "begins with other bytes"),
-    "of more arrays than bytes": (of(count=2**60), "speaks of more than"),
+    "of more arrays than bytes": (of(count=2**60), "announces more than"),
     "of an array more": (of(count=2), "begins no dense array"),
     "sparse": (of(storage=1), "begins no dense array"),
     "of an older version": (of(version=0xF993FAC8), "begins no dense array"),

@@ -1,5 +1,7 @@
 import utils
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -156,3 +158,52 @@ def test_two_matrix_products_are_the_transposed_convolution(stride, align, hybri
             for a, b in zip(expected, mine, strict=True):
                 assert a.shape == b.shape
                 np.testing.assert_allclose(b, a, atol=1e-5 * max(1, np.abs(a).max()))
+
+
+def _output_sizes():
+    grid = itertools.product([1, 2, 3, 4, 5], [1, 2, 3, 4], [0, 1, 2], [1, 2], [0, 1, 2, 3])
+    # output_padding < stride; a kernel of 1 has nothing to dilate
+    return [row for row in grid if row[4] < row[1] and (row[0] > 1 or row[3] == 1)]
+
+
+def test_a_transposed_convolution_has_the_size_of_the_formula_and_the_numbers_of_the_gradient():
+    """Chapter 04 shows six settings; here are all: kernel, stride, padding, dilation, output_padding."""
+    rng, checked = np.random.RandomState(0), 0
+    for kernel, stride, padding, dilation, extra in _output_sizes():
+        more = dict(kernel=(kernel,) * 2, stride=(stride,) * 2, pad=(padding,) * 2, dilate=(dilation,) * 2)
+        more |= dict(num_filter=1, no_bias=True)
+        size = tuple(stride * (n - 1) + dilation * (kernel - 1) + 1 - 2 * padding + extra for n in (4, 6))
+        if min(size) < 1:
+            assert (kernel, padding) == (1, 2)
+            continue
+        weight, given = nd.array(rng.rand(1, 1, kernel, kernel)), nd.array(rng.rand(1, 1, 4, 6))
+        out = nd.Deconvolution(given, weight, adj=(extra,) * 2, **more)
+        x = nd.zeros((1, 1, *size))
+        x.attach_grad()
+        with autograd.record():
+            y = nd.Convolution(x, weight, **more)
+        y.backward(given)
+        assert out.shape[2:] == size and y.shape == given.shape
+        np.testing.assert_allclose(out.asnumpy(), x.grad.asnumpy(), atol=1e-5)
+        checked += 1
+    assert checked == len(_output_sizes()) - 1
+
+
+def test_an_output_padding_of_the_stride_is_refused():
+    with pytest.raises(RuntimeError, match="than stride"):
+        gluon.nn.Conv2DTranspose(1, 3, 2, 1, output_padding=2, in_channels=1)
+
+
+@pytest.mark.parametrize("stride", range(1, 6))
+@pytest.mark.parametrize("kernel", range(1, 11))
+def test_ones_stay_even_inside_where_the_stride_divides_the_kernel_and_nowhere_else(kernel, stride):
+    counts = nd.Deconvolution(
+        nd.ones((1, 1, 12, 12)),
+        nd.ones((1, 1, kernel, kernel)),
+        kernel=(kernel,) * 2,
+        stride=(stride,) * 2,
+        num_filter=1,
+        no_bias=True,
+    )
+    inside = counts[0, 0, kernel:-kernel, kernel:-kernel].asnumpy()
+    assert (inside.min() == inside.max()) == (kernel % stride == 0)

@@ -244,8 +244,8 @@ def grade(submitted, timeout, trusted=False):
         )
     if not trusted and (why := wall.probe(GRADING, submitted.resolve())):
         sys.exit(
-            f"Nothing was graded: students' code would run as you, with your files and your network, for there is no "
-            f"wall to put it behind here: {why}. Where you trust each student with all that, do without: "
+            f"Nothing was graded: students' code would run as you, with your files and your network, as no wall can be "
+            f"put round it here: {why}. If you trust each student with that, grade without a wall: "
             "make grade ARGS=--trust-students (docs/teaching.md)"
         )
     for number, folder in enumerate(folders, 1):

@@ -1,4 +1,4 @@
-"""What the chapters share, in the order in which the course meets it."""
+"""What the chapters share, in the order in which the course introduces it."""
 
 from .core import openmp as _openmp  # first: it and the next set the threads of MXNet
 from .core.device import physical_cores, try_all_gpus, try_gpu

@@ -1,4 +1,4 @@
-"""`python -m utils COMMAND`: what can be asked for outside a notebook. Each command is a module of cli/."""
+"""`python -m utils COMMAND`: the course's tools outside a notebook. Each command is a module of cli/."""
 
 import argparse
 import sys

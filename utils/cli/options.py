@@ -117,7 +117,7 @@ def add_averaging(parser):
 
 
 def check_layout(folder, *splits):
-    """A FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds one that is.
+    """Raise a FileNotFoundError that says what to do with a folder that is nearly in VOC's layout, or holds such a one.
 
     splits: the lists that are wanted, which may be there under another name.
     """
@@ -139,7 +139,7 @@ def check_layout(folder, *splits):
 
 
 def refuse(report, folder):
-    """A ValueError that names the errors of a `Report`: what `data` calls one, no training or score passes over."""
+    """Raise a ValueError that names the errors of a `Report`: training and scoring accept none of them."""
     from ..core.surroundings import python
     from ..datacheck.items import merged
 

@@ -23,11 +23,11 @@ HELP = "train a net on a folder of pictures and labels"
 DESCRIPTION = """\
 Train a net, as chapter 08 does: the same functions, Adam at a rate that falls to 0, random crops and flips, on the
 pictures of train.txt. After each epoch one line says the loss and the score on those of val.txt; both lists can be
-others (--train-split, --val-split). Where no net is named it is FCN-8s on EfficientNet-Lite0, which begins with what it
-learned from the photographs of ImageNet: on voc_mini that gives a mean IoU of 0.92 in the minute in which ResNet18 from
-random weights gives 0.55. Before the first epoch all labels are read once: what `data` calls an error stops it, and the
-score of naming one class everywhere is printed, which a net has to beat. The net goes into two files: FILE.params, its
-weights, and FILE.json, what `predict`, `evaluate` and `export` have to know about it.
+others (--train-split, --val-split). The default net is FCN-8s on EfficientNet-Lite0, which begins with ImageNet's
+weights: on voc_mini that gives a mean IoU of 0.92 in a minute, in which ResNet18 from random weights gives 0.55. Before
+the first epoch all labels are read once: what `data` calls an error stops the training, and the score that a net has to
+beat is printed, that of naming one class everywhere. The net goes into two files: FILE.params has its weights, and
+FILE.json what `predict`, `evaluate` and `export` need to know about it.
 """
 EPILOG = """\
 examples:

@@ -162,4 +162,4 @@ def _next(report, args):
         return f"Next: make{where} course DATASET={folder} CHAPTER=08{crop}{scale}{epochs}"
     if not set(report.lists) & set(SPLITS) and not refusal(report):
         return f"Next: {again} --split"
-    return f"Next: mend what stands under ERRORS, then {again}"
+    return f"Next: repair what is listed under ERRORS, then {again}"

@@ -1,1 +1,1 @@
-"""What everything stands on: devices, memory, the console, files."""
+"""What the rest of the library uses: devices, memory, the console, files."""

@@ -1,4 +1,4 @@
-"""CUDA's libraries for mxnet-cu112: puts them where it looks, and says whose is the one that it misses.
+"""CUDA's libraries for mxnet-cu112: links them where MXNet looks, and names the package of a missing one.
 
 libmxnet.so looks for libraries in its own folder first (its RPATH is $ORIGIN), so links there serve every import,
 whatever comes before it, without LD_LIBRARY_PATH. Run as a script, as `make setup` does, this file makes them.
@@ -29,7 +29,7 @@ REPAIR = (
 
 
 def explain(error):
-    """One sentence for the OSError of an `import mxnet`: the library, whose it is, and what to do."""
+    """One sentence for an OSError of `import mxnet`: the library, its package, and what to do."""
     for library, package in LIBRARIES.items():
         if library in str(error):
             return f"{library} of the package {package} is missing or damaged ({error}): {REPAIR}"

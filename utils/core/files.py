@@ -18,7 +18,7 @@ MOST_JSON = 2**24  # bytes: what describes a net or a training is a thousandth o
 
 @contextlib.contextmanager
 def opened(path, expected):
-    """A file to read bytes from. What the system says against it is one error: path, what was found, what expected."""
+    """Open a file to read bytes. If that fails, one error says the path, what was found and what was expected."""
     try:
         if stat.S_IFMT(os.stat(path).st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
             raise ValueError(f"{path}: a pipe or device; expected {expected}")  # where reading might wait for ever
@@ -35,7 +35,7 @@ def opened(path, expected):
 
 
 def check_pixels(path, height, width):
-    """A ValueError for a picture of more than `MAX_PIXELS`."""
+    """Raise a ValueError for a picture of more than `MAX_PIXELS`."""
     if height * width > MAX_PIXELS:
         raise ValueError(
             f"{path}: {height} × {width} (height × width), {height * width:,} pixels, "
@@ -81,7 +81,7 @@ def short(text):
 
 
 class FetchError(FileNotFoundError):
-    """A file or data set that could not be had: which, why, and what to do. One text."""
+    """A file or data set could not be fetched: one text says which, why, and what to do."""
 
 
 REMEDY = {
@@ -107,9 +107,9 @@ def writing_to(folder, elsewhere):
 
 
 def check_writable(path):
-    """A PermissionError where `path`, a folder that may not be there yet, or a file, could not be written.
+    """Raise a PermissionError where `path`, a file or a folder that may not be there yet, could not be written.
 
-    Said before the work, not after hours of it.
+    So the error comes before the work, not after hours of it.
     """
     path = pathlib.Path(path).absolute()
     there = next(folder for folder in (path, *path.parents) if folder.exists())
@@ -127,7 +127,7 @@ def advice(error):
 
 @contextlib.contextmanager
 def one_message():
-    """Inside, Ctrl-C and what is wrong with a disk or a data set end a command: with one message, no traceback."""
+    """Inside, Ctrl-C and errors of a disk or a data set end a command with one message, without a traceback."""
     try:
         yield
     except KeyboardInterrupt:
@@ -139,9 +139,9 @@ def one_message():
 
 @contextlib.contextmanager
 def atomic_write(path):
-    """A path beside `path` to write to; at the end it is moved into place, once the disk has it, or taken away.
+    """A path beside `path` to write to; at the end it is moved into place, once the disk has it, or deleted.
 
-    So the file of that name is always whole, the old one or the new one, whatever stops the program. For what a
+    So the file of that name is always complete, the old one or the new one, whatever stops the program. For what a
     program writes, not for what it fetches (`work_folder`).
     """
     beside = path.with_name(f"{path.name}.{os.getpid()}")

@@ -14,9 +14,9 @@ import psutil
 
 
 def share_cores(settings, ranks, cores):
-    """OMP_NUM_THREADS in `settings`, an environment, becomes a rank's part of the cores, where the reader chose none.
+    """Set OMP_NUM_THREADS in `settings`, an environment, to a rank's part of the cores, unless the reader chose it.
 
-    All cores are what `import utils` sets by itself, also in a notebook that starts ranks: no choice.
+    All cores is no choice: `import utils` sets it by itself, also in a notebook that starts ranks.
     """
     if settings.get("OMP_NUM_THREADS", str(cores)) == str(cores):
         settings["OMP_NUM_THREADS"] = str(max(1, cores // ranks))

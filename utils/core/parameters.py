@@ -42,7 +42,7 @@ def _headers(file, size):
     def count(least):
         (number,) = numbers("Q")
         if number * least > size - file.tell():
-            raise ValueError(f"byte {file.tell() - 8} speaks of more than its {size} bytes hold")
+            raise ValueError(f"byte {file.tell() - 8} announces more than its {size} bytes hold")
         return number
 
     if numbers("QQ") != (LIST, 0):

@@ -1,4 +1,4 @@
-"""What is around the course: which Python runs it, and what MXNet's import doesn't bear, said in words."""
+"""The course's surroundings: which Python runs it, and clear errors for what breaks MXNet's import."""
 
 import os
 import re
@@ -10,7 +10,7 @@ PAGE = "docs/if_something_looks_wrong.md"
 
 
 def check_threads():
-    """ImportError where MXNet would end Python, without an exception, at the value of OMP_NUM_THREADS."""
+    """Raise an ImportError where the value of OMP_NUM_THREADS would make MXNet end Python without an exception."""
     value = os.environ.get("OMP_NUM_THREADS", "")
     if value.strip() and not re.fullmatch(r"\s*[+-]?\d+\s*", value):
         raise ImportError(
@@ -20,7 +20,7 @@ def check_threads():
 
 
 def check_numpy(error):
-    """ImportError where NumPy is too new for MXNet 1.9.1, which asks for names that 1.24 took away."""
+    """Raise an ImportError where NumPy is too new for MXNet 1.9.1, which asks for names that 1.24 took away."""
     if "module 'numpy' has no attribute" in str(error):
         import numpy
 

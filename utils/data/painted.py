@@ -38,7 +38,7 @@ def take_strokes(root, folder="painted", to="SegmentationClass"):
         try:
             if label.exists():
                 raise ValueError(
-                    f"{label.relative_to(root)} is there already and stays: delete it if the strokes count"
+                    f"{label.relative_to(root)} is there already and stays: delete it to have it made from the strokes"
                 )
             marks, told = read_painted(path, read_image(image_path(root, path.stem)), classes)
         except (OSError, ValueError) as error:
@@ -56,7 +56,7 @@ def take_strokes(root, folder="painted", to="SegmentationClass"):
 
 
 def read_painted(path, image, classes):
-    """(marks, what to say of them): strokes on a painted copy of a photograph, (H, W) uint8, 255 = nothing said.
+    """(marks, what to say of them): strokes on a painted copy of a photograph, (H, W) uint8, 255 = not marked.
 
     image: (H, W, 3) uint8, the photograph without them. A ValueError names the file and the way out: for a JPEG, whose
     colours are inexact, another size, and where no stroke is found.

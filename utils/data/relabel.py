@@ -55,7 +55,7 @@ def relabel(folder, new, way, classes=None):
     except BaseException:  # Ctrl-C too
         shutil.rmtree(new, ignore_errors=True)
         raise
-    left = f"; as they were: {len(kept)}, such as {kept[0]}" if kept else ""
+    left = f"; copied unchanged: {len(kept)}, such as {kept[0]}" if kept else ""
     print(f"Written: {new}, {made} labels anew{left}")
     print(f"Next: {python()} -m utils data {shlex.quote(str(new))}")
 

@@ -1,6 +1,6 @@
 """Weak labels: scribbles, points and boxes, drawn by a seeded rule or read from a file (chapter 15).
 
-A weak label is a label, (H, W) uint8 class indices, that is void where nobody said anything. So each loss and each
+A weak label is a label, (H, W) uint8 class indices, that is void where nothing is marked. So each loss and each
 score of the course takes it as it is: void gives no loss, and no gradient.
 """
 
@@ -162,7 +162,7 @@ def write_scribbles(path, weak, classes):
 
 
 def read_scribbles(path, classes, size=None):
-    """Strokes that somebody drew in an editor, as (H, W) uint8, 255 = nothing said (chapter 15).
+    """Strokes that somebody drew in an editor, as (H, W) uint8, 255 = not marked (chapter 15).
 
     A palette or RGB PNG in the classes' colours, and VOC's void (224, 224, 192) wherever nothing is said; it is read as
     any label is. Of a layer with strokes alone, what is wholly transparent is void too. size: (height, width) of its
@@ -182,7 +182,7 @@ def read_scribbles(path, classes, size=None):
 
 
 def strokes(drawn, image, classes):
-    """Strokes drawn over a photograph in a paint program, as (H, W) uint8, 255 = nothing said (chapter 15).
+    """Strokes drawn over a photograph in a paint program, as (H, W) uint8, 255 = not marked (chapter 15).
 
     drawn, image: (H, W, 3) uint8, the photograph with strokes in the classes' colours, and without. A pixel is marked
     where the two differ by more than `JITTER` and the colour is a class's; so black is lost on black. A brush with soft

@@ -139,8 +139,8 @@ def fetch(name, archive=None):
     """Make a data set's folder in the data folder: archive, check, unpack, look through, move into place; the folder.
 
     archive: a file brought along; it is checked and never deleted. Default: one of that name in the data folder, else
-    downloaded. All is made in a hidden folder beside, so that what bears the name is whole. Two processes at once:
-    the second waits, and finds it done.
+    downloaded. All is made in a hidden folder beside it, so that the folder of that name is always complete. Of two
+    processes at once the second waits, and finds it done.
     """
     source, folder, log = SOURCES[name], data_folder(), Log()
     with writing_to(folder, ELSEWHERE), locked(folder / f".{name}.lock", log.line):

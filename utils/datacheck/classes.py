@@ -81,12 +81,12 @@ def problems(report):
 
 
 def _no_classes(report):
-    """Names that say that nobody is to be judged by them: as classes they are learnt and scored."""
+    """Names that mean no class, such as ignore: as classes they would be learnt and scored."""
     found = []
     for name, color in zip(report.classes.names, report.classes.colors, strict=True):
         if report.classes is not VOC and NO_CLASS.fullmatch(name):
             line = ":".join(["void", ",".join(map(str, color)), "", ""])
-            remedy = f"if nobody is to be judged by it, name it void in labelmap.txt: {line}"
+            remedy = f"if it should not be learnt and scored, name it void in labelmap.txt: {line}"
             found.append(Problem(False, "classes", "labelmap.txt", f"{name} is a class: learnt and scored", "", remedy))
     return found
 

@@ -52,7 +52,7 @@ def read_lists(root):
             names, found = _read(root, folder / f"{name}.txt")
             source = name if names or found else None
             if source is None:
-                remedy = "delete it, or write the names into it; until then it is passed over"
+                remedy = "delete it, or write the names into it; until then it is ignored"
                 problems.append(Problem(False, "lists", list_file(name), "empty", A_LIST, remedy))
             problems += found
     if source is None:

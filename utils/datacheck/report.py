@@ -44,7 +44,7 @@ class Report(NamedTuple):
 
     @property
     def doubts(self):
-        """What is likely to be wrong, and would make a score wrong: only who made the labels knows."""
+        """What is likely to be wrong, and would make a score wrong: only the person who made the labels knows."""
         return [problem for problem in self.problems if problem.kind in LIKELY]
 
     def frequencies(self, split):
@@ -94,7 +94,7 @@ def check(name, crop_size=CROP_SIZE, scale=1.0, progress=None, pairs=()):
 def glance(root, train=None, val=None, splits=("train", "val"), progress=None, scale=1):
     """`Report` of what can be seen without decoding a picture: labels, sizes, lists, copies of a file.
 
-    For `train` and `evaluate`, which refuse its errors. What is but likely is a warning here, in `doubts`. train, val:
+    For `train` and `evaluate`, which refuse its errors. What is only likely is a warning here, in `doubts`. train, val:
     names, or None; splits: their lists' names. scale: what `Pair.scaled` is counted at.
     """
     classes, problems = _classes(root)
@@ -152,7 +152,7 @@ def _classes(root):
         return None, [Problem(True, "classes", path.name, without(path, error), "", remedy)]
     problems = [] if os.path.lexists(path) else of_classes.beside(root)
     if len(classes) < 2:
-        remedy = "give what is not it a class of its own, such as background:0,0,0::"
+        remedy = "add a second class for all other pixels, such as background:0,0,0::"
         problems = [Problem(True, "classes", path.name, "one class", "two or more", remedy)]
     void = ",".join(map(str, VOID_COLOR))
     for name, color, *_ in (line for line in lines if len(line) > 1 and not line[0].startswith("#")):

@@ -73,7 +73,7 @@ def _look(root, name, classes, folder):
     mark, problems = said(name, weak, _label(root, name, classes, weak.shape)), []
     if len(np.unique(weak[weak != VOID])) == 1:
         found = f"one class only, {classes.names[weak[weak != VOID][0]]}"
-        remedy = "everything would become it: mark what is not it too"
+        remedy = "a cut would give this class to all pixels: mark another class, too"
         problems.append(Problem(False, "scribbles of one class", file, found, "", remedy))
     if mark["share"] > MUCH:
         most = int(mark["pixels"][:VOID].argmax())

@@ -40,7 +40,7 @@ def train_or_load(fit, net, train_set, **settings):
     first = begun if digest == stopped else digest
     resumable = "checkpoint" in inspect.signature(fit).parameters
     if first != digest and not resumable:
-        raise ValueError("the net is as an interrupted training left it: make it anew (run its cell again)")
+        raise ValueError("an interrupted training has changed the net: make it anew (run its cell again)")
     identity = {
         "fit": inspect.getsource(fit),
         "net": first,

@@ -1,8 +1,8 @@
-"""What is told of a training's moments: `train(callbacks=[...])` (chapter 08)."""
+"""Functions that `train` calls at certain moments: `train(callbacks=[...])` (chapter 08)."""
 
 
 class Callback:
-    """Told of the moments of a training; write the methods that you need, the others do nothing.
+    """Methods that `train` calls at certain moments: write those that you need, the others do nothing.
 
     Each is given the `Training`. A plain function is a callback too: it is called with the history after each epoch, as
     `LiveCurve` is. Callbacks run in the order of the list. What they change counts: the trainer's learning rate, which
@@ -50,7 +50,7 @@ class _Function(Callback):
 
 
 def teller(callbacks):
-    """A function (moment, training) that tells all callbacks in order; a TypeError for what is none."""
+    """A function (moment, training) that calls all callbacks in order; a TypeError for what is no callback."""
     told = []
     for callback in callbacks:
         if not isinstance(callback, Callback) and not callable(callback):

@@ -2,7 +2,7 @@
 
 Each process, a rank, runs the same program on its share of each batch; gradients are summed before each step, so that
 all ranks hold the same weights, to the bit. Who sums is Horovod, where horovodrun started the ranks, or MXNet's own
-store, `dist_sync`, where DMLC_ROLE says so (launch.py). Without either a process is alone, and trains as ever.
+store, `dist_sync`, where DMLC_ROLE says so (launch.py). Without either a process is alone, and trains as usual.
 `train` itself knows nothing of it: it is given a loader, a trainer, a callback and a folder from here.
 """
 
@@ -50,7 +50,7 @@ class Ranks:
         return contextlib.nullcontext()
 
     def leave(self, code):
-        """Said by a rank that ends before the training does: it shall not wait for the others at its end."""
+        """Called by a rank that ends before the training does: it must not wait for the others at its end."""
         if self.size > 1:
             atexit.register(_exit, code)
 
@@ -152,8 +152,8 @@ class Ranks:
     def one_voice(self):
         """Inside, rank 0 prints and the others don't; a lost rank is an OSError that says what to do.
 
-        Who speaks last is ended by the launcher before: so rank 0 says what all have met with, and the launcher, which
-        knows it, which rank was lost.
+        After an error the other ranks wait a second: rank 0 reports it, and the launcher ends them before they repeat
+        it. After a lost rank all wait longer, as the launcher knows which rank was lost, and reports that.
         """
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere if self.rank else sys.stdout):
             try:

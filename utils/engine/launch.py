@@ -4,8 +4,8 @@
 
 What follows the number is given to this Python, once a rank. Besides the ranks there are a scheduler, which tells all
 where the others are, and a server, which sums; MXNet makes a process one of these by DMLC_ROLE, as it is imported.
-MXNet's own launcher, dmlc_tracker, asks for a name that Python 3.9 took away. Nor does MXNet, as it comes, end where a
-rank died: the others wait. So this one ends them, and says which it was.
+MXNet's own launcher, dmlc_tracker, asks for a name that Python 3.9 took away. When a rank died, MXNet
+by itself lets the others wait. This launcher ends them, and says which rank it was.
 """
 
 import os

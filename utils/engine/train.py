@@ -55,16 +55,17 @@ def train(
     first device's. FCN-8s with batches of 8 on two devices: the first loss 0.8 % off, the next eleven 0 to 17 %.
 
     checkpoint: a folder, one for each training. After each epoch all that is needed to go on is put there; the same
-    call, in this process or another, goes on after the last whole epoch. Killed at any moment and resumed, a training
-    ends with the same bits as one that was not, on the same machine (tried on CPUs) with as many threads. For that each
-    epoch but the first is seeded anew, by the last `utils.seed` and its own number: random numbers such as dropout's
-    are then other ones than without `checkpoint` (the crops of a new `data_loader` are the same). The folder is asked
-    about net, optimiser, loss, data and seed, not about the weights to start with. An epoch that a kill cuts short may
-    call `on_epoch` twice.
+    call, in this process or another, goes on after the last whole epoch. A training that was killed at any moment and
+    resumed ends with the same bits as one that was not, on the same machine (tried on CPUs) with as many threads. For
+    that each epoch but the first is seeded anew, by the last `utils.seed` and its own number. So random numbers such
+    as dropout's are other ones than without `checkpoint` (the crops of a new `data_loader` are the same). A checkpoint
+    is taken if its net, optimiser, loss, data and seed are those of this call; the weights to start with don't count.
+    An epoch that a kill cuts short may call `on_epoch` twice.
 
     Errors, each with what to try: ValueError for what is wrong with net, loss, labels or folder, and for a net that
     diverged; MemoryError where a batch is too large; RuntimeError where a loader's worker died; OSError where data is
-    gone or a checkpoint can't be written. A damaged checkpoint is passed over aloud, one of another training refused.
+    gone or a checkpoint can't be written. A damaged checkpoint is left out with a message, one of another training
+    refused.
     """
     contexts = ctx if isinstance(ctx, list) else [ctx]
     check_start(train_data, net, trainer, contexts)

@@ -32,7 +32,7 @@ def download(path, urls, check, log, size=None, room=0):
 
     check: function of a path; raises a ValueError that says what is wrong with the file. log: a `Log`.
     size: bytes, where known; else at most `LIMIT`. room: bytes of disk that will be needed besides.
-    What has come lies in PATH.part and is continued, by this process or a later one. Where no address gives the file,
+    What was received is in PATH.part and is continued by this process or a later one. Where no address gives the file,
     a FetchError lists each and its reason. A disk that is full or can't be written to is an OSError at once.
     """
     path = pathlib.Path(path)

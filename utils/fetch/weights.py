@@ -32,8 +32,8 @@ ELSEWHERE = "name another folder for them by the variable MXNET_HOME"
 def pretrained_net(name):
     """One of Gluon's nets with its ImageNet weights (chapter 08), fetched where they are not there yet.
 
-    name: as in `gluon.model_zoo.vision`. A FetchError says what to do where they can't be had, a ValueError which names
-    there are.
+    name: as in `gluon.model_zoo.vision`. A FetchError says what to do where they can't be had, a ValueError lists
+    the names there are.
     """
     from mxnet.gluon.model_zoo import model_store, vision
 

@@ -1,4 +1,4 @@
-"""Classifiers without their last layers, as maps by stride: what decoders stand on (chapters 08 and 09)."""
+"""Classifiers without their last layers, as maps by stride, for decoders (chapters 08 and 09)."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""DeepLab: a backbone made dense by holes, and heads that look far (chapter 13).
+"""DeepLab: a backbone made dense by holes, and heads with a large field (chapter 13).
 
 Chen, Papandreou, Kokkinos, Murphy and Yuille: arXiv:1412.7062 (LargeFOV) and arXiv:1606.00915 (ASPP). The CRF that
 follows these nets is `utils.DenseCRF`.

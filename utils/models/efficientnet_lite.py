@@ -79,7 +79,7 @@ class EfficientNetLite0(gluon.HybridBlock):
     def scores(self, x):
         """(N, 1000, h, w) of each cell of stride 32: where the classifier sees what.
 
-        Nothing after the mean over all cells bends, so the mean of these scores is the classifier's answer.
+        All after the mean over all cells is linear, so the mean of these scores is the classifier's answer.
         """
         return self.output(self.head(self.features(x)))
 

@@ -1,4 +1,4 @@
-"""Two layers of GluonCV's nets (chapter 16) in ONNX's words, which MXNet's exporter has none for."""
+"""Two layers of GluonCV's nets (chapter 16) for ONNX: MXNet's exporter lacks them."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A trained net in files that know what net it is: NAME.params, and NAME.json beside it."""
+"""A trained net in files that say what net it is: NAME.params, and NAME.json beside it."""
 
 import contextlib
 import hashlib
@@ -82,8 +82,8 @@ def load_model(path, ctx=None):
 
     path: NAME.params, with NAME.json beside it. ctx: where the net goes. A net of your own must be registered before
     (`register_model`). Files that are not such a pair, damaged or of another net are a ValueError. Take models from
-    people you trust: both files are checked before MXNet reads them, and nothing in them is run, but what a stranger's
-    net has learned nobody has checked.
+    people you trust: both files are checked before MXNet reads them, and nothing in them is run, but nobody has
+    checked what a stranger's net has learned.
     """
     path = pathlib.Path(path)
     record = path.with_suffix(".json")
@@ -132,7 +132,7 @@ def _described(known):
     if not re.fullmatch(r"[\w.-]+", known.get("train_split", "train")):
         raise ValueError(f"train_split {known['train_split']!r}, expected the name of a list")
     if not isinstance(known.get("baseline", {}), dict) or not isinstance(known["sha256"], str):
-        raise ValueError("baseline or sha256 is of another kind")
+        raise ValueError("baseline or sha256 is of another type")
     return name, backbone, options, classes, scale
 
 

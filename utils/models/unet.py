@@ -47,7 +47,7 @@ class UNet(gluon.HybridBlock):
 
     padding=0, on `unet_features` with padding=0: the published net. Its scores are those of the picture's middle, less
     `border` pixels on each side: 572 × 572 → 388 × 388. Both sides of a picture must be 16 n + 12 pixels, 188 at least.
-    Training, prediction and evaluation want the padded one.
+    Training, prediction and evaluation need the padded one.
     """
 
     def __init__(self, features, classes, padding=1, batch_norm=True, **kwargs):

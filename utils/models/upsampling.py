@@ -35,9 +35,10 @@ class BilinearUpsampling(gluon.HybridBlock):
 
     align=True puts cell i at pixel s·i, where a backbone of stride-2 convolutions padded by 1 has its centre,
     and repeats the last cell beyond the border; align=False is the classic transposed convolution with kernel
-    2s and padding s/2 (2s − 1 and (s − 1)/2 for odd s), which puts it at s·i + (s − 1)/2 and fades to 0 at the border
-    (chapters 05 and 09); align=None is kernel 2s without padding, at s·i + s − 1/2, for a net that cuts by itself
-    (`VGG16FCN`). Given a second array, the result is cut to its height and width. Nothing in it is learned.
+    2s and padding s/2 (2s − 1 and (s − 1)/2 for odd s), which puts it at s·i + (s − 1)/2 and fades at the border, to
+    (s + 1)/(2s) at the outermost pixel (chapters 05 and 09); align=None is kernel 2s without padding, at
+    s·i + s − 1/2, for a net that cuts by itself (`VGG16FCN`). Given a second array, the result is cut to its height and
+    width. Nothing in it is learned.
     offset: with align=True, where cell 0 lies, from 0 to below s: cell i is at pixel s·i + offset, and the first one is
     repeated before it.
     """
@@ -135,7 +136,7 @@ class MatrixUpsampling(gluon.HybridBlock):
 def plain_enlargements():
     """Within it each `MatrixUpsampling` that is called enlarges by a transposed convolution: `BilinearUpsampling`.
 
-    For formats that have no words for some of its steps (ONNX): trace the net anew, with a symbol, inside. Gives the
+    For formats that lack some of its steps (ONNX): trace the net anew, with a symbol, inside. Gives the
     list that the layers made on the way are put into, as their weights belong to the graph.
     """
     global _plain_layers

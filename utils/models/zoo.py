@@ -64,7 +64,7 @@ def register_model(name, backbone=None):
     `receptive_margin`, the pixels on each side beyond which a score depends on nothing (256), or None where it looks at
     the whole picture, and is never tiled; `training_loss`, called without arguments for the loss of `python -m utils
     train` (`SoftmaxCrossEntropyLoss`); `smallest`, the pixels that a picture must have each way (1). It gives one array
-    of scores, or a tuple whose first is: the loss gets all, scores, labels and exported files come of the first.
+    of scores, or a tuple of them: the loss gets all; scores, labels and exported files are made of the first.
     """
 
     def register(net):

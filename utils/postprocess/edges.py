@@ -1,4 +1,4 @@
-"""From edge strengths to edges, and how edge people score them: ODS, OIS, AP (chapter 14).
+"""From edge strengths to edges, and their usual scores: ODS, OIS, AP (chapter 14).
 
 Martin, Fowlkes and Malik, *Learning to Detect Natural Image Boundaries Using Local Brightness, Color, and Texture
 Cues*, PAMI 2004; Arbeláez, Maire, Fowlkes and Malik, *Contour Detection and Hierarchical Image Segmentation*, PAMI

@@ -175,7 +175,7 @@ def superpixels(image, count=800, compactness=10.0):
     """(H, W) int64: some `count` superpixels 0, 1, 2 …, each in one piece, by scikit-image's SLIC (chapter 15).
 
     compactness: how many steps of colour (Lab) weigh as much as one cell of distance; more makes them square.
-    ValueError for an image that is none, and for a count that is more than its pixels, or than `MOST`.
+    ValueError for an array that is no image, and for a count above its pixels, or above `MOST`.
     """
     from skimage.segmentation import slic  # here: it would make `import utils` slower
 
@@ -243,7 +243,7 @@ def histograms(image, segments):
 class ScribbleCut:
     """A picture's scribbles spread over its superpixels, with what a net says or without (chapter 15).
 
-    image: (H, W, 3) uint8. scribbles: (H, W) uint8, 255 where nothing is said. num_classes: of the net, C. count,
+    image: (H, W, 3) uint8. scribbles: (H, W) uint8, 255 where nothing is marked. num_classes: of the net, C. count,
     compactness: of `superpixels`. strength: what a border between two wholly alike neighbours costs. colour: weight of
     the colours of the strokes, 0 to leave them out.
 
@@ -350,6 +350,6 @@ def check_scribbles(scribbles, image, num_classes):
         row, column = np.argwhere(scribbles == found[-1])[0]
         raise ValueError(
             f"scribbles: class {found[-1]} at row {row}, column {column}; expected 0 to {num_classes - 1}, or {VOID} "
-            "where nothing is said"
+            "where nothing is marked"
         )
     return found

@@ -84,7 +84,10 @@ def show_stamps(x, kernel, stride):
         FuncAnimation(figure, draw, frames=len(steps)).save(path, writer=PillowWriter(fps=0.8), dpi=64)
         gif = path.read_bytes()
     plt.close(figure)
-    alt = f"Animation: each input number, times the kernel, is added to the output, {stride} pixels beyond the last"
+    alt = (
+        f"Animation: each input number, times the kernel, is added to the output, {stride} pixels beyond the last; "
+        "in the last picture a border of 1 pixel is cut"
+    )
     picture = f'<img alt="{alt}" src="data:image/gif;base64,{base64.b64encode(gif).decode()}">'
     display({"text/html": picture, "text/plain": alt}, raw=True)
     return gif

@@ -86,8 +86,8 @@ def overlay(image, label, classes=VOC, opacity=0.6):
 def draw_seeds(ax, rows, color=BLUE, shift=0, label=None, bars=True):
     """Scores of several runs, row by row: a dot for each seed, the first uppermost, so that none hides another.
 
-    rows: {name: one number a seed}; nan draws nothing. bars: the mean of each row as a bar. shift: how far below its
-    row's line the dots lie; two sets of three fit at -0.2 and 0.2. label: for the legend.
+    rows: {name: one number a seed}; nan, a seed that diverged, is written at the right. bars: the mean of each row as a
+    bar. shift: how far below its row's line the dots lie; two sets of three fit at -0.2 and 0.2. label: for the legend.
     """
     for i, found in enumerate(rows.values()):
         found = np.asarray(found)
@@ -95,6 +95,9 @@ def draw_seeds(ax, rows, color=BLUE, shift=0, label=None, bars=True):
         ax.plot(found, heights, "o", color=color, markersize=5, label=label if i == 0 else None)
         if bars and len(found):
             ax.plot([found.mean()] * 2, [i + shift - 0.3, i + shift + 0.3], color=color, linewidth=2)
+        if lost := np.isnan(found).sum():
+            text, where = f"diverged with {lost} of {len(found)} seeds", ax.get_yaxis_transform()
+            ax.text(0.99, i + shift, text, va="center", ha="right", color=RED, transform=where)
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(True, axis="x")  # True: a second call would switch it off

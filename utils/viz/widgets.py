@@ -25,7 +25,7 @@ _ERRORS = LabelMap(["right", "wrong"], [(0, 0, 0), (213, 94, 0)])  # black: `ove
 
 
 class Viewer:
-    """Steps through what a net says of a data set's pictures (chapter 08).
+    """Steps through a net's predictions for a data set's pictures (chapter 08).
 
     net: any net that `predict` takes. dataset: a `VOCSegDataset`, whose pictures are shown whole, at its scale.
     order: "as listed", "fewest right pixels first" or "lowest mean IoU first", each picture scored by itself.
@@ -144,7 +144,7 @@ def compare(nets, dataset, index=0, side=1024):
 
     def chosen(_=None):
         name, (image, truth) = dataset.names[choice.value], _pair(dataset, choice.value)
-        message.value = f"{html.escape(name)}: the nets are at work …"
+        message.value = f"{html.escape(name)}: the nets are predicting …"
         figure = draw_labels(nets, name, image, dataset.classes, truth)
         message.value = f"{html.escape(name)}: {image.shape[0]} × {image.shape[1]} pixels"
         return figure
@@ -189,7 +189,7 @@ def _upload_button(message, show, side, scale=1.0):
         if not button.value:
             return
         file, button.value = button.value[0], ()  # emptied, so that the same file can be brought again
-        message.value = f"{html.escape(file.name)}: the nets are at work …"
+        message.value = f"{html.escape(file.name)}: the nets are predicting …"
         try:
             image = read_upload(file.name, bytes(file.content), side, scale)
         except ValueError as error:

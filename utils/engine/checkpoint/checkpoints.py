@@ -2,8 +2,8 @@
 
 One file an epoch, `epoch-0007.npz`: NumPy's archive of the net's parameters and the optimiser's arrays, by the names of
 `net.save_parameters`, and of `training.json`: history, seed, the optimiser's and scheduler's numbers, and what was
-trained. No pickle: reading one runs no code. Nevertheless go on from checkpoints of your own alone: what a stranger's
-net has learned nobody has checked. The archive's comment, its last 64 bytes, is the SHA-256 of all before it.
+trained. No pickle: reading one runs no code. Still, go on from your own checkpoints only: nobody has checked what a
+stranger's net has learned. The archive's comment, its last 64 bytes, is the SHA-256 of all before it.
 One file, because one file is what an atomic write puts into place whole. Written through Python, because MXNet's own
 save does not notice a full disk while its last block is written. The last two are kept.
 """
