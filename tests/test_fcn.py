@@ -323,6 +323,9 @@ def test_what_chapter_09_says_of_half_a_cell(skips_said):
         for part in ("inside", "beyond")
     ]
     assert (won[0] > won[1]).all() and won[0].min() > 0.005
+    for part, sign in ("inside", 1), ("beyond", -1):
+        more = [on_crops(crop, "32s", "aligned", f"{part}_acc") for crop in ("161x225", "160x224")]
+        assert (sign * (more[0] - more[1]) > 0.02).all()
     parts = [on_crops("161x225", "32s", "classic", f"{part}_acc") for part in ("inside", "beyond")]
     assert (parts[1] < 0.5).all() and (parts[0] > 0.85).all()
     aligned, classic = (on_crops("none", "32s", f"ceiling {way}")[0] for way in ("aligned", "classic"))
