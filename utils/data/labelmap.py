@@ -108,10 +108,10 @@ def check_known(label, rgb_at):
     unknown = label == _UNKNOWN
     if unknown.any():
         row, column = np.argwhere(unknown)[0]
-        pixels = "1 pixel" if unknown.sum() == 1 else f"{unknown.sum()} pixels"
         raise ValueError(
             f"unknown colour {tuple(int(v) for v in rgb_at(row, column))} at row {row}, column {column} "
-            f"({pixels} in all): expected a class colour or void {VOID_COLOR}. "
+            f"({unknown.sum()} pixel{'s' if unknown.sum() > 1 else ''} in all): "
+            f"expected a class colour or void {VOID_COLOR}. "
             "Was the label resized with interpolation, saved as JPEG, or drawn with other classes?"
         )
 
