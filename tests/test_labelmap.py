@@ -48,7 +48,7 @@ def test_every_class_and_void_against_the_double_loop():
 def test_unknown_colour_is_named_and_placed():
     image = np.zeros((4, 5, 3), np.uint8)
     image[2, 3] = 12, 34, 56
-    with pytest.raises(ValueError, match=r"\(12, 34, 56\) at row 2, column 3 \(1 pixels"):
+    with pytest.raises(ValueError, match=r"\(12, 34, 56\) at row 2, column 3 \(1 pixel in all"):
         utils.image2label(image)
 
 

@@ -110,7 +110,8 @@ def check_known(label, rgb_at):
         row, column = np.argwhere(unknown)[0]
         raise ValueError(
             f"unknown colour {tuple(int(v) for v in rgb_at(row, column))} at row {row}, column {column} "
-            f"({unknown.sum()} pixels in all): expected a class colour or void {VOID_COLOR}. "
+            f"({unknown.sum()} pixel{'s' if unknown.sum() > 1 else ''} in all): "
+            f"expected a class colour or void {VOID_COLOR}. "
             "Was the label resized with interpolation, saved as JPEG, or drawn with other classes?"
         )
 
