@@ -65,6 +65,24 @@ def test_the_loss_and_its_gradient_are_pytorchs(record, name, hybrid):
     assert (gradient[:, label == VOID] == 0).all()
 
 
+def test_equal_scores_learn_from_every_pixel():
+    """As HED's do at its first step: its filters begin with zeros. The slope is that between a little less and more."""
+    label = nd.array([[[1, 0, 0, 0]]])
+
+    def loss_and_gradient(margins):
+        scores = nd.array([[np.zeros((1, 4)), [margins]]])
+        scores.attach_grad()
+        with autograd.record():
+            value = ClassBalancedLoss()(scores, label)
+        value.backward()
+        return value.asscalar(), scores.grad[0, 1, 0].asnumpy()
+
+    _, gradient = loss_and_gradient(np.zeros(4))
+    sides = [[loss_and_gradient(step * np.eye(4)[i])[0] for step in (0.01, -0.01)] for i in range(4)]
+    np.testing.assert_allclose(gradient, [(more - less) / 0.02 for more, less in sides], atol=1e-5)
+    assert (gradient != 0).all()
+
+
 def test_pictures_of_a_batch_do_not_touch_each_other_and_nothing_overflows():
     label = nd.array(np.stack([edges_oracle.drawn_label(name) for name in edges_oracle.PICTURES]))
     scores = nd.concat(*[pair(edges_oracle.drawn(name, (13, 18))) for name in edges_oracle.PICTURES], dim=0)

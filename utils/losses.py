@@ -123,8 +123,8 @@ class ClassBalancedLoss(gluon.HybridBlock):
         some = F.maximum(count, F.ones_like(count))
         weight = F.broadcast_mul(edge, (count - edges) / some) + F.broadcast_mul(rest, edges / some)
         margin = F.squeeze(F.slice_axis(scores, 1, 1, 2) - F.slice_axis(scores, 1, 0, 1), axis=1)
-        # −log of the sigmoid of ±margin, which never overflows
-        loss = F.relu(margin) - margin * edge + F.Activation(-F.abs(margin), act_type="softrelu")
+        # −log of the sigmoid of ±margin: softrelu, log(1 + eˣ), never overflows, and has its right gradient at 0, too
+        loss = F.Activation(margin, act_type="softrelu") - margin * edge
         loss = F.where(known, loss * weight, F.zeros_like(loss))
         return F.sum(loss, axis=(1, 2)) / F.reshape(some, (-1,))
 
