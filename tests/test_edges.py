@@ -493,28 +493,29 @@ def test_what_chapter_14_says_of_its_tables():
     canny = {data: of(data, "", "canny") for data in ("voc_mini", "camvid")}
     worst = min(of("voc_mini", *kind).min() for kind in experiment.KINDS)
     assert worst > max(canny["voc_mini"].max(), of("voc_mini", "", "sobel").max()) + 0.15
-    assert abs(of("camvid", "imagenet", "hed_sides").mean() - canny["camvid"][0]) < 0.02
-    assert of("camvid", "imagenet", "hed_fusion").mean() == pytest.approx(canny["camvid"][0] + 0.07, abs=0.01)
+    ahead = {kind: (of("camvid", *kind) - canny["camvid"]).mean().round(2) for kind in experiment.KINDS}
+    assert list(ahead.values()) == [0.03, 0.08, 0.01, 0.06]  # HED and the fusion alone, by ImageNet's, from nothing
     assert max(of("camvid", *kind, "ap").mean() for kind in experiment.KINDS) < of("camvid", "", "canny", "ap")[0]
     for data in "voc_mini", "camvid":
-        assert of(data, "imagenet", "hed_fusion").min() > of(data, "imagenet", "hed_sides").max()
         for start in "imagenet", "nothing":
-            with_, without = sides(data, start, "hed_sides"), sides(data, start, "hed_fusion")
-            assert without[-1] < 0.05 < with_[-1] or (data, start) == ("camvid", "nothing")
-    assert abs(of("voc_mini", "nothing", "hed_fusion").mean() - of("voc_mini", "nothing", "hed_sides").mean()) < 0.01
-    assert of("camvid", "nothing", "hed_fusion").mean() > of("camvid", "nothing", "hed_sides").mean() + 0.01
+            gained = of(data, start, "hed_fusion") - of(data, start, "hed_sides")
+            with_, without = sides(data, start, "hed_sides")[-1], sides(data, start, "hed_fusion")[-1]
+            if (data, start) == ("voc_mini", "nothing"):
+                assert gained.min() < 0 < gained.max()
+            else:
+                assert gained.min() > 0.01
+            assert without < 0.085 < 0.135 < with_ or (data, start) == ("camvid", "nothing")
     gains = {
         (data, net): of(data, "imagenet", net).mean() - of(data, "nothing", net).mean()
         for data in ("voc_mini", "camvid")
         for net in ("hed_sides", "hed_fusion")
     }
-    assert [round(gains["voc_mini", net], 2) for net in ("hed_sides", "hed_fusion")] == [0.07, 0.09]
-    assert gains["camvid", "hed_sides"] < 0 < gains["camvid", "hed_fusion"] < 0.03
+    assert [round(gain, 2) for gain in gains.values()] == [0.09, 0.11, 0.02, 0.01]
     pairs = {}
     for row in trials:
         pairs.setdefault((row["start"], row["rate_backbone"], row["rate_behind"]), {})[row["net"]] = float(row["ods"])
     ahead = [pair["hed_fusion"] - pair["hed_sides"] for pair in pairs.values() if len(pair) == 2]
-    assert len(ahead) == 9 and min(ahead) > 0
+    assert len(ahead) == 9 and sum(gain > 0 for gain in ahead) == 8
 
 
 def test_strengths_of_a_net_that_diverged_are_refused():
