@@ -67,7 +67,7 @@ def jobs(data, root):
 
 
 def _trained(job, root):
-    """A net, its test pictures, and its seconds of training."""
+    """A net, trained, and its seconds of training."""
     seed, crop, stride = int(job["seed"]), tuple(map(int, job["crop"].split("x"))), int(job["net"][:-1])
     train_set = utils.VOCSegDataset(True, crop, root, common.SCALE[job["data"]], seed=seed)
     utils.seed(seed)
