@@ -12,13 +12,14 @@ CAMVID  =# for make results: CamVid in VOC layout
 PLATFORM =# for make wheelhouse: linux-x86_64, linux-x86_64-gpu, linux-aarch64, macos-x86_64, or several
 WHEELHOUSE ?=# the folder of make wheelhouse, such as /media/stick/wheelhouse; WHEELHOUSE=none: install from the network
 SUBMITTED =# for make grade: the folder that has a folder for each student
+ROSTER  =# for make grade: a class list that Moodle or Canvas exported, to write the marks as it imports them
 ARCHIVE =# for make data: a file brought along, in place of the download
 TORCH_INDEX ?=# for make bench: the package index that has PyTorch, if it is not pip's own
 ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARGS=--upgrade, make bench ARGS=--quick
 
 # What these variables hold reaches the commands through their environment, as "$$DATASET", and make never looks into it:
 # so a name may have spaces, quotes, $ or ` in it, and is only a name. ARGS are words for the shell, on purpose.
-NAMES = DEVICE WITH CHAPTER DATASET CROP SCALE EPOCHS CAMVID PLATFORM WHEELHOUSE SUBMITTED ARCHIVE TORCH_INDEX PYTHON
+NAMES = DEVICE WITH CHAPTER DATASET CROP SCALE EPOCHS CAMVID PLATFORM WHEELHOUSE SUBMITTED ROSTER ARCHIVE TORCH_INDEX PYTHON
 $(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
 export $(NAMES)
 option  = $${$(2):+--$(1)="$$$(2)"}
@@ -82,9 +83,9 @@ release: ## for teachers: pack the course for a class, exercises without solutio
 	$(READY)
 	@$(GRADING) release
 
-grade: ## for teachers: grade SUBMITTED=FOLDER, which has a folder of notebooks for each student: marks in grading/grades.csv
+grade: ## for teachers: grade SUBMITTED=FOLDER, which has a folder of notebooks for each student: marks in grading/grades.csv; ROSTER=
 	$(READY)
-	@$(GRADING) grade --submitted=$(call asked,SUBMITTED,make grade SUBMITTED=FOLDER) $(ARGS)
+	@$(GRADING) grade --submitted=$(call asked,SUBMITTED,make grade SUBMITTED=FOLDER) $(call option,roster,ROSTER) $(ARGS)
 
 feedback: ## for teachers: write a page for each graded notebook to grading/feedback/
 	$(READY)

@@ -40,6 +40,7 @@ TAKES = {
     "EPOCHS": ("course", ["tools/book.py", "--execute", "--epochs={}"]),
     "CAMVID": ("results", ["-m", "results.optimisation.run", "{}"]),
     "SUBMITTED": ("grade", ["tools/grading.py", "grade", "--submitted={}"]),
+    "ROSTER": ("grade", ["tools/grading.py", "grade", "--submitted=in", "--roster={}"]),
     "ARCHIVE": ("data", ["-m", "utils.data.sources", "camvid", "--archive={}"]),
     "TORCH_INDEX": ("bench", ["-m", "benchmarks.run"]),
     "WHEELHOUSE": ("setup", ["install/bootstrap.py"]),
@@ -95,7 +96,7 @@ def test_each_variable_of_the_makefile_is_tried():
 @pytest.mark.parametrize("name", TAKES)
 def test_what_is_given_arrives_as_it_is(made, name):
     target, words = TAKES[name]
-    more = ["DATASET=camvid"] if target == "data" else []
+    more = {"ARCHIVE": ["DATASET=camvid"], "ROSTER": ["SUBMITTED=in"]}.get(name, [])
     for text in [*TEXTS.values(), ALL] if name == "DATASET" else [TEXTS["make's command"], ALL]:
         given, seen = made(target, f"{name}={text}", *more)[-1]
         arrived = text.lstrip()  # make takes what is before a value away

@@ -2,7 +2,8 @@
 
 release   what students get: the exercises without solutions and hidden tests, in grading/release/exercises, and the
           course with these in the place of the solved ones, grading/release/course.zip
-grade     FOLDER/STUDENT/NN_….ipynb by what was released: grading/grades.csv and grading/report.txt
+grade     FOLDER/STUDENT/NN_….ipynb by what was released: grading/grades.csv and grading/report.txt; with a class list,
+          grading/grades-moodle.csv or grades-canvas.csv too (rosters.py)
 
 Each notebook is executed in a process of its own, with limits of time and output, its kernel behind a wall (wall.py;
 docs/teaching.md says what that keeps out). --trust-students does without the wall.
@@ -26,6 +27,7 @@ import marks
 import nbformat
 import notebooks
 import psutil
+import rosters
 import wall
 from handins import grade_id
 from marks import visible
@@ -232,12 +234,23 @@ def save(record, path):
         beside.write_text(json.dumps(record), encoding="utf-8")
 
 
-def grade(submitted, timeout, trusted=False):
-    """Grade each student's folder in `submitted`, and write the marks of all that were ever graded."""
+def grade(submitted, timeout, trusted=False, roster=None):
+    """Grade each student's folder in `submitted`, and write the marks of all that were ever graded.
+
+    roster: the path of a class list, for the marks as the school's system imports them.
+    """
     releases = released()
     if not releases:
         sys.exit(f"{show(GRADING / 'release')}: nothing was released; `make release` comes first")
+    try:
+        roster = rosters.read(roster) if roster else None
+    except ValueError as error:
+        sys.exit(visible(f"Nothing was graded: {error}"))
     folders, refused = handins.students(submitted)
+    shutil.rmtree(GRADING / "canvas", ignore_errors=True)
+    refused |= handins.from_canvas(submitted, GRADING / "canvas", releases)
+    if (GRADING / "canvas").is_dir():
+        folders += handins.students(GRADING / "canvas")[0]
     if not folders and not refused:
         sys.exit(
             f"{submitted}: no folders in it; expected one for each student, with notebooks: anna/{[*releases][0]}.ipynb"
@@ -256,6 +269,18 @@ def grade(submitted, timeout, trusted=False):
             refused[folder.name] = f"not graded: {type(error).__name__}: {visible(str(error), most=handins.NAME)}"
     write_marks(refused, releases)
     print(f"Marks: {show(GRADING / 'grades.csv')}; what went wrong, where: {show(GRADING / 'report.txt')}")
+    write_for_school(roster, releases)
+
+
+def write_for_school(roster, releases):
+    """The marks as Moodle or Canvas imports them; those of before go, as they lack what was graded now."""
+    for name in rosters.FILES.values():
+        (GRADING / name).unlink(missing_ok=True)
+    try:
+        for line in rosters.write(GRADING, roster, records(), releases) if roster else []:
+            print(line)
+    except ValueError as error:
+        sys.exit(visible(str(error), "\n"))
 
 
 def write_marks(refused, releases):
@@ -284,6 +309,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["release", "grade", "autograde"])
     parser.add_argument("--submitted", type=pathlib.Path, metavar="FOLDER", help="has a folder for each student")
+    parser.add_argument("--roster", type=pathlib.Path, metavar="FILE", help="class list, CSV, of Moodle or Canvas")
     parser.add_argument("--timeout", type=int, default=300, help="seconds a cell may take, 300")
     parser.add_argument(
         "--trust-students", action="store_true", help="no wall: students' code runs as you, with your files and network"
@@ -301,7 +327,7 @@ def main():
     elif args.submitted is None or not args.submitted.is_dir():
         sys.exit(f"{args.submitted}: no such folder; expected one that has a folder for each student")
     else:
-        grade(args.submitted, args.timeout, args.trust_students)
+        grade(args.submitted, args.timeout, args.trust_students, args.roster)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import pathlib
+import re
 import stat
 
 import nbformat
@@ -17,6 +18,7 @@ SOURCE = 100_000  # characters of all its cells; the course's own have 15,000
 NAME = 200  # bytes of a student's folder's name
 ENTRIES = 10_000  # files and folders of a student
 DEEP = 20  # folders in each other
+CANVAS = re.compile(r"(?P<student>.+?)_(?:LATE_)?(?P<id>\d{1,20})_(?P<file>\d{1,20})_(?P<name>.+)\.ipynb")
 # Names that reach beyond an answer: to the system, the checks, the Python that runs both.
 READ_IT = {"os", "sys", "open", "subprocess", "ctypes", "threading", "importlib", "exec", "eval", "compile", "inspect"}
 READ_IT |= {"gc", "builtins", "globals", "locals", "vars", "modules", "unittest", "pytest", "IPython", "get_ipython"}
@@ -43,6 +45,29 @@ def students(submitted):
         elif path.is_dir():
             folders.append(path)
     return folders, refused
+
+
+def from_canvas(submitted, target, names):
+    """Sort the files of Canvas's download, surnamename_LATE_12345_67890_NAME.ipynb, into folders surnamename_12345.
+
+    Files are copied to `target`, of several that are one exercise's the newest; 12345 is the student's ID, 67890 the
+    file's. Canvas adds -1, -2, … to the names of later attempts. Returns {name as shown: why it is refused}.
+    """
+    found, refused = [], {}
+    for path in submitted.glob("*.ipynb"):
+        if file := CANVAS.fullmatch(path.name):
+            found.append((int(file["file"]), path, file))
+    for _, path, file in sorted(found):
+        name = file["name"] if file["name"] in names else re.sub(r"-\d+$", "", file["name"])
+        student = f"{file['student']}_{file['id']}"
+        try:
+            if student[0] == "." or not proper(student):
+                raise ValueError("is refused for its name")
+            (target / student).mkdir(parents=True, exist_ok=True)
+            (target / student / f"{name}.ipynb").write_bytes(content(path))
+        except ValueError as error:
+            refused[visible(path.name, most=NAME)] = str(error)
+    return refused
 
 
 def proper(name):

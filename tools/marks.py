@@ -34,9 +34,14 @@ def points_of(notebook):
     return {kind.grade_id.removesuffix("-check"): kind.points for kind in graded}
 
 
+def handed_in(records, releases):
+    """{exercise: {question: points that it is worth}} of those that anybody handed in."""
+    return {name: points_of(releases[name]) for name in releases if any(name in record for record in records.values())}
+
+
 def write(folder, records, releases):
     """Write grades.csv and report.txt of {student: record}, with the exercises that anybody handed in."""
-    worth = {name: points_of(releases[name]) for name in releases if any(name in record for record in records.values())}
+    worth = handed_in(records, releases)
     none = [0, "not handed in", ""]
     marks = {
         (student, name, question): record.get(name, {}).get("answers", {}).get(question, none)
