@@ -34,7 +34,7 @@ UV_LOCK = $(ANY) install/bootstrap.py uv pip compile --universal --generate-hash
 LOCKED  = pyproject.toml --extra course --extra test --python-version 3.10
 
 .DEFAULT_GOAL := help
-.PHONY: help course book test test-all test-book lab setup check refresh exercises release grade feedback data results bench wheelhouse clean distclean lock
+.PHONY: help course book slides test test-all test-book lab setup check refresh exercises release grade feedback data results bench wheelhouse clean distclean lock
 .NOTPARALLEL:
 
 help:
@@ -49,6 +49,10 @@ course: ## run the chapters and make a book of them; CHAPTER=08 runs one; DATASE
 book: ## make the book, build/book/index.html, of the chapters with their committed outputs, and run nothing
 	$(READY)
 	@.venv/bin/python tools/book.py
+
+slides: ## make slides of the chapters to teach with, build/slides/index.html; CHAPTER=08 makes one's (docs/teaching.md)
+	$(READY)
+	@.venv/bin/python tools/slides.py $(call option,chapter,CHAPTER)
 
 lab: ## open JupyterLab on the index of chapters and exercises; ARGS="--no-browser --port=8890" elsewhere
 	$(READY)

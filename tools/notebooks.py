@@ -37,7 +37,7 @@ Executed = collections.namedtuple("Executed", "name title seconds error result w
 def find(number=None, folder=CHAPTERS):
     """The chapters' paths in order, or only the one whose number is given."""
     paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    chosen = [path for path in paths if number is None or path.name.startswith(f"{int(number):02d}_")]
+    chosen = [path for path in paths if number is None or path.name.startswith(f"{number:0>2}_")]
     if not chosen:
         have = ", ".join(path.name[:2] for path in paths)
         sys.exit(f"no chapter {number}: there are {have}")
@@ -165,7 +165,7 @@ def execute(notebook, folder):
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        ours = {"tags", "nbgrader", "mystnb"}  # the last one: what a picture shows, in words
+        ours = {"tags", "nbgrader", "mystnb", "slide"}  # what a picture shows, in words; what a slide shows
         cell.metadata = {key: value for key, value in cell.metadata.items() if key in ours}
     client = NotebookClient(notebook, timeout=900, record_timing=False, resources={"metadata": {"path": str(folder)}})
     with tempfile.TemporaryDirectory() as kept:  # alone and from nothing: what was trained before doesn't count

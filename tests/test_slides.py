@@ -1,0 +1,241 @@
+"""Slides: each chapter has ten to fifteen, made of what its cells have; and how each looks in a browser."""
+
+import utils  # noqa: F401
+
+import json
+import re
+import shutil
+
+import nbformat
+import notebooks
+import pytest
+import slides
+from browser import chromium
+from bs4 import BeautifulSoup
+from conftest import ROOT
+
+CHAPTERS = [path for path in notebooks.find() if '"slide"' in path.read_text(encoding="utf-8")]
+NAMES = [path.stem for path in CHAPTERS]
+
+
+@pytest.fixture(scope="session")
+def made():
+    """The folder of slides that were made for these tests, in build/test-book."""
+    folder = ROOT / "build" / "test-book" / "slides"
+    shutil.rmtree(folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notebooks, "BUILD", folder.parent)
+        patch.setattr(slides.notebooks, "find", lambda number=None: CHAPTERS)
+        slides.build()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def decks(made):
+    return {name: BeautifulSoup((made / f"{name}.html").read_text("utf-8"), "html.parser") for name in NAMES}
+
+
+def cells(name):
+    """The cells of a chapter that make slides, by the raw file."""
+    raw = json.loads((notebooks.CHAPTERS / f"{name}.ipynb").read_text(encoding="utf-8"))
+    return [cell for cell in raw["cells"] if "slide" in cell["metadata"].get("tags", [])]
+
+
+def squeezed(text):
+    return re.sub(r"[\s`*]", "", text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chapter_has_ten_to_fifteen_slides_with_what_their_cells_have(decks, name):
+    sections, tagged = decks[name].select("section"), cells(name)
+    assert 10 <= len(sections) <= 15 and len(sections) == len(tagged) + 2
+    for section, cell in zip(sections[1:-1], tagged, strict=True):
+        about, source = cell["metadata"]["slide"], "".join(cell["source"])
+        assert squeezed(about["says"]) in squeezed(section.get_text())
+        assert squeezed(about["asks"].split("?")[0]) in squeezed(section.select_one("aside.notes").get_text())
+        if about["shows"] == "figure":
+            (image,) = section.select("img")
+            assert image["alt"] == cell["metadata"]["mystnb"]["image"]["alt"]
+        for line in section.select("pre.code .line"):
+            assert line.get_text().strip() in source
+        for line in section.select("pre.output .line"):
+            assert (
+                line.get_text().strip()
+                in "".join(
+                    text
+                    for out in cell["outputs"]
+                    for text in out.get("text", out.get("data", {}).get("text/plain", ""))
+                )
+                or about["shows"] == "text"
+            )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_that_a_slide_says_are_those_of_its_cell(decks, name):
+    """At least those with a point: a score, a loss. What a figure shows can't be read here."""
+    for cell in cells(name):
+        about = cell["metadata"]["slide"]
+        if about["shows"] in ("output", "both") and not json.dumps(cell["outputs"]).count("image/png"):
+            shown = json.dumps([cell["outputs"], cell["source"]])
+            for number in re.findall(r"\d+\.\d+", about["says"]):
+                assert number in shown, f"{name}, {cell['id']}: {number}"
+
+
+def test_nothing_is_loaded_from_a_network_and_what_is_loaded_is_there(made, decks):
+    for name, page in {
+        **decks,
+        "index": BeautifulSoup((made / "index.html").read_text("utf-8"), "html.parser"),
+    }.items():
+        for element in page.select("[src], link[href]"):
+            address = element.get("src", element.get("href"))
+            assert address.startswith("data:image/png;base64,") or (made / address).is_file(), f"{name}: {address[:80]}"
+    for path in made.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", path.read_text(encoding="utf-8")), path
+
+
+def test_the_index_leads_to_each_chapter(made):
+    page = BeautifulSoup((made / "index.html").read_text("utf-8"), "html.parser")
+    assert [link["href"] for link in page.select("a")] == [f"{name}.html" for name in NAMES]
+
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAB4AAAAKAQAAAACLDNOCAAAADElEQVR42mNgIBUAAAAyAAF/wU+6AAAAAElFTkSuQmCC"  # 30 × 10
+GOOD = {"title": "A title", "says": "One sentence.", "asks": "Why? Because.", "shows": "code"}
+
+
+def cell(source="x = 1", image=False, text="", tags=("slide",), alt="a dot", kind="code", **about):
+    new = nbformat.v4.new_code_cell if kind == "code" else nbformat.v4.new_markdown_cell
+    made = new(source, id="a-cell", metadata={"tags": list(tags), "slide": GOOD | about})
+    if image:
+        made.metadata["mystnb"] = {"image": {"alt": alt}}
+        made.outputs.append(nbformat.v4.new_output("display_data", {"image/png": PNG}))
+    if text:
+        made.outputs.append(nbformat.v4.new_output("stream", text=text))
+    return made
+
+
+LONG = "\n".join(f"x = {i}" for i in range(20))
+WRONG = {
+    "no entry": (lambda: without(cell(), "slide"), "has the tag `slide`, but its metadata has no `slide`"),
+    "no tag": (lambda: cell(tags=()), "its tags haven't"),
+    "a part is missing": (lambda: without(cell(), "slide", "asks"), "has no asks"),
+    "an unknown part": (lambda: cell(line="1"), "has line, which is not known"),
+    "an empty text": (lambda: cell(says=" "), "`says` is ' '; expected a text"),
+    "not a text": (lambda: cell(lines=3), "`lines` is 3; expected a text"),
+    "shows what?": (lambda: cell(shows="picture"), "`shows` is 'picture'; expected one of figure, code"),
+    "text of code": (lambda: cell(shows="text"), "but the cell is code"),
+    "code of text": (lambda: cell(kind="markdown"), "but the cell is markdown"),
+    "many words": (lambda: cell(says="word " * 21), "has 21 words; a slide has room for 20"),
+    "no question": (lambda: cell(asks="Say it."), "expected a question, its question mark, and the answer"),
+    "no answer": (lambda: cell(asks="Why?"), "expected a question, its question mark, and the answer"),
+    "lines beyond": (lambda: cell(lines="1-2"), "`lines` is '1-2'; expected such as '3-9' or '1, 4-6', from 1 to 1"),
+    "no lines": (lambda: cell(lines="first"), "`lines` is 'first'; expected such as"),
+    "much code": (lambda: cell(LONG), "20 lines on the slide, which has room for 14"),
+    "much code above a figure": (lambda: cell("x = 1\n" * 9, image=True, shows="both"), "9 lines"),
+    "a long line": (lambda: cell("x = 1 + " * 180), "lines on the slide, which has room for 14"),
+    "much text": (lambda: cell(text=LONG, shows="output"), "prints 20 lines; expected 1 to 12"),
+    "no text": (lambda: cell(shows="output"), "prints 0 lines"),
+    "neither figure nor text": (lambda: cell(shows="both"), "has no figure and prints 0 lines"),
+    "no figure": (lambda: cell(shows="figure"), "has 0 figures"),
+    "no words for it": (lambda: cell(shows="figure", image=True, alt=""), "described by ''"),
+}
+
+
+def without(cell, key, inner=None):
+    del (cell.metadata[key] if inner else cell.metadata)[inner or key]
+    return cell
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_is_one_message_that_names_notebook_and_cell(tmp_path, what):
+    make, message = WRONG[what]
+    path = tmp_path / "00_some_chapter.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[make()]), path)
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        slides.deck(path)
+    assert str(caught.value).startswith("00_some_chapter.ipynb, cell a-cell: ")
+
+
+def test_a_chapter_without_slides_and_one_that_does_not_exist(tmp_path):
+    path = tmp_path / "00_some_chapter.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(), path)
+    with pytest.raises(ValueError, match="00_some_chapter.ipynb: no cell has the tag `slide`"):
+        slides.deck(path)
+    for number in "99", "eight":
+        with pytest.raises(SystemExit, match=f"no chapter {number}: there are 00, 01"):
+            slides.build(number)
+
+
+def test_lines_are_chosen_set_in_no_deeper_than_they_must_be_and_broken_where_too_long():
+    assert slides.chosen("a\n  if b:\n    c\nd", "2-3") == ["if b:", "  c"]
+    assert slides.chosen("a\nb\nc\nd", "1, 3-4") == ["a", "c", "d"]
+    assert slides.size(["x" * 20], 1110, 14) == 30 and slides.size(["x" * 200], 1110, 14) == 20
+    assert slides.size(["x"] * 14, 1110, 14) == 20
+
+
+def test_a_question_comes_first_and_what_the_slide_shows_after_the_next_key():
+    page = BeautifulSoup(slides.slide(cell(text="1", shows="both", asks_first=True)), "html.parser")
+    waits = page.select(".fragment[data-fragment-index='0']")
+    assert [part["class"][0] for part in waits] == ["question", "says", "shown"]
+    assert waits[0].get_text() == "Why?" and "fade-out" in waits[0]["class"]
+    assert not BeautifulSoup(slides.slide(cell()), "html.parser").select(".fragment")
+
+
+def test_refresh_keeps_what_a_slide_says(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[cell("print(1)")])
+    assert notebooks.execute(notebook, tmp_path) is None
+    assert notebook.cells[0].metadata == {"tags": ["slide"], "slide": GOOD}
+
+
+# ---- In a browser ----
+
+LAID_OUT = """
+const found = [], slide = Reveal.getCurrentSlide(), box = slide.getBoundingClientRect();
+const of = element => element.tagName + " " + element.className + " " + element.textContent.slice(0, 40);
+for (const element of slide.querySelectorAll(":not(aside *):not(mjx-container *)")) {
+  const {left, top, right, bottom, width} = element.getBoundingClientRect();
+  if (!width || element.closest("aside")) continue;
+  if (left < box.left || top < box.top || right > box.right - 20 || bottom > box.bottom - 20)
+    found.push("beyond: " + of(element));
+  if (element.clientWidth && element.scrollWidth > element.clientWidth + 1) found.push("cut: " + of(element));
+  const text = [...element.childNodes].some(node => node.nodeType == 3 && node.textContent.trim());
+  if (text && parseFloat(getComputedStyle(element).fontSize) < 20) found.push("small: " + of(element));
+}
+const parts = [...slide.children].filter(part => !part.matches("aside, .question"));
+const places = parts.map(part => part.getBoundingClientRect());
+for (let i = 1; i < places.length; i++)
+  if (places[i].top < places[i - 1].bottom - 1) found.push("lies on another: " + of(parts[i]));
+for (const image of slide.querySelectorAll("img")) {
+  const height = image.getBoundingClientRect().height;
+  if (height < 200) found.push("a figure of " + height + " pixels");
+}
+return found;
+"""
+READY = """
+const done = arguments[0], math = () => window.MathJax ? MathJax.startup.promise.then(done) : done();
+Reveal.isReady() ? math() : Reveal.on("ready", math);
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as driver:
+        size = {"width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        yield driver
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("name", NAMES)
+def test_each_slide_fits_the_screen_in_letters_that_can_be_read(browser, made, name):
+    """From the folder, without a server; before the question is answered and after."""
+    browser.get((made / f"{name}.html").as_uri())
+    browser.execute_async_script(READY)
+    for i in range(browser.execute_script("return Reveal.getTotalSlides()")):
+        for fragment in -1, 9:
+            browser.execute_script("Reveal.slide(arguments[0], 0, arguments[1])", i, fragment)
+            assert not browser.execute_script(LAID_OUT), f"slide {i + 1}"
+    assert not [row for row in browser.get_log("browser") if row["level"] == "SEVERE"]
+    for row in browser.get_log("performance"):
+        event = json.loads(row["message"])["message"]
+        if event["method"] == "Network.requestWillBeSent":
+            assert event["params"]["request"]["url"].startswith(("file:", "data:", "blob:")), event
