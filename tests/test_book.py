@@ -13,6 +13,7 @@ import json
 import os
 import re
 import threading
+import time
 import urllib.parse
 from importlib import resources
 
@@ -321,3 +322,136 @@ def test_the_download_button_gives_the_notebook(browser, address):
     link = browser.execute_script("return document.querySelector('a.btn-download-source-button').href")
     text = browser.execute_async_script("fetch(arguments[0]).then(r => r.text()).then(arguments[1])", link)
     assert nbformat.reads(text, 4).cells == nbformat.read(notebooks.find("05")[0], 4).cells
+
+
+# ---- Terms of the glossary, from a folder, without a server ----
+
+BOX = """
+const box = document.getElementById("term"), at = box.getBoundingClientRect(), link = arguments[0];
+const lines = [...link.getClientRects()];
+return box.hidden ? null : {text: box.innerText, describes: link.getAttribute("aria-describedby") === box.id,
+  role: box.getAttribute("role"), chinese: [...box.querySelectorAll("[lang=zh]")].map(e => e.innerText),
+  fits: at.left >= 0 && at.right <= innerWidth && at.top >= 0 && at.bottom <= innerHeight,
+  covers: lines.some(l => l.left < at.right && at.left < l.right && l.top < at.bottom && at.top < l.bottom)};
+"""
+
+
+@pytest.fixture
+def terms(browser, book):
+    """Opens a page at a width; gives its links to the glossary by their words."""
+
+    def visit(width, name="chapters/08_resnet18_fcn"):
+        size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": width < 500})
+        browser.get(f"{book.as_uri()}/{name}.html")
+        links = browser.execute_script("return [...document.querySelectorAll('article a.term')]")
+        return {link.text: link for link in reversed(links)}
+
+    yield visit
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
+def box(browser, link, wanted=True):
+    """What the box says and where it is, once it is open; or whether it closes (wanted=False)."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    seen = WebDriverWait(browser, 5, 0.05).until(
+        lambda _: bool(found := browser.execute_script(BOX, link)) == wanted and (found, True)
+    )
+    return seen[0]
+
+
+def point(browser, x, y):
+    browser.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y})
+
+
+def tap(browser, link):
+    x, y = middle(browser, link)
+    browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def middle(browser, element):
+    """The middle of an element's first line, in the window."""
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    return browser.execute_script(
+        "const r = arguments[0].getClientRects()[0]; return [r.left + r.width / 2, r.top + r.height / 2]", element
+    )
+
+
+def test_pointing_at_a_term_shows_it_and_the_pointer_may_enter_the_box(browser, terms):
+    from selenium.webdriver.common.by import By
+
+    link = terms(1280)["backbone"]
+    point(browser, *middle(browser, link))
+    found = box(browser, link)
+    assert "backbone" in found["text"] and "The convolutional part of a classifier" in found["text"]
+    assert found["chinese"][0] == "主干网络 (骨干网络)" and found["describes"] and found["role"] == "tooltip"
+    assert found["fits"] and not found["covers"]
+    inside = browser.find_element(By.CSS_SELECTOR, "#term p:nth-child(2)")
+    point(browser, *browser.execute_script("const r = arguments[0].getBoundingClientRect(); return [r.x, r.y]", inside))
+    time.sleep(0.6)  # longer than it takes to close
+    assert box(browser, link)
+    point(browser, 5, 800)
+    box(browser, link, wanted=False)
+
+
+def test_a_term_shows_what_it_means_by_key_and_escape_closes(browser, terms):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    links = terms(1280)
+    link = links["backbone"]
+    browser.execute_script("arguments[0].focus({focusVisible: true})", links["classifier"])
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    assert browser.switch_to.active_element == link and box(browser, link)["describes"]
+    assert not axe(browser, {"include": [["#term"], ["article h1 ~ p"]]})
+    browser.execute_script("document.documentElement.dataset.theme = 'dark'")
+    assert not axe(browser, {"include": [["#term"], ["article h1 ~ p"]]}, runOnly=["color-contrast"])
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    box(browser, link, wanted=False)
+    assert browser.switch_to.active_element == link and not link.get_attribute("aria-describedby")
+    ActionChains(browser).send_keys(Keys.ENTER).perform()
+    assert browser.current_url.endswith("docs/glossary.html#term-backbone")
+    assert "backbone" in browser.execute_script("return document.querySelector(':target').innerText")
+
+
+def test_a_tap_shows_a_term_and_a_second_one_leads_to_the_glossary(browser, terms):
+    links = terms(390)
+    for word in links:  # at either edge of the screen, over two lines, in tables
+        tap(browser, links[word])
+        found = box(browser, links[word])
+        assert found["fits"] and not found["covers"], (word, found)
+    assert len(links) > 20
+    tap(browser, links["backbone"])
+    assert box(browser, links["backbone"]) and "glossary" not in browser.current_url
+    tap(browser, browser.execute_script("return document.querySelector('article h1')"))
+    box(browser, links["backbone"], wanted=False)
+    tap(browser, links["backbone"])
+    box(browser, links["backbone"])
+    tap(browser, links["backbone"])
+    assert browser.current_url.endswith("docs/glossary.html#term-backbone")
+
+
+def test_terms_are_marked_once_a_section_and_chinese_says_so(pages):
+    marked = {name: page.select("article a.term") for name, page in pages.items()}
+    assert min(len(marked[f"chapters/{path.stem}.html"]) for path in notebooks.find()) >= 15
+    for name, links in marked.items():
+        if name != "docs/glossary.html":  # its Chinese words lead to their entries
+            seen = [(id([None, *link.find_parents("section")][-2:][0]), link["href"]) for link in links]
+            assert len(seen) == len(set(seen)), name
+        for text in pages[name].find_all(string=re.compile("[\u4e00-\u9fff]")):
+            inside = text.find_parent("article") and not text.find_parent(["script", "pre"])
+            assert not inside or text.find_parent(attrs={"lang": "zh"}), f"{name}: {text}"
+    assert not pages["docs/index.html"].select("article a.term")
+
+
+def test_paper_has_no_marks(browser, terms):
+    link = terms(1280)["backbone"]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        style = "return getComputedStyle(arguments[0]).textDecorationLine"
+        assert browser.execute_script(style, link) == "none"
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

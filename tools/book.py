@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import glossary
 import nbformat
 import notebooks
 import yaml
@@ -48,7 +49,9 @@ def build(executed=(), parameters=None):
     shutil.rmtree(part, ignore_errors=True)
     source, pages = part / "source", part / "_build" / "html"
     gather(source, executed, parameters)
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source), "-q"]
+    path = f"import sys; sys.path.append({str(notebooks.ROOT / 'tools')!r})"  # for the extension, glossary.py
+    command = [sys.executable, "-c", f"{path}; from jupyter_book.cli.main import main; main()"]
+    command += ["build", str(source), "-q"]
     command += ["--path-output", str(part), *([] if executed else ["-W", "--keep-going"])]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
     if done.returncode or not (pages / "index.html").exists():
@@ -75,6 +78,7 @@ def gather(source, executed, parameters):
         copy(path, source / ("static" if path.suffix in (".css", ".js", ".svg") else "") / path.name)
     mathjax = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
+    write(source / "static" / "glossary.js", glossary.script())
     first = (notebooks.ROOT / "README.md").read_text(encoding="utf-8")
     modules = write_code(source / "utils")
     toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
