@@ -8,6 +8,7 @@ import json
 import re
 import threading
 import time
+import zipfile
 
 import bs4
 import feedback
@@ -169,7 +170,37 @@ def test_one_page_that_fails_costs_no_other(graded, capsys):
     assert first.is_file() and last.is_file() and not list((grading.GRADING / "feedback").glob("[eh]*/*/*"))
     lines = str(told.value).splitlines()
     assert [line.split(":")[0] for line in lines] == [r"eva\x1b[2J, 01_small", "half, 01_small"]
-    assert "A folder of pages for each student: grading/feedback" in capsys.readouterr().out
+    assert "A folder and a zip of pages for each student: grading/feedback" in capsys.readouterr().out
+
+
+def moodle_takes(name, participants):
+    """(participant's number, name of the file) of a path in a zip, as Moodle's own importziplib.php has it."""
+    parts = name.split("/")
+    while parts:
+        words = parts.pop(0).split("_", 4)
+        if len(words) >= 4 and words[1].isdigit() and int(words[1]) in participants and words[2] == "assignsubmission":
+            return int(words[1]), "/".join([*words[4:], *parts]).lstrip("/")
+    return None
+
+
+def test_pages_are_packed_a_student_and_for_moodle(graded):
+    folders = ["Zoë Müller_71_assignsubmission_file_", "O'Neil, Anna_72_assignsubmission_file", "ben"]
+    for folder in folders:
+        graded(folder, RELEASE.cells)
+    feedback.feedback()
+    home = grading.GRADING / "feedback"
+    page = (home / folders[0] / "exercises/01_small.html").read_bytes()
+    with zipfile.ZipFile(grading.GRADING / "feedback-moodle.zip") as archive:
+        names = archive.namelist()
+        assert archive.read(f"{folders[0]}/01_small.html") == page
+    assert [moodle_takes(name, {71, 72}) for name in names] == [(72, "01_small.html"), (71, "01_small.html")]
+    for folder in folders:
+        with zipfile.ZipFile(home / f"{folder}.zip") as archive:
+            assert archive.namelist() == ["01_small.html"]
+    for path in (grading.GRADING / "autograded").rglob("*.ipynb"):  # as when none could be graded the next time
+        path.unlink()
+    feedback.feedback()
+    assert not list(grading.GRADING.rglob("*.zip"))
 
 
 def test_feedback_before_grading_is_said(tmp_path, monkeypatch):

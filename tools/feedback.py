@@ -1,5 +1,8 @@
 """Writes the pages that students get back, `make feedback`: grading/feedback/STUDENT/exercises/NN_….html.
 
+They are also packed: grading/feedback/STUDENT.zip; and for folders named as Moodle names them, all of these in
+grading/feedback-moodle.zip, which an assignment takes by "Upload multiple feedback files in a zip".
+
 A page shows what strangers wrote, to them and to the teacher. So all of it is escaped: markdown loses its HTML, links
 and pictures; of outputs there are text, PNG and JPEG. Points come from the record alone. Should anything get through
 nevertheless, the page's Content-Security-Policy lets no script run, nothing load and no form be sent.
@@ -16,12 +19,14 @@ import re
 import sys
 import time
 import warnings
+import zipfile
 
 import bleach
 import grading
 import marks
 import mistune
 import notebooks
+import rosters
 from matplotlib import mathtext
 from PIL import Image
 from pygments import highlight
@@ -78,9 +83,39 @@ def feedback():
                         beside.write_text(text, encoding="utf-8")
             except Exception as error:  # whatever a notebook may hold: the others get their pages
                 failed.append(f"{student}, {name}: no page ({type(error).__name__}: {str(error)[:200]})")
-    print(f"A folder of pages for each student: {grading.show(grading.GRADING / 'feedback')}")
+    print(f"A folder and a zip of pages for each student: {grading.show(grading.GRADING / 'feedback')}")
+    failed += packed()
     if failed:
         sys.exit("\n".join(marks.visible(line) for line in failed))
+
+
+def packed():
+    """Zip the pages, a student's and all those for Moodle; sentences on what could not be packed."""
+    folder, target = grading.GRADING / "feedback", grading.GRADING / "feedback-moodle.zip"
+    zips, failed = {target: {}}, []
+    for student in grading.records():
+        pages = {path.name: path for path in sorted((folder / student / grading.EXERCISES).glob("*.html"))}
+        zips[folder / f"{student}.zip"] = pages
+        if rosters.MOODLE.fullmatch(student):
+            zips[target] |= {f"{student}/{name}": path for name, path in pages.items()}
+    for path, pages in zips.items():
+        try:
+            pack(path, pages)
+        except OSError as error:
+            failed.append(f"{grading.show(path)}: no zip ({error.strerror})")
+    if target.is_file():
+        print(f"For Moodle: {grading.show(target)}, {target.stat().st_size / 1e6:.1f} MB")
+    return failed
+
+
+def pack(target, files):
+    """A zip of {name in it: path}; none where there are no files."""
+    if not files:
+        target.unlink(missing_ok=True)
+        return
+    with notebooks.atomic_write(target) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in files.items():
+            archive.write(path, name)
 
 
 def page(student, name, notebook, release, record):
