@@ -58,8 +58,8 @@ def test_utils_never_imports_what_drives_notebooks():
 
 
 def test_files_that_texts_name_are_there():
-    """In comments, docstrings and messages: items.py, cli/validate.py. (my_net.py is a reader's own.)"""
-    here = ["my_net.py"] + [
+    """In comments, docstrings and messages: items.py, cli/validate.py. (my_net.py is a reader's own, as is NAME.py.)"""
+    here = ["my_net.py", "NAME.py", "PATH.py"] + [
         str(path.relative_to(ROOT))
         for folder in ("utils", "install", "tools", "results", "tests", "data")
         for path in (ROOT / folder).rglob("*.py")
