@@ -69,7 +69,7 @@ def test_the_command_writes_arrays_and_a_program_and_replaces_nothing(street, tm
     words = ["export", "--torch", "--model", street, "--output", tmp_path / "new" / "street"]
     code, text = run(capsys, *words)
     assert code == 0 and "street.npz" in text and "street.py photo.jpg" in text, text
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["street.npz", "street.py"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["street-card.md", "street.npz", "street.py"]
     net, *_ = utils.load_model(street)
     with np.load(tmp_path / "new/street.npz", allow_pickle=False) as arrays:
         found = dict(arrays)

@@ -36,13 +36,33 @@ def add_arguments(parser):
 def run(args):
     check_layout(args.dataset, args.split)
     net, classes, scale, known = load_net(args.model, try_gpu())
+    log = Log()
+    test_set, metric, common, nothing = scored(
+        args, net, classes, scale, known, log, flip=args.flip, scales=args.scales
+    )
+    log.line(f"{test_set!r}")
+    width = max(len(name) for name in [*classes.names, "pixel_acc"])
+    log.line(f"{'':{width}}  {'net':5}  {common} everywhere")
+    for name, value in metric.scores().items():
+        log.line(f"{name:{width}}  {value:.3f}  {nothing[name]:.3f}")
+    log.line("\nIoU of each class")
+    for name, value in zip(classes.names, metric.iou, strict=True):
+        log.line(f"{name:{width}}  {'does not occur' if math.isnan(value) else format(value, '.3f')}")
+    return 0
+
+
+def scored(args, net, classes, scale, known, log, **averaging):
+    """(pictures, filled metric, baseline's class, its scores) of a net on --dataset's list --split.
+
+    What the list may have wrong is refused, or said by `log`, before the first picture goes through the net.
+    """
     test_set = VOCSegDataset(False, None, args.dataset, scale, split=args.split)
     if test_set.classes != classes:
         raise ValueError(
             f"{args.dataset}: its classes are {', '.join(test_set.classes.names)}, but {args.model} was trained with "
             f"{', '.join(classes.names)}; names, colours and order must be the same"
         )
-    log, trained_on = Log(), known.get("train_split", "train")
+    trained_on = known.get("train_split", "train")
     if args.split == trained_on:
         log.line(f"{args.split} is the list that the net was trained on: these scores say nothing of new pictures")
     train = None
@@ -54,17 +74,8 @@ def run(args):
     refuse(report, args.dataset)
     for problem in report.doubts:
         log.line(f"Warning: {problem}")
-    metric = confusion(net, _Counted(test_set, log), flip=args.flip, scales=args.scales)
-    log.line(f"{test_set!r}")
-    width = max(len(name) for name in [*classes.names, "pixel_acc"])
-    common, nothing = _baseline(metric.confusion.sum(1), known.get("baseline", {}).get("class"), classes)
-    log.line(f"{'':{width}}  {'net':5}  {common} everywhere")
-    for name, value in metric.scores().items():
-        log.line(f"{name:{width}}  {value:.3f}  {nothing[name]:.3f}")
-    log.line("\nIoU of each class")
-    for name, value in zip(classes.names, metric.iou, strict=True):
-        log.line(f"{name:{width}}  {'does not occur' if math.isnan(value) else format(value, '.3f')}")
-    return 0
+    metric = confusion(net, _Counted(test_set, log), **averaging)
+    return test_set, metric, *_baseline(metric.confusion.sum(1), known.get("baseline", {}).get("class"), classes)
 
 
 def _baseline(pixels, name, classes):

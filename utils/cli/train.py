@@ -1,5 +1,6 @@
 """`python -m utils train`: a net from a folder of pictures and labels."""
 
+import datetime
 import shlex
 import time
 
@@ -139,6 +140,9 @@ def _run(args, ranks):
     if ranks.rank:
         return 0  # rank 0 writes the net
     about = {"dataset": args.dataset, "train_split": args.train_split, "crop": args.crop, "epochs": args.epochs}
+    about |= {"val_split": args.val_split, "train_pictures": len(train_set), "val_pictures": len(test_set)}
+    about |= {"batch": args.batch, "rate": args.rate, "seed": args.seed, "pretrained": bool(pretrained)}
+    about |= {"date": datetime.date.today().isoformat()}
     about |= {"loss": getattr(loss, "__qualname__", type(loss).__name__), "scores": history[-1], "baseline": nothing}
     save_model(args.output, net, train_set.classes, args.scale, force=args.force, **about)
     score, beat = history[-1]["mean_iou"], nothing["mean_iou"]
