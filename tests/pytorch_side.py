@@ -16,9 +16,10 @@ def needed():
 
 
 def run(program, folder, path=()):
-    """Run a program's text in a folder, with these folders to import from besides; returns what it printed."""
+    """Run a program's text, or these words, in a folder; path: where to import from besides. Returns its output."""
+    words = ["-W", "error", "-c", program] if isinstance(program, str) else program
     done = subprocess.run(
-        [PYTHON, "-W", "error", "-c", program],
+        [PYTHON, *words],
         cwd=folder,
         env={"PYTHONPATH": ":".join(map(str, path)), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
         capture_output=True,
