@@ -4,3 +4,11 @@ addEventListener("load", () => {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
 });
+
+// On paper nothing can be opened: the answers of questions are open there, and closed again afterwards.
+addEventListener("beforeprint", () => {
+  for (const choice of document.querySelectorAll("details:not([open])")) {
+    choice.open = true;
+    addEventListener("afterprint", () => (choice.open = false), { once: true });
+  }
+});

@@ -99,7 +99,7 @@ def gather(source, executed, parameters):
         notebook = nbformat.read(path, 4)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = relink(cell.source)
+                cell.source = relink(with_sections(cell.source) if notebooks.is_quiz(cell) else cell.source)
         if path.parent == chapters:
             how = f"- **To run it:** `make lab`, then `chapters/{path.name}`\n"
             notebook.cells[0].source = notebook.cells[0].source.replace("- **Data:**", f"{how}- **Data:**")
@@ -127,6 +127,18 @@ def relink(text):
     # "New from `utils`: `seed`, and `train`, which chapter 08 explains." Names, up to the first that is none
     listed = re.compile(r"(?:New from `utils`|Explained here): (?:(?:and )?`\w+`(?:, )?)+")
     return listed.sub(lambda names: re.sub(r"(?<=[:,d] )`(\w+)`", r"[`\1`](#utils.\1)", names.group()), text)
+
+
+def with_sections(text):
+    """Answers of a quiz, in which "See *By hand*." and "See *Void* in chapter 03." are links."""
+
+    def link(found):
+        heading, number = found.groups()
+        page = notebooks.find(number)[0].name if number else ""
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        return f"See [{heading}]({page}#{anchor})" + (f" in chapter {number}" if number else "")
+
+    return notebooks.SECTION.sub(link, text)
 
 
 def with_entries(text):

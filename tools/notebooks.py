@@ -30,6 +30,7 @@ CHAPTERS = ROOT / "chapters"
 BUILD = ROOT / "build"
 RUN = "run.json"  # beside executed chapters: what they were executed with, when and how it went
 TIME_LINE = re.compile(r"(?m)^- \*\*Time:\*\* .*$")
+SECTION = re.compile(r"See \*([^*]+)\*(?: in chapter (\d\d))?")  # how an answer of a quiz names a section
 WORDS_A_MINUTE, LINES_A_MINUTE = 100, 10  # of somebody who wants to understand them: a guess
 Executed = collections.namedtuple("Executed", "name title seconds error result when")
 
@@ -226,11 +227,20 @@ def rounded(seconds):
 
 
 def times(seconds, notebook):
-    """The line of a chapter's head: measured for machines, for people estimated from words and lines of code."""
-    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    """The line of a chapter's head: measured for machines, for people estimated from words and lines of code.
+
+    The questions at its end (the cell tagged `quiz`) are done afterwards, or in class: their words don't count.
+    """
+    read = [cell for cell in notebook.cells if cell.cell_type == "markdown" and not is_quiz(cell)]
+    words = sum(len(cell.source.split()) for cell in read)
     lines = sum(len(cell.source.splitlines()) for cell in notebook.cells if cell.cell_type == "code")
     minutes = rounded(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE)
     return f"- **Time:** runs in about {rounded(seconds)} s on two processor cores; about {minutes} minutes to read"
+
+
+def is_quiz(cell):
+    """True for the cell of a chapter that asks its five questions, "Check yourself"."""
+    return "quiz" in cell.metadata.get("tags", [])
 
 
 def measured(path):
