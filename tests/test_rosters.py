@@ -86,7 +86,9 @@ def test_moodle_gets_each_mark_with_the_student_who_earned_it(tmp_path):
         "ben@uni.example": {},
     }
     assert rows[4][1] == '\'=HYPERLINK("http://x")' and rows[2][0] == "Anna, jr."
-    assert told[0].startswith("grades-moodle.csv: 4 students, 2 exercises; without a mark: 山田 太郎 (line 4), Ben ")
+    assert told[0].startswith(
+        "grades-moodle.csv: 4 students, exercises: 00, 01; without a mark: 山田 太郎 (line 4), Ben "
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["class.csv", "grades-moodle.csv"]
 
 
@@ -263,7 +265,7 @@ def test_files_of_before_go_and_an_error_leaves_none(tmp_path, monkeypatch, caps
     (tmp_path / "class.csv").write_text(MOODLE, encoding="utf-8")
     roster = rosters.read(tmp_path / "class.csv")
     grading.write_for_school(roster, RELEASES)
-    assert (tmp_path / "grading/grades-moodle.csv").is_file() and "4 students, 1 exercises" in capsys.readouterr().out
+    assert (tmp_path / "grading/grades-moodle.csv").is_file() and "4 students, exercises: 00" in capsys.readouterr().out
     grading.save(record(start=2), tmp_path / "grading/records/guest.json")
     with pytest.raises(SystemExit, match="guest: no such student"):
         grading.write_for_school(roster, RELEASES)

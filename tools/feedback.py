@@ -104,7 +104,7 @@ def packed():
         except OSError as error:
             failed.append(f"{grading.show(path)}: no zip ({error.strerror})")
     if target.is_file():
-        print(f"For Moodle: {grading.show(target)}, {target.stat().st_size / 1e6:.1f} MB")
+        print(f"For Moodle: {grading.show(target)}, {target.stat().st_size / 1000:,.0f} kB")
     return failed
 
 

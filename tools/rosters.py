@@ -241,7 +241,7 @@ def write(folder, roster, records, releases):
     with notebooks.atomic_write(target) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter=roster.separator if roster.kind == "canvas" else ",").writerows(rows)
     none = [f"{visible(row.shown)} (line {row.line})" for row in roster.students if not got[row.line]]
-    told = f"{len(got)} students, {len(worth)} exercises"
+    told = f"{len(got)} students, exercises: {', '.join(map(marks.number_of, worth)) or 'none'}"
     return [f"{target.name}: {told}" + (f"; without a mark: {listed(none)}" if none else ""), *notes]
 
 

@@ -10,6 +10,8 @@ import math
 import pathlib
 import re
 
+import mxnet
+
 UNKNOWN = "unknown"
 DATA = {
     "voc_mini": "216 drawings made by a program for the course, 8 of VOC's 20 classes; Apache-2.0. No photograph is "
@@ -45,7 +47,7 @@ def card(net, classes, scale, known, name, *, date, version, measured=None):
         smallest=f" of at least {net.smallest} pixels each way" if getattr(net, "smallest", 1) > 1 else "",
         fingerprint=fingerprint(known),
         date=date,
-        version=version,
+        version=f"{version}, MXNet {mxnet.__version__}",
         trained=_text(known.get("date")),
         training=_training(known),
         licence=_licence(known),
@@ -157,7 +159,7 @@ pass the net on. The headings follow Mitchell et al., *Model Cards for Model Rep
 - **Net:** {fingerprint} (SHA-256 of its parameters)
 - **Trained:** {trained}
 - **Settings:** {training}
-- **Exported:** {date}, by segmentation-course {version}, MXNet 1.9.1
+- **Exported:** {date}, by segmentation-course {version}
 - **Licence:** {licence}
 - **Who made it, and whom to ask:** unknown
 
