@@ -4,6 +4,7 @@
 DEVICE ?=# cpu or gpu: the packages that .venv gets (naming the other one rebuilds it); without it, what the machine can use
 WITH    =# horovod: make setup builds it, for chapter 17
 CHAPTER =# one chapter, such as 08
+FORMAT  =# of the book: html (as without it), pdf or epub
 DATASET =# voc_mini, voc2012, camvid, or a folder in VOC layout
 CROP    =# height x width, such as 160x224
 SCALE   =# a factor for the size of the images
@@ -19,7 +20,7 @@ ARGS    =# more words for the command: make lab ARGS=--no-browser, make lock ARG
 
 # What these variables hold reaches the commands through their environment, as "$$DATASET", and make never looks into it:
 # so a name may have spaces, quotes, $ or ` in it, and is only a name. ARGS are words for the shell, on purpose.
-NAMES = DEVICE WITH CHAPTER DATASET CROP SCALE EPOCHS CAMVID PLATFORM WHEELHOUSE SUBMITTED ROSTER ARCHIVE TORCH_INDEX PYTHON
+NAMES = DEVICE WITH CHAPTER FORMAT DATASET CROP SCALE EPOCHS CAMVID PLATFORM WHEELHOUSE SUBMITTED ROSTER ARCHIVE TORCH_INDEX PYTHON
 $(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
 export $(NAMES)
 option  = $${$(2):+--$(1)="$$$(2)"}
@@ -46,9 +47,9 @@ course: ## run the chapters and make a book of them; CHAPTER=08 runs one; DATASE
 	@.venv/bin/python tools/book.py --execute $(call option,chapter,CHAPTER) $(call option,dataset,DATASET) \
 		$(call option,crop,CROP) $(call option,scale,SCALE) $(call option,epochs,EPOCHS)
 
-book: ## make the book, build/book/index.html, of the chapters with their committed outputs, and run nothing
+book: ## make the book, build/book/index.html, of the chapters as they are; FORMAT=pdf prints it, FORMAT=epub; CHAPTER=08
 	$(READY)
-	@.venv/bin/python tools/book.py
+	@.venv/bin/python tools/book.py $(call option,format,FORMAT) $(call option,chapter,CHAPTER)
 
 slides: ## make slides of the chapters to teach with, build/slides/index.html; CHAPTER=08 makes one's (docs/teaching.md)
 	$(READY)

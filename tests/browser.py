@@ -2,11 +2,9 @@
 
 import contextlib
 import os
-import shutil
 
+import headless
 import pytest
-
-MISSING = "no Chromium with its driver on PATH, so pages aren't looked at: apt-get install chromium chromium-driver"
 
 
 @contextlib.contextmanager
@@ -15,26 +13,10 @@ def chromium(*words):
 
     words: further arguments for Chromium, without their dashes. What pages log and what they ask for is recorded.
     """
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (browser and driver):
-        (pytest.fail if os.environ.get("COURSE_BROWSER") else pytest.skip)(MISSING)
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for word in (
-        "headless=new",
-        "no-sandbox",
-        "disable-dev-shm-usage",
-        "window-size=1440,900",
-        "hide-scrollbars",
-        *words,
-    ):
-        options.add_argument(f"--{word}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    found = webdriver.Chrome(options, webdriver.ChromeService(driver))
     try:
-        yield found
-    finally:
-        found.quit()
+        headless.find()
+    except LookupError as missing:
+        (pytest.fail if os.environ.get("COURSE_BROWSER") else pytest.skip)(f"pages aren't looked at: {missing}")
+    logs = {"goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
+    with headless.chromium(*words, capabilities=logs) as window:
+        yield window

@@ -34,6 +34,7 @@ ALL = " ".join(TEXTS.values())
 # variable: the target that takes it, and the words that the target's last command is given
 TAKES = {
     "CHAPTER": ("course", ["tools/book.py", "--execute", "--chapter={}"]),
+    "FORMAT": ("book", ["tools/book.py", "--format={}"]),
     "DATASET": ("course", ["tools/book.py", "--execute", "--dataset={}"]),
     "CROP": ("course", ["tools/book.py", "--execute", "--crop={}"]),
     "SCALE": ("course", ["tools/book.py", "--execute", "--scale={}"]),

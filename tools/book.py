@@ -1,4 +1,5 @@
 """Makes the book, build/book/index.html: `make book` of notebooks as they are, `make course` of what it executes first.
+FORMAT=pdf prints it (printing.py), FORMAT=epub makes an e-book of it (ebook.py).
 
 book/ holds its order, settings and style. The README is its first page. The others are chapters, exercises without
 solutions, docs/, the changelog, the READMEs of data/ and benchmarks/, and the code of `utils`, name by name. A link
@@ -16,9 +17,12 @@ import subprocess
 import sys
 import time
 
+import ebook
 import glossary
+import headless
 import nbformat
 import notebooks
+import printing
 import yaml
 
 sys.path.append(str(notebooks.ROOT / "utils" / "cli"))  # not `utils`: that imports MXNet
@@ -38,8 +42,8 @@ PAGES = [
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def build(executed=(), parameters=None):
-    """Make the book and return the path of its first page.
+def build(executed=(), parameters=None, builder="html"):
+    """Make the book and return the path of its first page, or with the builder "epub" of the e-book.
 
     executed: a notebooks.Executed for each notebook that stands in the place of the committed one, by these parameters.
     Warnings are no errors then: a chapter that failed has its page too.
@@ -47,15 +51,20 @@ def build(executed=(), parameters=None):
     print("Making the book, about half a minute ...", flush=True)
     part, book = notebooks.BUILD / "book.part", notebooks.BUILD / "book"
     shutil.rmtree(part, ignore_errors=True)
-    source, pages = part / "source", part / "_build" / "html"
+    source, pages = part / "source", part / "_build" / builder
     gather(source, executed, parameters)
     path = f"import sys; sys.path.append({str(notebooks.ROOT / 'tools')!r})"  # for the extension, glossary.py
     command = [sys.executable, "-c", f"{path}; from jupyter_book.cli.main import main; main()"]
     command += ["build", str(source), "-q"]
-    command += ["--path-output", str(part), *([] if executed else ["-W", "--keep-going"])]
+    command += ["--path-output", str(part), *([] if executed or builder == "epub" else ["-W", "--keep-going"])]
+    command += ["--builder", "custom", "--custom-builder", "epub"] if builder == "epub" else []
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
-    if done.returncode or not (pages / "index.html").exists():
+    if done.returncode or not list(pages.glob("index.*html")):
         sys.exit(f"The book could not be made; what it was made of is in {source}\n{done.stdout}{done.stderr}")
+    if builder == "epub":
+        made = ebook.make(pages, contents())
+        shutil.rmtree(part)
+        return made
     shutil.copytree(part / "originals", pages / "_sources", dirs_exist_ok=True)  # for the download buttons
     shutil.rmtree(book, ignore_errors=True)
     pages.rename(book)
@@ -80,10 +89,8 @@ def gather(source, executed, parameters):
     copy(mathjax / "static" / "mathjax" / "tex-svg.js", source / "static" / "tex-svg.js")
     write(source / "static" / "glossary.js", glossary.script())
     first = (notebooks.ROOT / "README.md").read_text(encoding="utf-8")
-    modules = write_code(source / "utils")
-    toc = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
-    for page in (page for part in toc["parts"] for page in part["chapters"] if page["file"] == "utils/index"):
-        page["sections"] = [{"file": f"utils/{name}"} for name in modules]
+    write_code(source / "utils")
+    toc = contents()
     if executed:
         write(source / "this_run.md", this_run(executed, parameters))
         toc["parts"].insert(0, {"caption": "Executed here", "chapters": [{"file": "this_run"}]})
@@ -105,6 +112,14 @@ def gather(source, executed, parameters):
             notebook.cells[0].source = notebook.cells[0].source.replace("- **Data:**", f"{how}- **Data:**")
             notebook.cells[-1].source = notebook.cells[-1].source.split("\n\n**Next:**")[0]  # the book has its own
         nbformat.write(notebook, path)
+
+
+def contents():
+    """The order of the pages, by part: book/_toc.yml, with the modules of `utils` below their index."""
+    toc = yaml.safe_load((notebooks.ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    for page in (page for part in toc["parts"] for page in part["chapters"] if page["file"] == "utils/index"):
+        page["sections"] = [{"file": f"utils/{path.with_suffix('')}"} for path in modules()]
+    return toc
 
 
 def copy(path, target):
@@ -153,18 +168,20 @@ def with_entries(text):
 ROOMS = "core", "fetch", "data", "", "postprocess", "models", "engine", "viz", "datacheck", "cli"
 
 
-def write_code(folder):
-    """A page for each module of `utils`, with a heading for each public name, and one that lists the modules by room.
+def modules():
+    """Paths of the modules within `utils`, room by room: each may import only from rooms before its own."""
+    utils = notebooks.ROOT / "utils"
+    paths = [path.relative_to(utils) for path in sorted(utils.rglob("*.py")) if not path.stem.startswith("__")]
+    return sorted(paths, key=lambda path: ROOMS.index(path.parts[0] if len(path.parts) > 1 else ""))
 
-    Returns the modules, room by room: each may import only from rooms before its own.
-    """
+
+def write_code(folder):
+    """A page for each module of `utils`, with a heading for each public name; and the list of modules, by room."""
     utils = notebooks.ROOT / "utils"
     imports = ast.walk(ast.parse((utils / "__init__.py").read_text(encoding="utf-8")))
     door = {name.asname or name.name for node in imports if isinstance(node, ast.ImportFrom) for name in node.names}
-    paths = [path.relative_to(utils) for path in sorted(utils.rglob("*.py")) if not path.stem.startswith("__")]
-    paths.sort(key=lambda path: ROOMS.index(path.parts[0] if len(path.parts) > 1 else ""))
     listed = "| module | what |\n|---|---|\n"
-    for path in paths:
+    for path in modules():
         text = (utils / path).read_text(encoding="utf-8")
         tree, lines = ast.parse(text), text.splitlines()
         page, start = f"# `utils/{path}`\n", 0
@@ -178,7 +195,6 @@ def write_code(folder):
         listed += f"| [`{path}`]({path.with_suffix('.md')}) | {ast.get_docstring(tree).splitlines()[0]} |\n"
     intro = (notebooks.ROOT / "book" / "utils.md").read_text(encoding="utf-8")
     write(folder / "index.md", f"{intro}\n{listed}")
-    return [path.with_suffix("") for path in paths]
 
 
 def defined(node):
@@ -248,7 +264,8 @@ def course(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--execute", action="store_true", help="execute the chapters first; the options below say how")
-    parser.add_argument("--chapter", metavar="NN", help="only this one")
+    parser.add_argument("--format", choices=["html", "pdf", "epub"], default="html", help="of the book")
+    parser.add_argument("--chapter", metavar="NN", help="only this one, executed or printed")
     parser.add_argument("--dataset", help="voc_mini, voc2012, camvid or a folder in VOC layout")
     parser.add_argument("--crop", type=options.size, metavar="HxW", help="training crops, best in multiples of 32")
     parser.add_argument("--scale", type=options.scale, help="reduce pictures by this first, such as 0.5")
@@ -256,9 +273,31 @@ def main():
     args = parser.parse_args()
     if args.execute:
         sys.exit(0 if course(args) else 1)
+    if args.chapter and args.format != "pdf":
+        sys.exit(f"CHAPTER={args.chapter} is for print: make book FORMAT=pdf CHAPTER={args.chapter}")
     start = time.time()
-    path = build()
-    print(f"Made in {time.time() - start:.0f} s. Read it in a browser: open {os.path.relpath(path)}")
+    if args.format == "html":
+        path = build()
+        return print(f"Made in {time.time() - start:.0f} s. Read it in a browser: open {os.path.relpath(path)}")
+    path = build(builder="epub") if args.format == "epub" else pdf(args.chapter)
+    size = path.stat().st_size / 1e6
+    print(f"Made in {time.time() - start:.0f} s: {os.path.relpath(path)}, {size:.1f} MB")
+
+
+def pdf(chapter):
+    """Print the book, or one chapter of it, and return the path of the PDF. What is missing is said before the work."""
+    if chapter:
+        printing.only(printing.order(contents()), chapter)
+    try:
+        headless.find()
+    except LookupError as missing:
+        sys.exit(f"The book is printed by Chromium. {missing}")
+    hint = printing.missing_fonts()
+    if hint:
+        print(hint)
+    folder = build().parent
+    print("Printing it, a minute or two ..." if not chapter else "Printing the chapter ...", flush=True)
+    return printing.make(folder, contents(), chapter)
 
 
 if __name__ == "__main__":

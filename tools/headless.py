@@ -1,0 +1,44 @@
+"""A Chromium of the system's without a window: it prints the book, and the tests look at pages in it."""
+
+import contextlib
+import shutil
+
+BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
+INSTALL = (
+    "Install both: Debian and Ubuntu: apt-get install chromium chromium-driver; Fedora: dnf install chromium "
+    "chromedriver; macOS: brew install --cask chromium chromedriver"
+)
+WORDS = "headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=1440,900", "hide-scrollbars"
+
+
+def find():
+    """Paths of Chromium and of its driver. LookupError, which says what to install, where one is not on PATH."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    driver = shutil.which("chromedriver")
+    if not (browser and driver):
+        found = f"Chromium: {browser or 'not found'}, its driver chromedriver: {driver or 'not found'}"
+        raise LookupError(f"Chromium and its driver must be on PATH. {found}. {INSTALL}")
+    return browser, driver
+
+
+@contextlib.contextmanager
+def chromium(*words, capabilities=None):
+    """A Selenium driver of a headless Chromium, 1440 × 900, which is closed at the end.
+
+    words: further arguments for Chromium, without their dashes. capabilities: Selenium's, by name.
+    LookupError where there is no Chromium, or no driver.
+    """
+    browser, driver = find()
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for word in (*WORDS, *words):
+        options.add_argument(f"--{word}")
+    for name, value in (capabilities or {}).items():
+        options.set_capability(name, value)
+    window = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    try:
+        yield window
+    finally:
+        window.quit()
