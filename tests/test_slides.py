@@ -2,6 +2,7 @@
 
 import utils  # noqa: F401
 
+import base64
 import json
 import re
 import shutil
@@ -10,7 +11,7 @@ import nbformat
 import notebooks
 import pytest
 import slides
-from browser import chromium
+from browser import axe, chromium
 from bs4 import BeautifulSoup
 from conftest import ROOT
 
@@ -168,6 +169,7 @@ def test_a_chapter_without_slides_and_one_that_does_not_exist(tmp_path):
 def test_lines_are_chosen_set_in_no_deeper_than_they_must_be_and_broken_where_too_long():
     assert slides.chosen("a\n  if b:\n    c\nd", "2-3") == ["if b:", "  c"]
     assert slides.chosen("a\nb\nc\nd", "1, 3-4") == ["a", "c", "d"]
+    assert slides.chosen("if a:\n  b\n  c\nd", "1-2, 4") == ["if a:", "  b", "", "d"]
     assert slides.size(["x" * 20], 1110, 14) == 30 and slides.size(["x" * 200], 1110, 14) == 20
     assert slides.size(["x"] * 14, 1110, 14) == 20
 
@@ -200,7 +202,7 @@ for (const element of slide.querySelectorAll(":not(aside *):not(mjx-container *)
   const text = [...element.childNodes].some(node => node.nodeType == 3 && node.textContent.trim());
   if (text && parseFloat(getComputedStyle(element).fontSize) < 20) found.push("small: " + of(element));
 }
-const parts = [...slide.children].filter(part => !part.matches("aside, .question"));
+const parts = [...slide.querySelector(".slide").children].filter(part => !part.matches(".question"));
 const places = parts.map(part => part.getBoundingClientRect());
 for (let i = 1; i < places.length; i++)
   if (places[i].top < places[i - 1].bottom - 1) found.push("lies on another: " + of(parts[i]));
@@ -239,3 +241,44 @@ def test_each_slide_fits_the_screen_in_letters_that_can_be_read(browser, made, n
         event = json.loads(row["message"])["message"]
         if event["method"] == "Network.requestWillBeSent":
             assert event["params"]["request"]["url"].startswith(("file:", "data:", "blob:")), event
+
+
+@pytest.mark.book
+def test_slides_are_accessible_and_have_notes(browser, made):
+    browser.get((made / f"{NAMES[-1]}.html").as_uri())
+    browser.execute_async_script(READY)
+    assert browser.execute_script("return Reveal.hasPlugin('notes')")
+    for i in range(browser.execute_script("return Reveal.getTotalSlides()")):
+        browser.execute_script("Reveal.slide(arguments[0], 0, 9)", i)
+        assert browser.execute_script("return Reveal.getSlideNotes()")
+        assert not axe(browser), f"slide {i + 1}"
+    browser.get((made / "index.html").as_uri())
+    assert not axe(browser)
+
+
+@pytest.mark.book
+def test_on_paper_each_slide_is_a_page_with_the_answer_in_place_of_the_question(browser, made):
+    name = max(NAMES, key=lambda name: sum(cell["metadata"]["slide"].get("asks_first", False) for cell in cells(name)))
+    browser.get(f"{(made / f'{name}.html').as_uri()}?print-pdf")
+    browser.execute_async_script(READY)
+    seen = """return [document.querySelectorAll(".pdf-page").length,
+        [...document.querySelectorAll(".question")].map(question => getComputedStyle(question).display),
+        [...document.querySelectorAll(".shown")].map(part => getComputedStyle(part).opacity)]"""
+    pages, questions, shown = browser.execute_script(seen)
+    assert pages == len(cells(name)) + 2 and questions and set(questions) == {"none"} and set(shown) == {"1"}
+    printed = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
+    assert len(re.findall(rb"/Type /Page\b", printed)) == pages
+
+
+@pytest.mark.book
+def test_on_a_phone_slides_stand_one_below_the_other_and_fit(browser, made):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.get((made / f"{NAMES[-1]}.html").as_uri())
+        browser.execute_async_script(READY)
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+        assert browser.execute_script("return Reveal.isScrollView() && !document.querySelector('.fragment')")
+    finally:
+        size = {"width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

@@ -44,16 +44,20 @@ PAGE = """<!doctype html>
 <link rel="stylesheet" href="reveal/course.css">
 </head>
 <body>
-<main class="reveal"><div class="slides">
+<div class="reveal"><main class="slides">
 {slides}
-</div></main>
+</main></div>
 <script src="reveal/reveal.js"></script>
 <script src="reveal/notes.js"></script>
 <script>
+if (innerWidth < 435) {{ // a phone: slides one below the other, so nothing waits for a key
+  for (const part of document.querySelectorAll(".question")) part.remove();
+  for (const part of document.querySelectorAll(".fragment")) part.classList.remove("fragment");
+}}
 Reveal.initialize({{
-  width: 1280, height: 720, margin: 0, center: false, display: "flex", hash: true, slideNumber: "c/t",
-  transition: "none", pdfSeparateFragments: false, plugins: [RevealNotes],
-}});
+  width: 1280, height: 720, margin: 0, center: false, hash: true, slideNumber: "c/t",
+  transition: "none", pdfSeparateFragments: false, scrollLayout: "compact", plugins: [RevealNotes],
+}}).then(() => document.querySelector(".reveal").removeAttribute("role")); // a page to read, not an application
 </script>
 {math}</body>
 </html>
@@ -63,19 +67,19 @@ MathJax = {options: {ignoreHtmlClass: "reveal", processHtmlClass: "math", enable
 </script>
 <script src="reveal/tex-svg.js"></script>
 """
-FIRST = """<section class="first">
+FIRST = """<section><div class="slide first">
 <p class="course">{course}</p>
 <h1>{title}</h1>
 <p class="goal">{goal}</p>
 <p>{time}</p>
 <p class="keys"><kbd>→</kbd> next · <kbd>Esc</kbd> all slides · <kbd>S</kbd> notes for the speaker, in a window of their
-own · on paper: <code>?print-pdf</code> after the address's <code>.html</code></p>
+own · on paper: <code>?print-pdf</code> after the address's <code>.html</code></p></div>
 <aside class="notes">{notes}</aside>
 </section>"""
-LAST = """<section class="last">
-<h2>Summary</h2>
+LAST = """<section><div class="slide last">
+<h1>Summary</h1>
 <div class="shown text">{points}
-<div class="todo">{todo}</div></div>
+<div class="todo">{todo}</div></div></div>
 <aside class="notes">{notes}</aside>
 </section>"""
 INDEX = """<!doctype html>
@@ -194,10 +198,10 @@ def slide(cell):
     if about.get("asks_first"):
         question = f'<p class="question fragment fade-out" data-fragment-index="0">{asked}</p>\n'
         waits = ' fragment" data-fragment-index="0'
+    part = f'<div class="shown {kind}{waits}">{content}</div>\n' if content else ""
     return (
-        f"<section>\n<h2>{words(about['title'])}</h2>\n{question}"
-        f'<p class="says{" alone" * (not content)}{waits}">{words(about["says"])}</p>\n'
-        f'<div class="shown {kind}{waits}">{content}</div>\n'
+        f'<section><div class="slide">\n<h1>{words(about["title"])}</h1>\n{question}'
+        f'<p class="says{"" if part else " alone"}{waits}">{words(about["says"])}</p>\n{part}</div>\n'
         f'<aside class="notes"><p><strong>Ask:</strong> {asked}</p>'
         f"<p><strong>Answer:</strong> {words(answer.strip())}</p></aside>\n</section>"
     )
@@ -269,6 +273,8 @@ def chosen(text, lines):
         start, end = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
         if not 1 <= start <= end <= len(rows):
             raise ValueError(f"`lines` is {lines!r}; expected such as '3-9' or '1, 4-6', from 1 to {len(rows)}")
+        if picked and picked[-1].startswith(" ") and not rows[start - 1].startswith(" "):
+            picked.append("")  # the block before has ended
         picked += rows[start - 1 : end]
     return textwrap.dedent("\n".join(picked)).splitlines()
 
