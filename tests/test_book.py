@@ -15,13 +15,12 @@ import re
 import threading
 import time
 import urllib.parse
-from importlib import resources
 
 import book as maker
 import nbformat
 import notebooks
 import pytest
-from browser import chromium
+from browser import axe, chromium
 from bs4 import BeautifulSoup
 from conftest import ROOT
 
@@ -196,17 +195,6 @@ def visits(browser, address, pages):
             found["console"] = [row["message"] for row in browser.get_log("browser") if row["level"] == "SEVERE"]
             found["requests"] = [json.loads(row["message"])["message"] for row in browser.get_log("performance")]
     return seen
-
-
-def axe(browser, context=None, **options):
-    """What the accessibility checker finds wrong: a line for each element."""
-    browser.execute_script((resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8"))
-    run = "axe.run(arguments[0] || document, arguments[1]).then(arguments[2])"
-    off = {"region": {"enabled": False}}  # the book's title in the sidebar: the theme has it outside of any region
-    off["duplicate-id-active"] = {"enabled": False}  # of the theme's two search fields; WCAG 2.2 gave that rule up
-    options = {"resultTypes": ["violations"], "rules": off, **options}
-    found = browser.execute_async_script(run, context, options)
-    return [f"{rule['id']}: {node['html'][:200]}" for rule in found["violations"] for node in rule["nodes"]]
 
 
 def screenshot(browser, name, width):

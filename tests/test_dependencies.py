@@ -21,7 +21,7 @@ PACKAGES = {
 }
 # What is run or read and not imported: the file that does so, and the name by which it does
 RUN = {
-    "axe-core-python": ("tests/test_book.py", "axe_core_python"),
+    "axe-core-python": ("tests/browser.py", "axe_core_python"),
     "check-jsonschema": ("tests/test_front.py", "check_jsonschema"),
     "import-linter": ("tests/test_layers.py", "lint-imports"),
     "jupyter-book": ("tools/book.py", "jupyter_book.cli.main"),
