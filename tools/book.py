@@ -136,6 +136,7 @@ def relink(text):
     """A text with links as the book needs them: to a name's code, to the front page."""
     text = re.sub(r"\[`(\w+)`\]\((?:\.\./)*utils/[\w/]+\.py\)", r"[`\1`](#utils.\1)", text)
     text = text.replace("README.md#the-chapters", "index.md#the-chapters")
+    text = re.sub(r"\(((?:\.\./)+)README\.md#", r"(\1index.md#", text)
     text = re.sub(r"\[yours\]\(\S+\) \(.*?\), \[solved\]\(", "[](", text)
     text = re.sub(r"\[[\w./]+\.(?:md|ipynb)\]\(", "[](", text)  # named by its file: the book has the page's title
     text = re.sub(r"(\d) s \|", "\\1\u00a0s |", text)
