@@ -123,6 +123,15 @@ def test_each_picture_says_what_it_shows(pages):
         assert " " in image.get("alt", ""), f"{name}: {image}"[:300]
 
 
+def test_blocks_for_mxnet_and_pytorch_are_tabs(pages):
+    found = [
+        [label.text.strip() for label in box.select(":scope > label")]
+        for box in pages["docs/pytorch.html"].select(".sd-tab-set")
+    ]
+    text = (ROOT / "docs" / "pytorch.md").read_text(encoding="utf-8")
+    assert found == [["MXNet", "PyTorch"]] * text.count("**PyTorch**") and len(found) > 20
+
+
 # ---- In a browser ----
 
 
@@ -443,3 +452,34 @@ def test_paper_has_no_marks(browser, terms):
         assert browser.execute_script(style, link) == "none"
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_a_chosen_tab_is_chosen_everywhere_and_stays(browser, book):
+    """By mouse and by keys, after a reload and on other pages, from a folder too; the tab stays where it is seen."""
+    from selenium.webdriver.common.keys import Keys
+
+    def open_tabs():
+        shown = "[...document.querySelectorAll('.sd-tab-set > :checked + label')].map(e => e.textContent.trim())"
+        return set(browser.execute_script(f"return {shown}"))
+
+    browser.get((book / "docs" / "pytorch.html").as_uri())
+    assert open_tabs() == {"MXNet"}
+    label = browser.find_elements("css selector", ".sd-tab-set > label")[21]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", label)
+    before = browser.execute_script("return arguments[0].getBoundingClientRect().top", label)
+    label.click()
+    assert open_tabs() == {"PyTorch"}
+    assert abs(browser.execute_script("return arguments[0].getBoundingClientRect().top", label) - before) < 1
+    browser.refresh()
+    assert open_tabs() == {"PyTorch"}
+    cut = "[...document.querySelectorAll('.sd-tab-content pre')].filter(e => e.scrollWidth > e.clientWidth).length"
+    assert browser.execute_script(f"return {cut}") == 0
+    browser.get((book / "index.html").as_uri())
+    browser.back()
+    assert open_tabs() == {"PyTorch"}
+    chosen = browser.find_elements("css selector", ".sd-tab-set > input:checked")[3]
+    browser.execute_script("arguments[0].focus()", chosen)
+    chosen.send_keys(Keys.ARROW_LEFT)
+    assert open_tabs() == {"MXNet"}
+    browser.refresh()
+    assert open_tabs() == {"MXNet"}

@@ -101,7 +101,7 @@ def gather(source, executed, parameters):
         if path.stem in ("index", "glossary"):
             write(path, with_entries(path.read_text(encoding="utf-8")))
     for path in source.rglob("*.md"):
-        write(path, relink(path.read_text(encoding="utf-8")))
+        write(path, tabbed(relink(path.read_text(encoding="utf-8"))))
     for path in chapters.rglob("*.ipynb"):
         notebook = nbformat.read(path, 4)
         for cell in notebook.cells:
@@ -164,6 +164,23 @@ def with_entries(text):
         return "| " + re.sub(r"[^(),`\s][^(),`]*[^(),`\s]", r"{index}`\g<0> <!\g<0>>`", row[1]) + " |"
 
     return re.sub(r"(?m)^\| (?!(?:term|name|Chinese) \||-|\[)([^|]+) \|", entries, text)
+
+
+def tabbed(text):
+    """A text in which a block for MXNet and the same for PyTorch, each below its name, are two tabs.
+
+    What a reader chooses holds for all of them, and stays (sphinx-design's `sync`, book.js).
+    """
+    each = "".join(rf"\*\*({name})\*\*\n\n(```python\n.*?```\n)\n?" for name in ("MXNet", "PyTorch"))
+    item = "````{{tab-item}} {}\n:sync: {}\n\n{}````\n"
+
+    def tabs(found):
+        items = (
+            item.format(name, name.lower(), block) for name, block in zip(*[iter(found.groups())] * 2, strict=True)
+        )
+        return "`````{tab-set}\n:sync-group: library\n\n" + "".join(items) + "`````\n\n"
+
+    return re.sub(each, tabs, text, flags=re.DOTALL)
 
 
 ROOMS = "core", "fetch", "data", "", "postprocess", "models", "engine", "viz", "datacheck", "cli"

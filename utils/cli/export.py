@@ -81,7 +81,7 @@ def run(args):
 
 
 def card_path(args):
-    name = args.output.removesuffix(".onnx") if args.onnx else args.output
+    name = args.output.removesuffix(".onnx" if args.onnx else ".npz" if args.torch else "")
     return pathlib.Path(f"{name}-card.md")
 
 
