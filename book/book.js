@@ -11,6 +11,7 @@ addEventListener("beforeprint", () => {
     choice.open = true;
     addEventListener("afterprint", () => (choice.open = false), { once: true });
   }
+});
 
 // A tab that is chosen by the keys is chosen everywhere, as by a click (sphinx-design keeps it for the next page). It stays
 // where it is in the window, though the tabs above it grow or shrink.
