@@ -16,6 +16,7 @@ import notebooks
 import printing
 import pypdf
 import pytest
+from bs4 import BeautifulSoup
 from conftest import ROOT
 
 TOC = {
@@ -145,6 +146,20 @@ def test_answers_are_open_tabs_all_there_and_code_and_formulas_whole(printed):
     for words in "The answer is forty-two.", "MXNet", "in Gluon", "PyTorch", "in torch", WIDE:
         assert words in text, words
     assert "frac" not in text
+
+
+def test_what_is_said_of_choices_comes_after_the_last_question():
+    quiz = BeautifulSoup(
+        """<section id="check-yourself"><h2>Check yourself</h2><p>Five questions. Choose an answer, then open it.</p>
+        <p><strong>1.</strong> How many?</p><details><summary>two</summary><p><strong>No.</strong> Three.</p></details>
+        <details><summary>three</summary><p><strong>Right.</strong></p></details>
+        <p><strong>2.</strong> Why?</p><details><summary>so</summary><p>Yes.</p></details></section>""",
+        "html.parser",
+    )
+    printing.open_answers(quiz)
+    text = re.sub(r"\s+", " ", quiz.get_text(" "))
+    assert "1. How many? a) two b) three 2. Why? a) so What is said" in text
+    assert text.endswith("1a) No. Three. 1b) Right. 2a) Yes.") and "open it" not in text and not quiz.details
 
 
 def test_letters_are_in_the_file(printed):

@@ -77,9 +77,7 @@ def article(folder, page, ids):
     tree = read(folder, page)
     for element in tree.select(UNPACKED):
         element.decompose()
-    for element in tree.select("details"):
-        element["open"] = ""
-        del element["name"]
+    printing.open_answers(tree)
     for element in tree.select(".sd-tab-set > label"):
         element.name, element.attrs = "p", {"class": "tab"}
     for element in tree.select(".math"):

@@ -87,9 +87,7 @@ def article(folder, page, pages):
     tree = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one("article")
     for element in tree.select(UNPRINTED):
         element.decompose()
-    for element in tree.select("details"):
-        element["open"] = ""
-        del element["name"]  # of details with one name only one would be open
+    open_answers(tree)
     printed = {page.path for page in pages}
     for link in tree.select("a[href]"):
         url = urllib.parse.urlsplit(link["href"])
@@ -108,6 +106,33 @@ def article(folder, page, pages):
         if block.get_text().count("\n") <= 30:
             block["class"] = [*block.get("class", []), "short"]
     return tree
+
+
+def open_answers(tree):
+    """Show what is closed. Below "Check yourself" what is said of each choice comes last, by number."""
+    new = BeautifulSoup("", "html.parser").new_tag
+    for section in tree.select("section#check-yourself:has(> details)"):
+        number, letter, answers = "", 0, new("div", attrs={"class": "answers"})
+        answers.append(new("p", string="What is said of each choice:"))
+        for element in section.find_all(["p", "details"], recursive=False):
+            found = re.match(r"\d+", element.get_text().strip())
+            if element.name == "details":
+                label, letter = f"{number}{chr(ord('a') + letter)}) ", letter + 1
+                choice = element.summary.extract()
+                choice.name, choice["class"] = "p", "choice"
+                choice.insert(0, f"{label[-3:]}")
+                element.insert_before(choice)
+                (element.p or element).insert(0, label)
+                element.name = "div"
+                answers.append(element.extract())
+            elif element.strong and found:
+                number, letter = found[0], 0
+        section.append(answers)
+        for text in section.find_all(string=re.compile("Choose an answer, then open it")):
+            text.replace_with(text.replace("Choose an answer, then open it.", "The answers stand below them."))
+    for element in tree.select("details"):
+        element["open"] = ""
+        del element["name"]  # of details with one name only one would be open
 
 
 def sections(tree):
