@@ -236,7 +236,7 @@ def shown(cell, about):
     """How a slide is laid out, a word for course.css, and what it shows of its cell, as HTML."""
     shows, lines = about["shows"], about.get("lines")
     if shows == "text":
-        return "text", _markdown("\n".join(chosen(cell.source, lines))) if lines else ""
+        return "text", _markdown("\n".join(_picked(cell.source.splitlines(), lines))) if lines else ""
     if shows == "figure":
         return "", figure(cell)[0]
     if shows == "output":
@@ -265,8 +265,10 @@ def shown(cell, about):
 def chosen(text, lines):
     """The lines of a text that "3-9" or "1, 4-6" names, the first being 1, set in no deeper than they must be."""
     rows = text.splitlines() if isinstance(text, str) else text
-    if not lines:
-        return rows
+    return textwrap.dedent("\n".join(_picked(rows, lines))).splitlines() if lines else rows
+
+
+def _picked(rows, lines):
     picked = []
     for part in lines.split(","):
         found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
@@ -276,7 +278,7 @@ def chosen(text, lines):
         if picked and picked[-1].startswith(" ") and not rows[start - 1].startswith(" "):
             picked.append("")  # the block before has ended
         picked += rows[start - 1 : end]
-    return textwrap.dedent("\n".join(picked)).splitlines()
+    return picked
 
 
 def printed(cell):
