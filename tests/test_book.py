@@ -483,3 +483,88 @@ def test_a_chosen_tab_is_chosen_everywhere_and_stays(browser, book):
     assert open_tabs() == {"MXNet"}
     browser.refresh()
     assert open_tabs() == {"MXNet"}
+
+
+QUIZ = "#check-yourself details"
+
+
+@pytest.fixture
+def quiz(browser, address):
+    """A function that opens a chapter's page, this wide, at its questions, and returns their choices, all closed."""
+
+    def go(width, name="chapters/02_random_crop.html"):
+        size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.get(f"{address}/{name}")
+        choices = browser.find_elements("css selector", QUIZ)
+        assert 15 <= len(choices) <= 20 and not any(choice.get_attribute("open") for choice in choices)
+        return choices
+
+    return go
+
+
+def test_an_answer_opens_by_keys_alone(browser, quiz):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    def press(key):
+        ActionChains(browser).send_keys(key).perform()
+        return browser.switch_to.active_element
+
+    choices = quiz(1280)
+    # a link into the section begins the way of the Tab key there
+    browser.execute_script("location.hash = 'check-yourself'")
+    for _ in range(3):  # the heading's own link may come first
+        if (focused := press(Keys.TAB)).tag_name == "summary":
+            break
+    assert focused == choices[0].find_element("css selector", "summary")
+    assert browser.execute_script("return getComputedStyle(arguments[0]).outlineStyle", focused) == "solid"
+    for choice, key in (choices[0], Keys.ENTER), (choices[1], Keys.SPACE):
+        answer = choice.find_element("css selector", "summary ~ p")
+        assert not answer.is_displayed()
+        press(key)
+        assert answer.is_displayed() and re.match(r"(No|Right)\. ", answer.text)
+        while press(Keys.TAB).tag_name != "summary":  # by the links of the answer
+            pass
+    ActionChains(browser).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
+    press(Keys.ENTER)
+    assert choices[0].get_attribute("open") and not choices[2].get_attribute("open")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_with_open_answers(browser, quiz, theme):
+    quiz(390)
+    browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+    browser.execute_script(f"document.querySelectorAll('{QUIZ}').forEach(choice => (choice.open = true))")
+    assert not axe(browser, {"include": [["#check-yourself"]]})
+
+
+@pytest.mark.parametrize("path", notebooks.find(), ids=lambda path: path.stem)
+def test_choices_are_tall_enough_for_a_thumb_and_say_what_they_are(browser, quiz, path):
+    """And a screen reader calls each a button that opens something, by the words that stand there."""
+    choices = quiz(390, f"chapters/{path.stem}.html")
+    seen = f"[...document.querySelectorAll('{QUIZ} > summary')].map(e => [e.offsetWidth, e.offsetHeight, e.innerText])"
+    for width, height, text in browser.execute_script(f"return {seen}"):
+        assert width >= 300 and height >= 44, text
+        assert not re.search(r"[$`*]|&[a-z]+;", text), text
+    node = browser.execute_cdp_cmd("DOM.getDocument", {})["root"]["nodeId"]
+    found = browser.execute_cdp_cmd("DOM.querySelector", {"nodeId": node, "selector": f"{QUIZ} > summary"})
+    (spoken, *_) = browser.execute_cdp_cmd("Accessibility.getPartialAXTree", found)["nodes"]
+    assert spoken["role"]["value"] in ("DisclosureTriangle", "button")
+    assert spoken["name"]["value"] == choices[0].find_element("css selector", "summary").text
+    assert {"name": "expanded", "value": {"type": "booleanOrUndefined", "value": False}} in spoken["properties"]
+
+
+def test_paper_has_all_answers(browser, quiz):
+    """Open for the printer, and as they were afterwards."""
+    choices = quiz(720)
+    choices[3].find_element("css selector", "summary").click()
+
+    def opened():
+        return [bool(choice.get_attribute("open")) for choice in choices]
+
+    before = opened()
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert all(opened())
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert opened() == before and before.count(True) == 1

@@ -302,6 +302,25 @@ def test_strokes_drawn_on_a_photograph_divide_it(driver, lab):
     _quiet(driver)
 
 
+def test_an_answer_opens_by_mouse_and_by_key(driver, lab):
+    from selenium.webdriver import Keys
+
+    _open(driver, lab, "02_random_crop.ipynb")
+    scroll = "document.querySelector('.jp-WindowedPanel-outer, .jp-Notebook').scrollTop = 1e9"
+    _until(lambda: driver.execute_script(scroll) or _find(driver, ".jp-RenderedMarkdown summary", "10: a cow"))
+    choices = _find(driver, ".jp-RenderedMarkdown details")
+    assert len(choices) == 17 and _find(choices[0], "summary") and not _find(driver, "details[open]")
+    for choice, use in zip(choices[:2], (lambda s: s.click(), lambda s: s.send_keys(Keys.ENTER)), strict=True):
+        driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", choice)
+        answer, summary = _find(choice, "p")[0], _find(choice, "summary")[0]
+        assert not answer.is_displayed()
+        use(summary)
+        _until(answer.is_displayed)
+    assert _find(choices[0], "strong", "No.") and _find(choices[1], "strong", "Right.")
+    _screenshot(driver, "quiz")
+    _quiet(driver)
+
+
 def test_chapter_00_names_and_segments_an_uploaded_photograph(driver, lab):
     """Both of its buttons, on the chapter as it is."""
     _open(driver, lab, "00_before_you_start.ipynb")
