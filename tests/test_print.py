@@ -1,5 +1,6 @@
 """The book as PDF and as e-book: links land where they say, numbers are those of the pages, readers can open it."""
 
+import base64
 import os
 import pathlib
 import re
@@ -34,15 +35,19 @@ TOC = {
         }
     ],
 }
-WIDE = "x" * 119 + "|"
+DOT = "R0lGODlhAQABAIAAAAAAAP///yH5BAAAAAAALAAAAAABAAEAAAIBRAA7"  # a GIF of one pixel
+WIDE = "x" * 119 + "|"  # as wide as the course's code
+WIDER = "y" * 299 + "|"
 BODIES = {
     "index": '<section id="top"><h1>The course</h1><p><a href="docs/words.html#far">far words</a> '
     '<a href="https://example.org/">outside</a></p></section>',
     "chapters/01_first": f"""<section id="first"><h1>01 First<a class="headerlink" href="#first">#</a></h1>
-<p>See <a href="#second">below</a>, <a href="../docs/words.html">words</a>,
+<p><img alt="a dot" src="data:image/gif;base64,{DOT}"/>See <a href="#second">below</a>,
+<a href="../docs/words.html">words</a>,
 <a href="exercises/01_first_exercises.html">exercises</a>.</p>
 <p>A formula: <span class="math notranslate">\\(\\frac{{1}}{{2}}\\)</span></p>
-<div class="highlight-python"><div class="highlight"><pre>{WIDE}</pre></div></div>
+<div class="highlight-python"><div class="highlight"><pre>{WIDE}
+{WIDER}</pre></div></div>
 <details><summary>How many?</summary><p>The answer is forty-two.</p></details>
 <div class="sd-tab-set"><input checked="checked" id="t0" type="radio" name="t"/>
 <label class="sd-tab-label" for="t0">MXNet</label>
@@ -145,6 +150,7 @@ def test_answers_are_open_tabs_all_there_and_code_and_formulas_whole(printed):
     text = "".join(sheet.extract_text() for sheet in printed.pages)
     for words in "The answer is forty-two.", "MXNet", "in Gluon", "PyTorch", "in torch", WIDE:
         assert words in text, words
+    assert WIDER not in text and WIDER in text.replace("\n", "")  # it goes on in the next line
     assert "frac" not in text
 
 
@@ -239,6 +245,8 @@ def test_pages_of_an_e_book_are_xml_with_links_that_lead_somewhere(unpacked):
                 count += 1
     assert count == 9
     chapter = trees["book/chapters/01_first.xhtml"]
+    dot = os.path.normpath(f"book/chapters/{chapter.find('.//{*}img').get('src')}")
+    assert unpacked[dot] == base64.b64decode(DOT)  # a file, and no longer within the page
     assert chapter.find(".//{*}mfrac") is not None and chapter.find(".//{*}input") is None
     assert chapter.find(".//{*}details").get("open") == ""
     assert [tab.text for tab in chapter.iterfind(".//{*}p[@class='tab']")] == ["MXNet", "PyTorch"]

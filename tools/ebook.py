@@ -4,6 +4,7 @@ E-book readers are stricter than browsers, and run nothing. So formulas become M
 answers are open, and what EPUB forbids goes.
 """
 
+import base64
 import datetime
 import html
 import importlib.metadata
@@ -153,13 +154,19 @@ def make(folder, toc):
     properties = {"cover.png": "cover-image", "contents.xhtml": "nav"}
     for path in titles:
         tree, name = article(folder, path, ids), f"{path}.xhtml"
+        for image in tree.select('img[src^="data:image/"]'):  # not all readers show pictures within a page
+            kind, _, content = image["src"].removeprefix("data:image/").partition(";base64,")
+            shown = f"_images/within{len(files)}.{kind}"
+            files[shown] = base64.b64decode(content)
+            image["src"] = "../" * path.count("/") + shown
         text = PAGE.format(title=html.escape(titles[path]), up="../" * path.count("/"), body=tree)
         files[name] = text.encode()
         if tree.math:
             properties[name] = "mathml"
-        for image in tree.select('img[src]:not([src^="data:"])'):
+        for image in tree.select("img[src]"):
             shown = os.path.normpath(os.path.join(os.path.dirname(path), urllib.parse.unquote(image["src"])))
-            files.setdefault(shown, (folder / shown).read_bytes())
+            if shown not in files:
+                files[shown] = (folder / shown).read_bytes()
     names = {name: f"f{number}" for number, name in enumerate(files)}
     manifest = [item(name, number, properties.get(name)) for name, number in names.items()]
     order = ["cover.xhtml", "contents.xhtml", *(f"{page.path}.xhtml" for page in pages)]
