@@ -33,6 +33,7 @@
     first.append(" ");
     add(first, "span", entry.chinese, "zh");
     add(box, "p", entry.meaning);
+    add(box, "p", entry.in_chinese, "zh");
     const more = add(add(box, "p", ""), "a", "In the glossary");
     more.href = link.href;
     more.tabIndex = -1; // the word is the same link

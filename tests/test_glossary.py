@@ -37,12 +37,16 @@ def test_terms_are_in_order_each_once_under_its_letter():
     keys = [re.sub("[^a-z0-9]+", " ", _plain(_names(term)[0])) for _, term, *_ in TERMS]
     assert keys == sorted(set(keys)) and len(keys) >= 70
     assert [key[0].upper() for key in keys] == [letter for letter, *_ in TERMS]
-    for _, term, chinese, meaning, _ in TERMS:
+    for _, term, chinese, meaning, in_chinese, _ in TERMS:
         assert re.search(HAN, chinese), term
         assert meaning.endswith(".") and ". " not in meaning, term
+        assert in_chinese.endswith("。") and in_chinese.count("。") == 1 and len(in_chinese) < 90, term
+        assert not re.search(rf"{HAN}[,;:.]|[,;:] ?{HAN}", in_chinese), term  # Chinese marks between Chinese
+        numbers, same = ({*re.findall(r"\d+(?:\.\d+)?", text)} for text in (meaning, in_chinese))
+        assert numbers == same, term
 
 
-@pytest.mark.parametrize("term, chapter", [(row[1], row[4].strip("[]")) for row in TERMS])
+@pytest.mark.parametrize("term, chapter", [(row[1], row[5].strip("[]")) for row in TERMS])
 def test_a_term_stands_in_its_chapter_which_is_that_of_the_index(term, chapter):
     assert any(index._said(_names(term), line) for line in index.PROSE[chapter])
     listed = {_names(row[0])[0]: row[2] for row in index.TERMS if not row[1].startswith("→")}

@@ -29,9 +29,9 @@ def test_terms_are_found_as_whole_words_longest_first(text, chapter, expected):
 
 def test_entries_are_the_rows_of_the_glossary_and_each_has_an_address():
     assert len(page.TERMS) == len({entry.key for entry in glossary.ENTRIES})
-    for (_, term, chinese, meaning, chapter), entry in zip(page.TERMS, glossary.ENTRIES, strict=True):
+    for (_, term, chinese, *meanings, chapter), entry in zip(page.TERMS, glossary.ENTRIES, strict=True):
         assert (entry.names, entry.chinese) == (page._names(term), page._names(chinese))
-        assert (entry.meaning, f"[{entry.chapter}]") == (meaning, chapter)
+        assert ([entry.meaning, entry.in_chinese], f"[{entry.chapter}]") == (meanings, chapter)
     names = [name.lower() for entry in glossary.ENTRIES for name in entry.names + entry.chinese]
     assert sorted(names) == sorted(glossary.NAMED)  # none leads to two entries
 

@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     names: list
     chinese: list
     meaning: str
+    in_chinese: str
     chapter: str
 
     @property
@@ -42,8 +43,8 @@ class Entry(NamedTuple):
 
 def read(text):
     """The entries of a glossary's text, in its order."""
-    rows = re.findall(r"(?m)^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| \[(\d\d)\] \|$", text)
-    return [Entry(split(term), split(chinese), meaning, chapter) for term, chinese, meaning, chapter in rows]
+    rows = re.findall(r"(?m)^\|" + r" ([^|]+) \|" * 4 + r" \[(\d\d)\] \|$", text)
+    return [Entry(split(term), split(chinese), *rest) for term, chinese, *rest in rows]
 
 
 def split(cell):
@@ -62,6 +63,7 @@ def script(entries=ENTRIES):
             "names": joined(entry.names),
             "chinese": joined(entry.chinese),
             "meaning": entry.meaning.replace("`", ""),
+            "in_chinese": entry.in_chinese.replace("`", ""),
         }
         for entry in entries
     }
