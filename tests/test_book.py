@@ -342,7 +342,9 @@ def terms(browser, book):
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": width < 500})
         browser.get(f"{book.as_uri()}/{name}.html")
-        links = browser.execute_script("return [...document.querySelectorAll('article a.term')]")
+        links = browser.execute_script(
+            "return [...document.querySelectorAll('article a.term')].filter(e => e.checkVisibility())"
+        )
         return {link.text: link for link in reversed(links)}
 
     yield visit
