@@ -546,10 +546,10 @@ def test_axe_finds_nothing_wrong_with_open_answers(browser, quiz, theme):
     assert not axe(browser, {"include": [["#check-yourself"]]})
 
 
-@pytest.mark.parametrize("path", notebooks.find(), ids=lambda path: path.stem)
-def test_choices_are_tall_enough_for_a_thumb_and_say_what_they_are(browser, quiz, path):
+@pytest.mark.parametrize("number", ["00", "08"])
+def test_choices_are_tall_enough_for_a_thumb_and_say_what_they_are(browser, quiz, number):
     """And a screen reader calls each a button that opens something, by the words that stand there."""
-    choices = quiz(390, f"chapters/{path.stem}.html")
+    choices = quiz(390, f"chapters/{notebooks.find(number)[0].stem}.html")
     seen = f"[...document.querySelectorAll('{QUIZ} > summary')].map(e => [e.offsetWidth, e.offsetHeight, e.innerText])"
     for width, height, text in browser.execute_script(f"return {seen}"):
         assert width >= 300 and height >= 44, text
