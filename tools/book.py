@@ -53,7 +53,7 @@ def build(executed=(), parameters=None, builder="html"):
     shutil.rmtree(part, ignore_errors=True)
     source, pages = part / "source", part / "_build" / builder
     gather(source, executed, parameters)
-    path = f"import sys; sys.path.append({str(notebooks.ROOT / 'tools')!r})"  # for the extension, glossary.py
+    path = f"import sys; sys.path.append({str(pathlib.Path(__file__).parent)!r})"  # for the extension, glossary.py
     command = [sys.executable, "-c", f"{path}; from jupyter_book.cli.main import main; main()"]
     command += ["build", str(source), "-q"]
     command += ["--path-output", str(part), *([] if executed or builder == "epub" else ["-W", "--keep-going"])]
