@@ -71,7 +71,7 @@ def test_every_notebook_and_every_test_is_in_a_job():
     assert sorted(f"--ignore={word}" for word in first) == sorted(w for w in words["tests"] if "--ignore" in w)
     assert words["tests"].count("tests") == 1
     marked = re.compile(r"(?m)^(pytestmark = .*|@)pytest\.mark\.book\b")
-    book = [path for path in (ROOT / "tests").glob("*.py") if marked.search(path.read_text(encoding="utf-8"))]
+    book = [path for path in sorted((ROOT / "tests").glob("*.py")) if marked.search(path.read_text("utf-8"))]
     assert [ROOT / word for word in words["book"] if word.startswith("tests/")] == book
 
 

@@ -49,7 +49,7 @@ def jobs():
     yield Job("tests", f"of {', '.join(FIRST)}", [*PYTEST, *first, "--durations=5"], 240)
     rest = [f"--ignore={path}" for path in first]
     yield Job("tests", "all others", [*PYTEST, "tests", *rest, "--durations=5"], 520)
-    book = [*PYTEST, "-m", "book", "-rs", "tests/test_book.py", "--durations=5"]  # to look for more takes 10 s
+    book = [*PYTEST, "-m", "book", "-rs", "tests/test_book.py", "tests/test_slides.py", "--durations=5"]
     yield Job("book", "the book", book, 150)
     for folder, one_job in ("chapters", TOGETHER), ("chapters/exercises", []):
         for paths in shared_out(notebooks.find(folder=ROOT / folder), one_job):
