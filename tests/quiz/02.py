@@ -40,6 +40,15 @@ def mistakes_3():
     return [(160 / 5, 224 / 5), (160 / 2**4, 224 / 2**4), (160 / 2, 224 / 2)]
 
 
+def question_4():
+    """No number: two calls give two places of one size, and no error."""
+    places, rng = np.arange(186 * 264).reshape(186, 264), np.random.RandomState(0)
+    crop, _ = utils.rand_crop(places, places, 160, 224, rng)
+    _, crop_label = utils.rand_crop(places, places, 160, 224, rng)
+    assert crop.shape == crop_label.shape and (crop != crop_label).all()
+    return ()
+
+
 def question_5():
     """Different numbers of four generators in one state, each asked six times."""
     workers = [np.random.RandomState(1) for _ in range(4)]
