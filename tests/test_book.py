@@ -17,6 +17,7 @@ import time
 import urllib.parse
 
 import book as maker
+import glossary
 import nbformat
 import notebooks
 import pytest
@@ -449,6 +450,19 @@ def test_terms_are_marked_once_a_section_and_chinese_says_so(pages):
             inside = text.find_parent("article") and not text.find_parent(["script", "pre"])
             assert not inside or text.find_parent(attrs={"lang": "zh"}), f"{name}: {text}"
     assert not pages["docs/index.html"].select("article a.term")
+
+
+@pytest.mark.parametrize("width, least", [(1280, 400), (390, 300)])
+def test_a_meaning_in_chinese_is_below_the_english_and_as_wide(browser, terms, width, least):
+    terms(width, "docs/glossary")
+    rows = browser.execute_script(
+        "return [...document.querySelectorAll('article tr:has(td:nth-child(5))')].map(row => "
+        "[...row.cells].slice(2, 4).map(cell => cell.getBoundingClientRect().toJSON()))"
+    )
+    assert len(rows) == len(glossary.ENTRIES)
+    for english, chinese in rows:
+        assert english["left"] == chinese["left"] and english["width"] == chinese["width"] >= least
+        assert chinese["top"] >= english["bottom"] - 1
 
 
 def test_paper_has_no_marks(browser, terms):
