@@ -114,6 +114,30 @@ def test_folders_by_login_number_and_participant(tmp_path):
         written(tmp_path, worksheet, {"li wei": record(start=1)})
 
 
+VIETNAM = (
+    "First name,Last name,Email address\nHưng,Nguyễn,a@x\nHùng,Nguyễn,b@x\nकिरण,राव,c@x\nさとう,ガン,d@x\nLí,Li,e@x\n"
+)
+
+
+def test_names_that_differ_in_an_accent_alone_are_two_names(tmp_path):
+    rows, _ = written(tmp_path, VIETNAM, {"Nguyễn Hùng": record(start=1), "Hưng Nguyễn": record(start=3)})
+    assert moodle_imports(rows, "Email address") == {
+        "a@x": {"00_start": 3},
+        "b@x": {"00_start": 1},
+        "c@x": {},
+        "d@x": {},
+        "e@x": {},
+    }
+    with pytest.raises(ValueError, match="Nguyen Hung: lines 2 and 3 of .* fit: name the folder by an ID"):
+        written(tmp_path, VIETNAM, {"Nguyen Hung": record(start=1)})  # without accents it may be either
+    assert moodle_imports(written(tmp_path, VIETNAM, {"li li": record(start=1)})[0], "Email address")["e@x"]
+    one = VIETNAM.replace("Hùng,Nguyễn,b@x\n", "")
+    assert moodle_imports(written(tmp_path, one, {"nguyen hung": record(start=1)})[0], "Email address")["a@x"]
+    for other in "Nguyễn Hùng", "करण राव", "さとう カン":  # who has left, or is in no list
+        with pytest.raises(ValueError, match="no such student"):
+            written(tmp_path, one, {other: record(start=1)})
+
+
 def test_an_exercise_in_two_folders_of_a_student_is_said(tmp_path):
     records = {f"Zoë Müller_{n}_assignsubmission_file_": record(start=n) for n in (1, 3, 2)}
     rows, told = written(tmp_path, MOODLE, records)

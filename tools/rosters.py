@@ -149,9 +149,24 @@ def both(first, last):
 
 
 def plain(name):
-    """A name without accents, case, blanks and signs, which systems and disks change."""
+    """A name without case, blanks and signs, which systems and disks change; accents behind their letters."""
     letters = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(c for c in letters if c.isalnum())
+    return "".join(c for c in letters if c.isalnum() or unicodedata.category(c)[0] == "M")
+
+
+def bare(name):
+    """A plain name without accents. Vowels of Hindi or Thai and the marks of kana are no accents: they stay."""
+    return re.sub("[\u0300-\u036f]", "", name)
+
+
+def named(name, students, names):
+    """Students who have this plain name; if there are none, those who have it where one of the two has no accents.
+
+    names: what gives a student's. So Hung is Hùng or Hưng, but Hùng is never Hưng.
+    """
+    found = [row for row in students if name in names(row)]
+    fits = {other for row in students for other in names(row) if bare(other) == bare(name) in (name, other)}
+    return found or [row for row in students if fits & names(row)]
 
 
 def safe(path, line, column, value):
@@ -181,13 +196,13 @@ def row_of(folder, roster):
     if found := MOODLE.fullmatch(folder):
         name, number = plain(found["name"]), found["number"]
         chosen = [row for row in roster.students if row.number == number and roster.kind == "moodle"]
-        chosen = chosen or [row for row in roster.students if name in row.names]
+        chosen = chosen or named(name, roster.students, lambda row: row.names)
     elif roster.kind == "canvas" and (found := CANVAS.fullmatch(folder)):
         name, number = plain(found["name"]), found["number"]
         chosen = [row for row in roster.students if row.number == number]
     else:
         name = plain(folder)
-        chosen = [row for row in roster.students if name in row.exact | row.names]
+        chosen = named(name, roster.students, lambda row: row.exact | row.names)
     if len(chosen) == 1:
         return chosen[0]
     if chosen:
