@@ -120,6 +120,7 @@ WRONG = {
     "an empty text": (lambda: cell(says=" "), "`says` is ' '; expected a text"),
     "not a text": (lambda: cell(lines=3), "`lines` is 3; expected a text"),
     "shows what?": (lambda: cell(shows="picture"), "`shows` is 'picture'; expected one of figure, code"),
+    "neither true nor false": (lambda: cell(asks_first="false"), "`asks_first` is 'false'; expected true or false"),
     "text of code": (lambda: cell(shows="text"), "but the cell is code"),
     "code of text": (lambda: cell(kind="markdown"), "but the cell is markdown"),
     "many words": (lambda: cell(says="word " * 21), "has 21 words; a slide has room for 20"),
@@ -151,6 +152,26 @@ def test_what_is_wrong_is_one_message_that_names_notebook_and_cell(tmp_path, wha
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         slides.deck(path)
     assert str(caught.value).startswith("00_some_chapter.ipynb, cell a-cell: ")
+
+
+def test_what_first_and_last_slide_lack_is_said(tmp_path):
+    path, new = tmp_path / "00_some_chapter.ipynb", nbformat.v4.new_markdown_cell
+    head = new("# 00 Some chapter\n\nAfter this chapter you can see.\n\n- **Time:** runs in about 5 s")
+    end = new("## Summary\n\n- Point.\n\n**Exercises:** [yours](../my_exercises/a.ipynb) (x), [solved](a.ipynb): all.")
+    for first, last, message in [
+        (new("# 00 Some chapter"), end, "its first cell has no line that begins with '- **Time:** '"),
+        (
+            head,
+            new("## End"),
+            "no cell has '## Summary', points, and a line that begins with '**Exercises:** [yours]('",
+        ),
+        (head, new("## Summary\n\n- Point."), "no cell has '## Summary'"),
+    ]:
+        nbformat.write(nbformat.v4.new_notebook(cells=[first, cell(), last]), path)
+        with pytest.raises(ValueError, match=re.escape(f"00_some_chapter.ipynb: {message}")):
+            slides.deck(path)
+    nbformat.write(nbformat.v4.new_notebook(cells=[head, cell(), end]), path)
+    assert len(slides.deck(path)) == 3
 
 
 def test_a_chapter_without_slides_and_one_that_does_not_exist(tmp_path):

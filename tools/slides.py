@@ -186,7 +186,10 @@ def deck(path):
         problems.append(f"{path.name}: no cell has the tag `slide`, so there are no slides to make")
     if problems:
         raise ValueError("\n".join(problems))
-    return [first(notebook.cells[0].source), *slides, last(notebook)]
+    try:
+        return [first(notebook.cells[0].source), *slides, last(notebook)]
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
 
 
 def slide(cell):
@@ -220,6 +223,8 @@ def checked(cell):
     for key in sorted(KEYS - {"asks_first"} & about.keys()):
         if not (isinstance(about[key], str) and about[key].strip()):
             raise ValueError(f"`{key}` is {about[key]!r}; expected a text")
+    if not isinstance(about.get("asks_first", False), bool):
+        raise ValueError(f"`asks_first` is {about['asks_first']!r}; expected true or false")
     if about["shows"] not in SHOWS:
         raise ValueError(f"`shows` is {about['shows']!r}; expected one of {', '.join(SHOWS)}")
     if (about["shows"] == "text") != (cell.cell_type == "markdown"):
@@ -351,6 +356,8 @@ def block(rows, kind, pixels):
 def first(head):
     """The first slide, of a chapter's first cell."""
     entries = dict(re.findall(r"(?m)^- \*\*(\w[\w ]*):\*\* (.*)$", head))
+    if "Time" not in entries:
+        raise ValueError("its first cell has no line that begins with '- **Time:** '; the first slide is made of it")
     notes = "".join(f"<p><strong>{key}:</strong> {words(text)}</p>" for key, text in entries.items() if key != "Time")
     title, goal = head.split("\n\n")[:2]
     time = words(f"The chapter {entries['Time']}.")
@@ -359,11 +366,15 @@ def first(head):
 
 def last(notebook):
     """The last slide, of a chapter's summary: what to keep, and what to do now."""
-    summary = next(cell.source for cell in notebook.cells if re.search("(?m)^## Summary", cell.source))
-    points = re.search(r"(?ms)^## Summary\n+(.*?)\n\n", summary)[1]
-    path, what = re.search(
-        r"(?m)^\*\*Exercises:\*\* \[yours\]\(\.\./(.*?)\).*?, \[solved\]\(.*?\): (.*)$", summary
-    ).groups()
+    summary = next((cell.source for cell in notebook.cells if re.search("(?m)^## Summary", cell.source)), "")
+    points = re.search(r"(?ms)^## Summary\n+(.*?)\n\n", summary)
+    exercises = re.search(r"(?m)^\*\*Exercises:\*\* \[yours\]\(\.\./(.*?)\).*?, \[solved\]\(.*?\): (.*)$", summary)
+    if not (points and exercises):
+        raise ValueError(
+            "no cell has '## Summary', points, and a line that begins with '**Exercises:** [yours](' as in other "
+            "chapters; the last slide is made of these"
+        )
+    points, (path, what) = points[1], exercises.groups()
     todo = words(f"**Exercises, now:** {what} In `{path}` (`make lab`).")
     notes = words(f"`make exercises` writes `{path}`, without solutions. Which point of the summary is new to you?")
     return LAST.format(points=_markdown(points), todo=todo, notes=notes)
