@@ -111,6 +111,11 @@ def test_train_tells_the_card(voc_folder, tmp_path):
         f"{known['baseline']['mean_iou']:.3f}",
     ]
     assert f"list train, {known['train_pictures']} pictures" in text and "training's last epoch" in text
+    here = f"{voc_folder}/../{voc_folder.name}"  # the same folder by another name
+    words = ["--model", tmp_path / "t.params", "--dataset", here]
+    for split, told in ("train", True), ("val", False):
+        assert export(*words, "--split", split, "--output", tmp_path / split) == 0
+        assert ("was trained on this list" in (tmp_path / f"{split}-card.md").read_text()) == told
 
 
 def test_a_card_that_somebody_filled_in_stays_and_another_s_is_refused(small, tmp_path, capsys):
@@ -144,6 +149,9 @@ def test_a_stranger_s_json_is_text_and_numbers(small):
     known |= dict.fromkeys(keys, bad) | {"mean": bad, "deviation": [bad], "options": {bad: bad}, "backbone": [bad]}
     known |= {"scores": {"mean_iou": float("nan"), "pixel_acc": bad, "fw_iou": 10**400, "mean_acc": 0.5}, "iou": [bad]}
     known["baseline"] = {"class": bad, "mean_acc": bad}
+    for begin in "# Scores", "- good", "1. good", "===":  # a heading, a list
+        lines = card(net, classes, scale, known | {"dataset": begin}, "net", **GIVEN).splitlines()
+        assert any(begin in line for line in lines) and not any(line.startswith(begin) for line in lines)
     text = card(net, classes, scale, known, "net", **GIVEN)
     assert not re.search(r"(?<!\\)<(?!https)", text) and not re.search(r"(?<!\\)\]\(", text)
     assert re.findall("(?m)^#+ (.*)$", text) == ["Model card: net", *HEADINGS]

@@ -126,6 +126,9 @@ def test_slips(street, tmp_path, capsys):
     assert {"torch", "numpy", "json", "PIL"} < TAKEN
     code, text = run(capsys, "export", "--torch", "--model", street, "--output", tmp_path / "torch")
     assert code == 2 and "torch.py would find itself where it imports torch" in text
+    for name in ".npz", "new/.npz":
+        code, text = run(capsys, "export", "--torch", "--model", street, "--output", name)
+        assert code == 2 and f"--output '{name}': expected a name for the new files" in text, text
     (tmp_path / "file").write_text("")
     code, text = run(capsys, "export", "--torch", "--model", street, "--output", tmp_path / "file" / "street")
     assert code == 2 and "file: cannot be written to" in text

@@ -47,12 +47,13 @@ def add_arguments(parser):
 
 
 def run(args):
-    if not pathlib.Path(args.output).name or os.path.isdir(args.output) or args.output.endswith("/"):
+    name = without_ending(args)
+    if not pathlib.Path(name).name or os.path.isdir(args.output) or name.endswith("/"):
         raise ValueError(f"--output {args.output!r}: expected a name for the new files, such as labels/street")
     if args.output.endswith(".onnx") and not args.onnx:
         raise ValueError(f"--output {args.output}: for an ONNX file say --onnx too; for MXNet leave the ending out")
     paths = torch_paths(args.output) if args.torch else export_paths(args.output, args.onnx)
-    about_net = card_path(args)
+    about_net = pathlib.Path(f"{name}-card.md")
     for path in paths:
         check_writable(path)
         if os.path.lexists(path) and not args.force:
@@ -80,9 +81,9 @@ def run(args):
     return 0
 
 
-def card_path(args):
-    name = args.output.removesuffix(".onnx" if args.onnx else ".npz" if args.torch else "")
-    return pathlib.Path(f"{name}-card.md")
+def without_ending(args):
+    """NAME of --output, where an ending may stand already."""
+    return args.output.removesuffix(".onnx" if args.onnx else ".npz" if args.torch else "")
 
 
 @contextlib.contextmanager
@@ -112,11 +113,16 @@ def _is_kept(path, about, args):
     raise FileExistsError(f"{path}: is there already, {why}; take another name, or --force to replace it")
 
 
+def _folder(dataset):
+    """The last part of a data set's name or path: what the JSON has may be relative to another folder."""
+    return os.path.basename(os.path.abspath(str(dataset)))
+
+
 def _measured(args, net, classes, scale, about):
     test_set, metric, common, nothing = scored(args, net, classes, scale, about, Log())
     return {
         "dataset": args.dataset,
-        "train_split": about.get("train_split") if args.dataset == about.get("dataset") else None,
+        "train_split": about.get("train_split") if _folder(args.dataset) == _folder(about.get("dataset")) else None,
         "val_split": args.split,
         "val_pictures": len(test_set),
         "scores": {name: float(value) for name, value in metric.scores().items()},

@@ -56,7 +56,7 @@ def card(net, classes, scale, known, name, *, date, version, measured=None):
         mean=_numbers(known, "mean"),
         deviation=_numbers(known, "deviation"),
         reduced="" if scale == 1 else f" reduced by {scale:g},",
-        data=f"{data}, list {_text(known.get('train_split'))}, {_text(known.get('train_pictures'))} pictures",
+        data=f"From {data}, list {_text(known.get('train_split'))}, {_text(known.get('train_pictures'))} pictures",
         about_data=DATA.get(data, f"{UNKNOWN}: who took and labelled these pictures, where, when, under which licence"),
         drawings=DRAWINGS if data == "voc_mini" else "",
         evaluation=_evaluation(measured or known, bool(measured)),
@@ -121,7 +121,7 @@ def _evaluation(found, now):
     when = "measured at the export" if now else "by the training's last epoch, which scored these after each one"
     same = data != UNKNOWN and found.get("val_split") == found.get("train_split") is not None
     warning = ". **The net was trained on this list: the scores say nothing of new pictures**" if same else ""
-    return f"{data}, list {split}, {_text(found.get('val_pictures'))} pictures; {when}{warning}."
+    return f"On {data}, list {split}, {_text(found.get('val_pictures'))} pictures; {when}{warning}."
 
 
 def _scores(found):
