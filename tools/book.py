@@ -62,7 +62,10 @@ def build(executed=(), parameters=None, builder="html"):
     if done.returncode or not list(pages.glob("index.*html")):
         sys.exit(f"The book could not be made; what it was made of is in {source}\n{done.stdout}{done.stderr}")
     if builder == "epub":
-        made = ebook.make(pages, contents())
+        try:
+            made = ebook.make(pages, contents())
+        except ValueError as error:
+            sys.exit(str(error))
         shutil.rmtree(part)
         return made
     shutil.copytree(part / "originals", pages / "_sources", dirs_exist_ok=True)  # for the download buttons
@@ -293,6 +296,15 @@ def main():
         sys.exit(0 if course(args) else 1)
     if args.chapter and args.format != "pdf":
         sys.exit(f"CHAPTER={args.chapter} is for print: make book FORMAT=pdf CHAPTER={args.chapter}")
+    try:
+        make(args)
+    except OSError as error:
+        why = f"{error.filename or notebooks.BUILD}: {error.strerror or error}"
+        sys.exit(f"{why}. Make room, or make the book in a copy of the course of your own")
+
+
+def make(args):
+    """Make the book in one format, and say where it is."""
     start = time.time()
     if args.format == "html":
         path = build()
@@ -308,14 +320,14 @@ def pdf(chapter):
         printing.only(printing.order(contents()), chapter)
     try:
         headless.find()
-    except LookupError as missing:
+        hint = printing.missing_fonts()
+        if hint:
+            print(hint)
+        folder = build().parent
+        print("Printing it, a minute or two ..." if not chapter else "Printing the chapter ...", flush=True)
+        return printing.make(folder, contents(), chapter)
+    except headless.NoChromiumError as missing:
         sys.exit(f"The book is printed by Chromium. {missing}")
-    hint = printing.missing_fonts()
-    if hint:
-        print(hint)
-    folder = build().parent
-    print("Printing it, a minute or two ..." if not chapter else "Printing the chapter ...", flush=True)
-    return printing.make(folder, contents(), chapter)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import html
 import importlib.metadata
 import mimetypes
 import os
-import pathlib
 import re
 import urllib.parse
 import uuid
@@ -82,7 +81,10 @@ def article(folder, page, ids):
     for element in tree.select(".sd-tab-set > label"):
         element.name, element.attrs = "p", {"class": "tab"}
     for element in tree.select(".math"):
-        formula = mathml(element.get_text(), element.name == "div")
+        try:
+            formula = mathml(element.get_text(), element.name == "div")
+        except ValueError as error:
+            raise ValueError(f"{page}: {error}; write it otherwise") from None
         element.clear()
         element.append(formula)
     for link in tree.select("a[href]"):
@@ -191,10 +193,8 @@ def item(name, number, properties):
 
 def write(target, files):
     """Write an EPUB whole or not at all. Its type comes first and isn't compressed, as the format wants it."""
-    part = pathlib.Path(f"{target}.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with notebooks.atomic_write(target) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", "application/epub+zip", zipfile.ZIP_STORED)
         archive.writestr("META-INF/container.xml", CONTAINER)
         for name, content in files.items():
             archive.writestr(f"book/{name}", content)
-    part.replace(target)

@@ -5,19 +5,23 @@ import shutil
 
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 INSTALL = (
-    "Install both: Debian and Ubuntu: apt-get install chromium chromium-driver; Fedora: dnf install chromium "
-    "chromedriver; macOS: brew install --cask chromium chromedriver"
+    "Install both: Debian: apt-get install chromium chromium-driver; Ubuntu: apt-get install chromium-browser "
+    "chromium-chromedriver; Fedora: dnf install chromium chromedriver; macOS: brew install --cask chromium chromedriver"
 )
 WORDS = "headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=1440,900", "hide-scrollbars"
 
 
+class NoChromiumError(LookupError):
+    """There is no Chromium, or no driver, or they don't start; the text says what to install."""
+
+
 def find():
-    """Paths of Chromium and of its driver. LookupError, which says what to install, where one is not on PATH."""
+    """Paths of Chromium and of its driver; NoChromiumError where one is not on PATH."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver")
     if not (browser and driver):
         found = f"Chromium: {browser or 'not found'}, its driver chromedriver: {driver or 'not found'}"
-        raise LookupError(f"Chromium and its driver must be on PATH. {found}. {INSTALL}")
+        raise NoChromiumError(f"Chromium and its driver must be on PATH. {found}. {INSTALL}")
     return browser, driver
 
 
@@ -26,10 +30,11 @@ def chromium(*words, capabilities=None):
     """A Selenium driver of a headless Chromium, 1440 × 900, which is closed at the end.
 
     words: further arguments for Chromium, without their dashes. capabilities: Selenium's, by name.
-    LookupError where there is no Chromium, or no driver.
+    NoChromiumError where there is none, or where it doesn't start.
     """
     browser, driver = find()
     from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
 
     options = webdriver.ChromeOptions()
     options.binary_location = browser
@@ -37,7 +42,13 @@ def chromium(*words, capabilities=None):
         options.add_argument(f"--{word}")
     for name, value in (capabilities or {}).items():
         options.set_capability(name, value)
-    window = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    try:
+        window = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    except WebDriverException as error:
+        why = (error.msg or "no reason is given").splitlines()[0]
+        raise NoChromiumError(
+            f"{browser} doesn't start by {driver}: {why}. Both must be of one version. {INSTALL}"
+        ) from None
     try:
         yield window
     finally:

@@ -59,8 +59,8 @@ def order(toc):
 
 
 def only(pages, chapter):
-    """Of these pages one chapter, by its number, and its exercises."""
-    found = [page for page in pages if re.match(rf"chapters/(exercises/)?{re.escape(chapter)}_", page.path)]
+    """Of these pages one chapter, by its number, such as "08" or "8", and its exercises."""
+    found = [page for page in pages if re.match(rf"chapters/(exercises/)?{re.escape(chapter):0>2}_", page.path)]
     if not found:
         numbers = [pathlib.Path(page.path).name[:2] for page in pages if re.match("chapters/[0-9]", page.path)]
         raise SystemExit(f"No chapter {chapter!r} to print. The chapters are {numbers[0]} to {numbers[-1]}.")
@@ -162,6 +162,8 @@ def mark(tree, anchors):
             element = element.find_next_sibling()
         if element.name == "section":
             element = element.find(HEADINGS) or element
+        if element.name == "tr":  # a browser would take the anchor out of the table
+            element = element.find(["th", "td"])
         element.insert(0, links.new_tag("span", id=f"a{number}"))
         links.nav.append(links.new_tag("a", href=f"#a{number}"))
     tree.insert(0, links)
@@ -212,6 +214,11 @@ def printed(window, folder, text):
     path = folder / "page.html"
     path.write_text(text, encoding="utf-8")
     window.get(path.as_uri())
+    if not window.execute_script("return document.querySelector('html[data-theme]')"):
+        raise SystemExit(
+            f"{path}: Chromium was told to print this page, and shows {window.title!r}: may it read that folder? One "
+            "that came as a snap, as Ubuntu's does, reads only what lies in your home, and in no hidden folder"
+        )
     window.execute_async_script(LOADED)
     return pypdf.PdfReader(io.BytesIO(base64.b64decode(window.execute_cdp_cmd("Page.printToPDF", SETTINGS)["data"])))
 
@@ -227,7 +234,7 @@ def make(folder, toc, chapter=None):
     headings = {path: sections(tree) for path, tree in trees.items()}
     anchors = wanted(trees)
     parts, numbers, start, told = {}, {}, 1, time.time()
-    with headless.chromium() as window, tempfile.TemporaryDirectory() as name:
+    with headless.chromium() as window, tempfile.TemporaryDirectory(dir=folder.parent) as name:  # not all read /tmp
         scratch = pathlib.Path(name)
         window.set_page_load_timeout(300)
         window.set_script_timeout(300)
@@ -250,9 +257,8 @@ def make(folder, toc, chapter=None):
     title = titles[pages[0].path] if chapter else TITLE
     writer.add_metadata({"/Title": title, "/Subject": TITLE, "/Creator": "make book FORMAT=pdf"})
     target = notebooks.BUILD / f"{pathlib.Path(pages[0].path).name if chapter else 'segmentation'}.pdf"
-    part = target.with_suffix(".part")
-    writer.write(part)
-    part.replace(target)
+    with notebooks.atomic_write(target) as beside:
+        writer.write(beside)
     return target
 
 
