@@ -39,3 +39,12 @@ def question_3():
 
 def mistakes_3():
     return [round(4 * 0.06 / 0.15, 6), round(0.06 / 0.15 / 4, 6)]
+
+
+def mistakes_4():
+    """No numbers, but an answer has an example: confusion matrices of two ranks, and both added up."""
+    first, second = np.array([[63, 3], [4, 3]]), np.array([[14, 4], [2, 54]])
+    iou = [np.diag(c) / (c.sum(axis=0) + c.sum(axis=1) - np.diag(c)) for c in (first, second, first + second)]
+    assert np.allclose(iou[:2], [[0.9, 0.3], [0.7, 0.9]]) and np.allclose(np.mean(iou[:2], axis=1), [0.6, 0.8])
+    assert round(iou[2].mean(), 2) == 0.83
+    return [None, None]
