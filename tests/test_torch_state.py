@@ -126,6 +126,9 @@ def test_slips(street, tmp_path, capsys):
     assert {"torch", "numpy", "json", "PIL"} < TAKEN
     code, text = run(capsys, "export", "--torch", "--model", street, "--output", tmp_path / "torch")
     assert code == 2 and "torch.py would find itself where it imports torch" in text
+    for name in "my-street", "08_net", "street.v2", 'a"""b', "C:\\users", "class", "two words":
+        code, text = run(capsys, "export", "--torch", "--model", street, "--output", tmp_path / name)
+        assert code == 2 and f"Python takes no {name!r}; take one of letters, digits and _, such as my_str" in text
     for name in ".npz", "new/.npz":
         code, text = run(capsys, "export", "--torch", "--model", street, "--output", name)
         assert code == 2 and f"--output '{name}': expected a name for the new files" in text, text

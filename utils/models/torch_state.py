@@ -1,6 +1,7 @@
 """A trained FCN for PyTorch: its weights by PyTorch's names, NAME.npz, and the lines that load them, NAME.py."""
 
 import json
+import keyword
 import pathlib
 import re
 import sys
@@ -18,8 +19,13 @@ NAMES = {"gamma": "weight", "beta": "bias"}  # of BatchNorm: Gluon's and PyTorch
 
 
 def torch_paths(path):
-    """The paths that `export_torch` writes, .npz and .py; a ValueError where the .py would hide what it imports."""
+    """The paths that `export_torch` writes, .npz and .py; a ValueError where the .py can't be imported, or import."""
     path = pathlib.Path(str(path).removesuffix(".npz"))
+    if not path.name.isidentifier() or keyword.iskeyword(path.name):
+        raise ValueError(
+            f"{path}: PyTorch's program, {path.name}.py, is imported by its name, and Python takes no {path.name!r}; "
+            "take one of letters, digits and _, such as my_street"
+        )
     if path.name in TAKEN:
         raise ValueError(f"{path}: {path.name}.py would find itself where it imports {path.name}; take another name")
     return [path.with_name(path.name + ending) for ending in (".npz", ".py")]
