@@ -20,6 +20,7 @@ import pypdf
 import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT
+from pypdf.generic import NullObject
 
 TOC = {
     "root": "index",
@@ -315,7 +316,15 @@ def test_the_whole_book_is_printed_and_packed():
         landed = list(links(reader))
         assert len(reader.pages) > 400 and len(landed) > 1500
         contents = [(end, top) for start, end, top in landed if start in (1, 2)]
-        assert len(contents) == len(printing.order(book.contents()))
+        pages = [page.path for page in printing.order(book.contents())]
+        assert len(contents) == len(pages)
+        begin, end = (contents[pages.index("docs/glossary") + i][0] for i in (0, 1))
+        terms = {(number, float(top)) for _, number, top in landed if begin <= number < end and top != NullObject()}
+        assert len(terms) > 100  # each term at its own row, not at its table's first
+        parts, texts = {squeezed(part["caption"]) for part in book.contents()["parts"]}, {}
+        for title, sheet in bookmarks(reader):
+            texts[sheet] = texts.get(sheet) or squeezed(reader.pages[sheet].extract_text())
+            assert title in texts[sheet] or title in parts, title
     checks = {"qpdf": path and ["qpdf", "--check", path], "epubcheck": ["epubcheck", packed]}
     for tool, words in checks.items():
         if not words or not shutil.which(tool):
@@ -327,6 +336,21 @@ def test_the_whole_book_is_printed_and_packed():
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     if skipped:
         pytest.skip("; ".join(skipped))
+
+
+def squeezed(text):
+    return re.sub(r"\s", "", text)
+
+
+def bookmarks(reader):
+    """(title, sheet) of each, the titles without blanks, as those of `squeezed`."""
+    rest = list(reader.outline)
+    while rest:
+        entry = rest.pop(0)
+        if isinstance(entry, list):
+            rest = entry + rest
+        else:
+            yield squeezed(entry.title), reader.get_destination_page_number(entry)
 
 
 def missing_browser():
