@@ -9,6 +9,8 @@ from utils.viz import widgets
 
 import decoders_oracle as oracle
 import mxnet as mx
+import nbformat
+import notebooks
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -66,6 +68,28 @@ def test_maxima_alone(recorded, name):
     found.backward(nd.array(oracle.drawn(f"{name} maxima's slope", maxima.shape)))
     np.testing.assert_array_equal(found.asnumpy(), maxima)
     np.testing.assert_array_equal(x.grad.asnumpy(), recorded[f"{name}, x's gradient"])
+
+
+@pytest.mark.parametrize("name", oracle.POOLED)
+def test_unpooling_by_comparison_as_chapter_12_writes_it(recorded, name):
+    """Without ties it is PyTorch's, its gradient too; with ties a value goes to each place that has the maximum."""
+    cells = nbformat.read(notebooks.find("12")[0], 4).cells
+    source, chapter = next(c.source for c in cells if c.source.startswith("def compared")), {"nd": nd}
+    exec(source[: source.index("assert")], chapter)
+    x, values = (
+        nd.array(oracle.pooled_array(name)),
+        nd.array(oracle.drawn(f"{name} values", recorded[f"{name}, maxima"].shape)),
+    )
+    values.attach_grad()
+    with autograd.record():
+        whole = chapter["compared"](values, nd.array(recorded[f"{name}, maxima"]), x)
+    whole.backward(nd.array(oracle.drawn(f"{name} slope", x.shape)))
+    if name == "ties":
+        theirs = recorded["ties, whole"]
+        assert (whole.asnumpy()[theirs != 0] == theirs[theirs != 0]).all() and (whole != 0).sum() > (theirs != 0).sum()
+    else:
+        np.testing.assert_array_equal(whole.asnumpy(), recorded[f"{name}, whole"])
+        np.testing.assert_array_equal(values.grad.asnumpy(), recorded[f"{name}, values' gradient"])
 
 
 # The nets are the papers'
