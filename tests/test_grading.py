@@ -301,9 +301,11 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch, make, words, message):
         grading.main()
 
 
-def test_a_folder_of_no_students_is_said(course_of_two, tmp_path):
+def test_a_folder_of_no_students_is_said(course_of_two, tmp_path, capsys):
+    (tmp_path / "01_small.ipynb").write_text("whose?")
     with pytest.raises(SystemExit, match="no folders in it"):
         grading.grade(tmp_path, timeout=5)
+    assert "01_small.ipynb: not graded, as it lies in no student's folder; put it into one" in capsys.readouterr().out
 
 
 @pytest.mark.long

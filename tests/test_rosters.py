@@ -279,7 +279,23 @@ def test_what_canvas_downloads_becomes_folders(tmp_path):
         "doejane_1042/01_voc.ipynb": "voc",
         "muñoz_1043/01_voc.ipynb": "late",
     }
-    assert set(refused) == {"roe_1_2_big.ipynb", "roe_1_3_01_voc.ipynb"} and "larger than 10 MB" in str(refused)
+    assert [*refused] == ["roe_1"] and "roe_1_2_big.ipynb is larger than 10 MB" in refused["roe_1"]  # the student's row
+    assert "; roe_1_3_01_voc.ipynb cannot be read" in refused["roe_1"]
+    assert handins.nobodys(sent) == ["00_start.ipynb"]
+
+
+def test_a_file_that_is_refused_is_said_of_its_student_and_makes_no_row_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(grading, "GRADING", tmp_path)
+    grading.save(
+        record(start=2) | {"other files": {"notes": ["a.ipynb: no exercise's name"]}}, tmp_path / "records/roe_1.json"
+    )
+    grading.write_marks({"roe_1": "roe_1_2_big.ipynb is larger than 10 MB"}, RELEASES)
+    with (tmp_path / "grades.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["student"]: row["points"] for row in csv.DictReader(file) if row["question"] == "q1"} == {
+            "roe_1": "1"
+        }
+    report = (tmp_path / "report.txt").read_text(encoding="utf-8")
+    assert "a.ipynb: no exercise's name\n" in report and "roe_1_2_big.ipynb is larger than 10 MB\n" in report
 
 
 def test_files_of_before_go_and_an_error_leaves_none(tmp_path, monkeypatch, capsys):

@@ -251,6 +251,8 @@ def grade(submitted, timeout, trusted=False, roster=None):
     refused |= handins.from_canvas(submitted, GRADING / "canvas", releases)
     if (GRADING / "canvas").is_dir():
         folders += handins.students(GRADING / "canvas")[0]
+    for name in handins.nobodys(submitted):
+        print(f"{name}: not graded, as it lies in no student's folder; put it into one")
     if not folders and not refused:
         sys.exit(
             f"{submitted}: no folders in it; expected one for each student, with notebooks: anna/{[*releases][0]}.ipynb"
@@ -287,7 +289,8 @@ def write_marks(refused, releases):
     """The table and the report of all that were ever graded, and of folders that were not: whole, or as before."""
     found = records()
     for name, why in refused.items():
-        found.setdefault(name, {})["other files"] = {"notes": [why]}
+        record = found.setdefault(name, {})
+        record["other files"] = {"notes": [*record.get("other files", {"notes": []})["notes"], why]}
     with tempfile.TemporaryDirectory(dir=GRADING) as beside:
         marks.write(pathlib.Path(beside), found, releases)
         for name in "grades.csv", "report.txt":

@@ -51,7 +51,7 @@ def from_canvas(submitted, target, names):
     """Sort the files of Canvas's download, surnamename_LATE_12345_67890_NAME.ipynb, into folders surnamename_12345.
 
     Files are copied to `target`, of several that are one exercise's the newest; 12345 is the student's ID, 67890 the
-    file's. Canvas adds -1, -2, … to the names of later attempts. Returns {name as shown: why it is refused}.
+    file's. Canvas adds -1, -2, … to the names of later attempts. Returns {student: which files are refused, and why}.
     """
     found, refused = [], {}
     for path in submitted.glob("*.ipynb"):
@@ -59,15 +59,21 @@ def from_canvas(submitted, target, names):
             found.append((int(file["file"]), path, file))
     for _, path, file in sorted(found):
         name = file["name"] if file["name"] in names else re.sub(r"-\d+$", "", file["name"])
-        student = f"{file['student']}_{file['id']}"
+        student, shown = f"{file['student']}_{file['id']}", visible(path.name, most=NAME)
         try:
             if student[0] == "." or not proper(student):
+                student = shown
                 raise ValueError("is refused for its name")
             (target / student).mkdir(parents=True, exist_ok=True)
             (target / student / f"{name}.ipynb").write_bytes(content(path))
         except ValueError as error:
-            refused[visible(path.name, most=NAME)] = str(error)
-    return refused
+            refused.setdefault(student, []).append(f"{shown} {error}")
+    return {student: "; ".join(why) for student, why in refused.items()}
+
+
+def nobodys(submitted):
+    """Names, as shown, of notebooks that lie beside the students' folders, and aren't Canvas's."""
+    return sorted(visible(p.name, most=NAME) for p in submitted.glob("*.ipynb") if not CANVAS.fullmatch(p.name))
 
 
 def proper(name):
