@@ -148,6 +148,24 @@ def test_a_full_disk_leaves_nothing(street, tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+TORCH = "class nn:\n    BatchNorm2d = Module = Sequential = object\n"  # as much as it takes to come to `main`
+
+
+def test_the_program_replaces_no_label_and_names_what_is_not_there(tmp_path):
+    (tmp_path / "torch.py").write_text(TORCH)
+    (tmp_path / "street.py").write_text(lines(made("8s"), "street"))
+    for name in "photo.jpg", "photo.png", "other.jpg", "other-label.png":
+        (tmp_path / name).write_text("mine")
+    for words, message in {
+        ("photo.jpg", "none.jpg"): "none.jpg: no such picture",
+        ("photo.jpg", "other.jpg"): "other-label.png: would be replaced; move what is there away, or give other.jpg",
+        ("photo.jpg", "photo.png"): "photo-label.png: would be replaced",
+    }.items():
+        done = subprocess.run([sys.executable, "street.py", *words], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1 and done.stderr.startswith(message) and done.stderr.count("\n") == 1, done.stderr
+    assert (tmp_path / "other-label.png").read_text() == "mine" and not (tmp_path / "photo-label.png").exists()
+
+
 # ---- In PyTorch ----
 
 SCORES = """

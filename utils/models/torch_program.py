@@ -257,15 +257,22 @@ def main(pictures):
         sys.exit(__doc__)
     from PIL import Image
 
+    paths = [pathlib.Path(picture) for picture in pictures]
+    targets = [path.with_name(f"{path.stem}-label.png") for path in paths]
+    for path, target in zip(paths, targets, strict=True):
+        if not path.is_file():
+            sys.exit(f"{path}: no such picture")
+        if target.exists() or targets.count(target) > 1:
+            sys.exit(f"{target}: would be replaced; move what is there away, or give {path} another name")
     net, about = load()
-    for path in map(pathlib.Path, pictures):
+    for path, target in zip(paths, targets, strict=True):
         image = Image.open(path).convert("RGB")
         seen = [max(1, round(side * about["scale"])) for side in image.size]
         found = label(net, about, np.asarray(image.resize(seen, Image.Resampling.BILINEAR)))
         picture = Image.fromarray(found.astype(np.uint8)).resize(image.size, Image.Resampling.NEAREST)
         picture.putpalette(np.uint8(about["colors"]).tobytes())
-        picture.save(path.with_name(f"{path.stem}-label.png"))
-        print(path.with_name(f"{path.stem}-label.png"))
+        picture.save(target)
+        print(target)
 
 
 if __name__ == "__main__":
