@@ -96,6 +96,7 @@ def test_moodle_gets_each_mark_with_the_student_who_earned_it(tmp_path):
 def test_as_excel_saves_it(tmp_path, separator, encoding):
     rows = [row for row in csv.reader(MOODLE.splitlines())]
     lines = [separator.join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in rows]
+    lines[2] += 3 * separator  # empty cells behind the last column
     found, _ = written(tmp_path, "\r\n".join(["", *lines, separator * 7]), FOLDERS, encoding)
     assert moodle_imports(found, "ID number")["4712"] == {"00_start": 3, "01_voc": 0}
 
@@ -191,6 +192,12 @@ def test_canvas_gets_its_own_file_back_with_the_marks_in_it(tmp_path):
         assert [new[i] for i in same] == [old[i] for i in same]
     assert [row[0] for row in after] == [row[0] for row in before[:5]] + ["'-x, Ben", "Student, Test"]
     assert after[-1][-1] == "" and after[1][-1] == ""
+
+
+def test_who_is_excused_stays_so(tmp_path):
+    text = CANVAS.replace('"Lab A, Mon","late; =often",,', '"Lab A, Mon","late; =often",EX,')
+    after, _ = written(tmp_path, text, SENT)
+    assert after[3][6] == "EX" and after[3][-1] == "2"
 
 
 def test_canvas_in_a_country_with_commas_and_names_in_two_columns(tmp_path):

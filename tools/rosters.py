@@ -29,6 +29,7 @@ CANVAS = re.compile(r"(?P<name>.+)_(?P<number>\d+)")  # what handins.from_canvas
 IDENTIFIERS = {"email address": "email", "email": "email", "id number": "id", "username": "username"}
 NAMES = {"first name": "first", "last name": "last", "surname": "last", "full name": "full"}
 NAMES |= {"first name / last name": "full", "first name / surname": "full"}
+EXCUSED = "EX"  # Canvas's word for one who need not hand in: a mark would take that back
 NOT_GRADED = "-"  # Moodle's word for no mark; an empty cell becomes 0 in a grade item that the import makes
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 Row = collections.namedtuple("Row", "line cells shown exact names number")
@@ -50,6 +51,8 @@ def read(path):
         raise ValueError(f"{path}: no students in it; expected the column names, and a row for each student")
     header = lines.pop(0)[1]
     for number, row in lines:
+        while len(row) > len(header) and not row[-1].strip():
+            row.pop()  # a spreadsheet's empty cells
         if len(row) > len(header):
             raise ValueError(
                 f"{path}, line {number}: {len(row)} cells, but {len(header)} columns: is a comma in a name that has no "
@@ -295,7 +298,7 @@ def canvas_rows(roster, got, worth):
         for name, i in columns.items():
             if is_points(cells):
                 cells[i] = same_points(roster, line, header[i], cells[i], worth[name]) or f"{worth[name]:g}"
-            elif name in got.get(line, {}):
+            elif name in got.get(line, {}) and cells[i].strip().upper() != EXCUSED:
                 cells[i] = f"{got[line][name]:g}"
         if line in lines:
             last = roster.header.index("ID")
