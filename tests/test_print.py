@@ -224,6 +224,18 @@ def test_a_page_that_chromium_may_not_read_is_not_printed_as_an_error(folder, tm
     assert not list(tmp_path.iterdir())
 
 
+def test_a_chromium_that_dies_is_said_with_the_page(tmp_path):
+    class Window:
+        def get(self, address):
+            raise printing.WebDriverException("tab crashed\n(Session info: chrome=1)")
+
+    text = printing.document(tmp_path, "", "Data & more", 1)
+    with pytest.raises(
+        SystemExit, match=r"^Data & more: Chromium could not print this page \(tab crashed\)\. Is there"
+    ):
+        printing.printed(Window(), tmp_path, text)
+
+
 def test_a_full_disk_leaves_what_was_there(folder, tmp_path, monkeypatch, capsys):
     (tmp_path / "segmentation.epub").write_text("of before")
 

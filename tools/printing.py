@@ -24,6 +24,7 @@ import notebooks
 import pypdf
 from bs4 import BeautifulSoup
 from pypdf.generic import ArrayObject, Fit, FloatObject, NameObject, NullObject, TextStringObject
+from selenium.common.exceptions import WebDriverException
 
 TITLE = "Semantic segmentation with MXNet Gluon"
 INSIDE = "https://book.invalid/"  # how a link to another page of the book looks in what Chromium prints
@@ -211,16 +212,24 @@ def contents_page(pages, titles, numbers):
 
 def printed(window, folder, text):
     """What Chromium makes of an HTML document, as a pypdf.PdfReader."""
-    path = folder / "page.html"
+    path, title = folder / "page.html", html.unescape(re.search("<title>(.*?)</title>", text)[1])
     path.write_text(text, encoding="utf-8")
-    window.get(path.as_uri())
-    if not window.execute_script("return document.querySelector('html[data-theme]')"):
+    try:
+        window.get(path.as_uri())
+        if not window.execute_script("return document.querySelector('html[data-theme]')"):
+            raise SystemExit(
+                f"{path}: Chromium was told to print this page, and shows {window.title!r}: may it read that folder? "
+                "One that came as a snap, as Ubuntu's does, reads only what lies in your home, and in no hidden folder"
+            )
+        window.execute_async_script(LOADED)
+        made = window.execute_cdp_cmd("Page.printToPDF", SETTINGS)["data"]
+    except WebDriverException as error:
+        why = (error.msg or "no reason is given").splitlines()[0]
         raise SystemExit(
-            f"{path}: Chromium was told to print this page, and shows {window.title!r}: may it read that folder? One "
-            "that came as a snap, as Ubuntu's does, reads only what lies in your home, and in no hidden folder"
-        )
-    window.execute_async_script(LOADED)
-    return pypdf.PdfReader(io.BytesIO(base64.b64decode(window.execute_cdp_cmd("Page.printToPDF", SETTINGS)["data"])))
+            f"{title}: Chromium could not print this page ({why}). Is there memory left? Print again; one chapter takes "
+            "less: make book FORMAT=pdf CHAPTER=08"
+        ) from None
+    return pypdf.PdfReader(io.BytesIO(base64.b64decode(made)))
 
 
 def make(folder, toc, chapter=None):

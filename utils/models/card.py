@@ -56,7 +56,7 @@ def card(net, classes, scale, known, name, *, date, version, measured=None):
         mean=_numbers(known, "mean"),
         deviation=_numbers(known, "deviation"),
         reduced="" if scale == 1 else f" reduced by {scale:g},",
-        data=f"From {data}, list {_text(known.get('train_split'))}, {_text(known.get('train_pictures'))} pictures",
+        data=f"From {data}, list {_text(known.get('train_split'))}, {_text(known.get('train_pictures'))} pictures.",
         about_data=DATA.get(data, f"{UNKNOWN}: who took and labelled these pictures, where, when, under which licence"),
         drawings=DRAWINGS if data == "voc_mini" else "",
         evaluation=_evaluation(measured or known, bool(measured)),
