@@ -226,8 +226,8 @@ def printed(window, folder, text):
     except WebDriverException as error:
         why = (error.msg or "no reason is given").splitlines()[0]
         raise SystemExit(
-            f"{title}: Chromium could not print this page ({why}). Is there memory left? Print again; one chapter takes "
-            "less: make book FORMAT=pdf CHAPTER=08"
+            f"{title}: Chromium could not print this page ({why}). Is there memory left? Print again; one chapter "
+            "takes less: make book FORMAT=pdf CHAPTER=08"
         ) from None
     return pypdf.PdfReader(io.BytesIO(base64.b64decode(made)))
 
