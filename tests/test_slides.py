@@ -179,6 +179,11 @@ def test_a_chapter_without_slides_and_one_that_does_not_exist(tmp_path):
     nbformat.write(nbformat.v4.new_notebook(), path)
     with pytest.raises(ValueError, match="00_some_chapter.ipynb: no cell has the tag `slide`"):
         slides.deck(path)
+    path.write_text("{")
+    with pytest.raises(
+        ValueError, match="^00_some_chapter.ipynb: cannot be read as a notebook .*; take it anew, or mend"
+    ):
+        slides.deck(path)
     for number in "99", "eight":
         with pytest.raises(SystemExit, match=f"no chapter {number}: there are 00, 01"):
             slides.build(number)

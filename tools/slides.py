@@ -173,7 +173,11 @@ def index(folder):
 
 def deck(path):
     """The slides of a notebook, each as HTML. A ValueError has a line for each cell that can't be one."""
-    notebook, slides, problems = nbformat.read(path, 4), [], []
+    try:
+        notebook, slides, problems = nbformat.read(path, 4), [], []
+    except ValueError as error:
+        why = str(error).split("\n")[0][:100]
+        raise ValueError(f"{path.name}: cannot be read as a notebook ({why}); take it anew, or mend its JSON") from None
     for cell in notebook.cells:
         try:
             if "slide" in cell.metadata.get("tags", []):
