@@ -92,7 +92,7 @@ grade: ## for teachers: grade SUBMITTED=FOLDER, which has a folder of notebooks 
 	$(READY)
 	@$(GRADING) grade --submitted=$(call asked,SUBMITTED,make grade SUBMITTED=FOLDER) $(call option,roster,ROSTER) $(ARGS)
 
-feedback: ## for teachers: write a page for each graded notebook to grading/feedback/
+feedback: ## for teachers: write a page for each graded notebook to grading/feedback/, and zip them: a student's, and all for Moodle
 	$(READY)
 	@.venv/bin/python tools/feedback.py
 

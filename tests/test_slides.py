@@ -123,6 +123,7 @@ WRONG = {
     "neither true nor false": (lambda: cell(asks_first="false"), "`asks_first` is 'false'; expected true or false"),
     "text of code": (lambda: cell(shows="text"), "but the cell is code"),
     "code of text": (lambda: cell(kind="markdown"), "but the cell is markdown"),
+    "lines of a figure": (lambda: cell(shows="figure", image=True, lines="1"), "`lines` is '1', but a figure has none"),
     "many words": (lambda: cell(says="word " * 21), "has 21 words; a slide has room for 20"),
     "no question": (lambda: cell(asks="Say it."), "expected a question, its question mark, and the answer"),
     "no answer": (lambda: cell(asks="Why?"), "expected a question, its question mark, and the answer"),

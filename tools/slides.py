@@ -233,6 +233,8 @@ def checked(cell):
         raise ValueError(f"`shows` is {about['shows']!r}; expected one of {', '.join(SHOWS)}")
     if (about["shows"] == "text") != (cell.cell_type == "markdown"):
         raise ValueError(f"`shows` is {about['shows']!r}, but the cell is {cell.cell_type}: text is for markdown cells")
+    if about["shows"] == "figure" and "lines" in about:
+        raise ValueError(f"`lines` is {about['lines']!r}, but a figure has none: take it out, or let it show both")
     if (count := len(about["says"].split())) > MOST_WORDS:
         raise ValueError(f"`says` has {count} words; a slide has room for {MOST_WORDS}: {about['says']!r}")
     asked, _, answer = about["asks"].partition("?")
