@@ -156,5 +156,8 @@ def test_a_stranger_s_json_is_text_and_numbers(small):
     assert not re.search(r"(?<!\\)<(?!https)", text) and not re.search(r"(?<!\\)\]\(", text)
     assert re.findall("(?m)^#+ (.*)$", text) == ["Model card: net", *HEADINGS]
     assert list(table(text, "score").values()) == [["0.500", UNKNOWN]]
-    known |= {"scores": bad, "baseline": bad, "pretrained": bad}
-    assert "No score is known" in card(net, classes, scale, known, "net", **GIVEN)
+    for other in bad, [bad], {bad: bad}:
+        known |= dict.fromkeys(["scores", "baseline", "pretrained", "iou", "weights"], other)
+        text = card(net, classes, scale, known, "net", **GIVEN)
+        assert "first weights: unknown" in text or other is bad
+        assert "No score is known" in text or isinstance(other, dict)

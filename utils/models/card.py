@@ -99,7 +99,8 @@ def _numbers(known, key):
 
 def _training(known):
     keys = {"epochs": "epochs", "batch": "batch", "rate": "rate", "crop": "crop", "loss": "loss", "seed": "seed"}
-    start = {True: "ImageNet's weights in the backbone", False: "random weights"}.get(known.get("pretrained"), UNKNOWN)
+    start = {"True": "ImageNet's weights in the backbone", "False": "random weights"}
+    start = start.get(str(known.get("pretrained")), UNKNOWN)
     start = known["weights"] if isinstance(known.get("weights"), str) else start
     settings = [f"{title} {_text(known[key])}" for key, title in keys.items() if key in known]
     return f"{'; '.join(settings) or UNKNOWN}; first weights: {_text(start)}"
