@@ -1,6 +1,7 @@
 """Slides: each chapter has ten to fifteen, made of what its cells have; and how each looks in a browser."""
 
 import base64
+import hashlib
 import json
 import re
 import shutil
@@ -89,6 +90,21 @@ def test_nothing_is_loaded_from_a_network_and_what_is_loaded_is_there(made, deck
             assert address.startswith("data:image/png;base64,") or (made / address).is_file(), f"{name}: {address[:80]}"
     for path in made.rglob("*.css"):
         assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", path.read_text(encoding="utf-8")), path
+
+
+PUBLISHED = {  # SHA-256 of dist/ and plugin/notes/ in npm's package reveal.js 5.2.1
+    "reveal.js": "46538b52db48724192f59bf46f5e851a18e302777c46f4a34c32709d010d6a29",
+    "reveal.css": "68f915a11ebf7203c0446576b7e952ff61c5dd02134a8a226ffaf62ed42136d2",
+    "reset.css": "1aa8e84c9cabcbfe4d95b19879fe48b9c2c5e6d54574cbe679bc22edb9fe12b6",
+    "notes.js": "df1201d19d03241a2897d39c3d38768177df1cbd4bde06327b321cb83461ae89",
+}
+
+
+def test_reveal_is_as_published():
+    """NOTICE says that they are, and of which version."""
+    folder = ROOT / "tools" / "reveal"
+    assert {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in PUBLISHED} == PUBLISHED
+    assert {path.name for path in folder.iterdir()} == {*PUBLISHED, "LICENSE", "course.css"}
 
 
 def test_the_index_leads_to_each_chapter(made):

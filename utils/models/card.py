@@ -66,7 +66,7 @@ def card(net, classes, scale, known, name, *, date, version, measured=None):
 
 
 def fingerprint(known):
-    """What tells a net from others: the SHA-256 of its parameters; of a ready-made one, what it is."""
+    """What tells a net from others: the SHA-256 of its file of parameters; of a ready-made one, what it is."""
     return _text(known.get("sha256") or f"{known.get('model')} on {known.get('backbone')}, ready-made")
 
 
@@ -157,7 +157,7 @@ pass the net on. The headings follow Mitchell et al., *Model Cards for Model Rep
 
 - **What:** a semantic segmentation net, {model} on {backbone}; options: {options}
 - **Size:** {parameters} parameters, {megabytes} MB as float32
-- **Net:** {fingerprint} (SHA-256 of its parameters)
+- **Net:** {fingerprint} (SHA-256 of the file of parameters that was exported)
 - **Trained:** {trained}
 - **Settings:** {training}
 - **Exported:** {date}, by segmentation-course {version}
