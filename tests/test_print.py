@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import book
 import ebook
+import glossary
 import headless
 import notebooks
 import printing
@@ -188,6 +189,8 @@ def test_a_chapter_alone_has_its_exercises_and_no_link_out_of_it(folder, printed
     text = "".join(sheet.extract_text() for sheet in reader.pages)
     assert path.name == "01_first.pdf" and "01 First: exercises" in text and "Far words" not in text
     assert len(list(links(reader))) == 2 and reader.page_labels[0] == "1"
+    assert "its last row (docs/words.md)" in text.replace("\n", " ")  # on paper nobody can follow "the same lines"
+    assert "(docs/words.md)" not in "".join(sheet.extract_text() for sheet in printed.pages)
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
 
 
@@ -258,6 +261,19 @@ def test_a_missing_font_is_a_hint(monkeypatch):
     assert "apt-get install fonts-wqy-microhei" in printing.missing_fonts()
     done.stdout = "WenQuanYi Micro Hei\n"
     assert not printing.missing_fonts()
+
+
+def test_a_chapter_alone_needs_no_chinese_font(monkeypatch, capsys):
+    """Of all that is printed, the glossary alone has Chinese."""
+    monkeypatch.setattr(headless, "find", lambda: None)
+    monkeypatch.setattr(printing, "missing_fonts", lambda: printing.NO_CHINESE)
+    monkeypatch.setattr(printing, "make", lambda *_: "printed")
+    monkeypatch.setattr(book, "build", lambda: ROOT / "build" / "book" / "index.html")
+    assert book.pdf("09") == "printed" and "Chinese" not in capsys.readouterr().out
+    assert book.pdf(None) == "printed" and printing.NO_CHINESE in capsys.readouterr().out
+    pages = printing.order(book.contents())
+    for page in (page for number in range(18) for page in printing.only(pages, f"{number:02}")):
+        assert not glossary.HAN.search((ROOT / f"{page.path}.ipynb").read_text(encoding="utf-8"))
 
 
 def test_formulas_become_mathml():

@@ -321,7 +321,7 @@ def pdf(chapter):
     try:
         headless.find()
         hint = printing.missing_fonts()
-        if hint:
+        if hint and not chapter:  # the glossary alone has Chinese
             print(hint)
         folder = build().parent
         print("Printing it, a minute or two ..." if not chapter else "Printing the chapter ...", flush=True)

@@ -82,7 +82,8 @@ def missing_fonts():
 def article(folder, page, pages):
     """What a page says, without buttons and bars, as a tree: answers opened, tabs one below the other.
 
-    folder: the book as HTML. Links to pages that aren't printed with it become text.
+    folder: the book as HTML. Links to pages that aren't printed with it become text; behind one to a page of docs/,
+    such as "the same lines", comes the name of its file, as nobody can open a word on paper.
     """
     path = folder / f"{page.path}.html"
     tree = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one("article")
@@ -99,6 +100,8 @@ def article(folder, page, pages):
         if target in printed:
             link["href"] = f"{INSIDE}{target}#{url.fragment}"
         else:
+            if target.startswith("docs/") and "term" not in link.get("class", []) and "docs/" not in link.get_text():
+                link.insert_after(f" ({target}.md)")
             link.unwrap()
     for image in tree.select("img[src]"):
         if not urllib.parse.urlsplit(image["src"]).scheme:
