@@ -96,7 +96,8 @@ def test_what_nobody_knows_is_unknown(small, tmp_path):
         "list unknown, unknown pictures",
     ):
         assert line in text
-    assert "No score is known, and no baseline" in text and "reduced by 0.5" in text and "drawings" not in text
+    assert "No score is known, and no baseline" in text and "drawings" not in text
+    assert "scaled to 0.5 of their height and width, minus the mean" in " ".join(text.split())
     assert text.count("not measured: `python -m utils export --dataset") == 2
 
 

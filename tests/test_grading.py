@@ -324,3 +324,12 @@ def test_the_solutions_get_all_points_in_ten_minutes(tmp_path, monkeypatch, repo
     lost = [f"{row['exercise']} {row['question']}" for row in rows if float(row["points"]) < float(row["max"])]
     assert not lost, f"{lost}\n{(tmp_path / 'grading/report.txt').read_text()}"
     assert len(rows) > 40 and seconds < 600
+
+
+def test_one_point_is_one_point():
+    records = {
+        name: {"05_x": {"answers": {"q1": (points, "right", "")}, "notes": []}, "other files": {"notes": []}}
+        for name, points in (("anna", 1), ("ben", 2), ("chen", 0.5))
+    }
+    said = marks.students(records, {"05_x": {"q1": 2}})
+    assert {"anna: 1 point", "ben: 2 points", "chen: 0.5 points"} < set(said)

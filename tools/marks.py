@@ -107,7 +107,7 @@ def students(records, worth):
     for student, record in records.items():
         answers = {name: record[name]["answers"] for name in worth if name in record}
         total = sum(points for found in answers.values() for points, _, _ in found.values())
-        lines.append(f"{student}: {total:g} points")
+        lines.append(f"{student}: {total:g} point{'' if total == 1 else 's'}")
         for name in worth:
             if name not in answers:
                 lines.append(f"  {name}: not handed in")

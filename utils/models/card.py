@@ -55,7 +55,7 @@ def card(net, classes, scale, known, name, *, date, version, measured=None):
         names=", ".join(map(_text, classes.names)),
         mean=_numbers(known, "mean"),
         deviation=_numbers(known, "deviation"),
-        reduced="" if scale == 1 else f" reduced by {scale:g},",
+        reduced="" if scale == 1 else f" scaled to {scale:g} of their height and width,",
         data=f"From {data}, list {_text(known.get('train_split'))}, {_text(known.get('train_pictures'))} pictures.",
         about_data=DATA.get(data, f"{UNKNOWN}: who took and labelled these pictures, where, when, under which licence"),
         drawings=DRAWINGS if data == "voc_mini" else "",
@@ -183,7 +183,7 @@ Not for:
 
 ## Factors
 
-What a score may hang on, and was not looked at one by one: light, weather, camera, size of objects, how rare a class
+What a score may depend on, and was not looked at one by one: light, weather, camera, size of objects, how rare a class
 is.
 
 ## Metrics
@@ -211,7 +211,7 @@ IoU counts the classes that occur. The baseline names one class everywhere, the 
 ## Ethical considerations
 
 Pictures of people and of places are their business too: the training data's licence and consent hold for what is made
-of it. What the pictures lack, the net has not learned, and it says so with no less certainty.
+of it. What the pictures lack, the net has not learned, and it names something there with no less certainty.
 
 ## Caveats and recommendations
 
