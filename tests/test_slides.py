@@ -297,6 +297,24 @@ def test_slides_are_accessible_and_have_notes(browser, made):
 
 
 @pytest.mark.book
+def test_s_opens_a_window_with_the_notes_of_the_slide(browser, made):
+    """Read through the window that opened it: the driver waits for ever for one that a page writes."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get((made / f"{NAMES[-1]}.html").as_uri())
+    browser.execute_async_script(READY)
+    browser.execute_script("const open = window.open; window.open = (...where) => (window.notes = open(...where))")
+    browser.execute_script("Reveal.slide(1, 0, 9)")
+    said = BeautifulSoup(browser.execute_script("return Reveal.getSlideNotes()"), "html.parser").get_text()
+    ActionChains(browser).send_keys("s").perform()
+    shown = "return window.notes.document.querySelector('.speaker-controls-notes .value')?.textContent || ''"
+    WebDriverWait(browser, 20).until(lambda window: said.split()[0] in window.execute_script(shown))
+    assert browser.execute_script(shown).split() == said.split()
+    browser.execute_script("window.notes.close()")
+
+
+@pytest.mark.book
 def test_on_paper_each_slide_is_a_page_with_the_answer_in_place_of_the_question(browser, made):
     from selenium.webdriver.support.ui import WebDriverWait
 
