@@ -15,6 +15,7 @@ import notebooks
 import numpy as np
 import pytest
 from conftest import ROOT, write_palette_png
+from nbclient.output_widget import OutputWidget
 from nbgrader.preprocessors import CheckCellMetadata
 from PIL import Image
 
@@ -349,6 +350,17 @@ def test_sliders_leave_no_trace_in_what_is_written(three_chapters, way):
         assert notebooks.execute(done, chapters) is None
     (cell,) = [cell for cell in done.cells if "ipywidgets" in cell.source]
     assert [out.text for out in cell.outputs] == ["kept\n"] and "widgets" not in done.metadata
+
+
+@pytest.mark.filterwarnings("default")
+def test_nothing_is_sent_while_a_cell_with_sliders_is_waited_for(monkeypatch, tmp_path):
+    """A second's delay made the loss certain: the reply had come, sending ate what should have woken the client."""
+    sent = []
+    monkeypatch.setattr(OutputWidget, "sync_state", OutputWidget.sync_state)  # as it is, again afterwards
+    monkeypatch.setattr(OutputWidget, "_publish_msg", lambda *message, **parts: sent.append(message))
+    code = "import ipywidgets\n_ = ipywidgets.interact(lambda x: x, x=(0, 9))"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    assert notebooks.execute(notebook, tmp_path) is None and not sent
 
 
 @pytest.mark.filterwarnings("default")

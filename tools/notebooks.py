@@ -57,6 +57,7 @@ def run(number, parameters):
     """
     import papermill
 
+    keep_widgets_quiet()
     folder, paths, executed = BUILD / "chapters", find(number), []
     before = [row for row in earlier(parameters) if row.name not in {path.name for path in paths}]
     try:
@@ -161,6 +162,7 @@ def execute(notebook, folder):
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
+    keep_widgets_quiet()
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -178,6 +180,16 @@ def execute(notebook, folder):
     drop_widgets(notebook)
     notebook.metadata.language_info = {"name": "python"}
     return None
+
+
+def keep_widgets_quiet():
+    """Keep nbclient from telling a kernel what a widget shows, on the socket on which it waits for the cell's end.
+
+    Sending reads what wakes the one who waits: if the reply has come by then, it waits for ever. No cell asks for it.
+    """
+    from nbclient.output_widget import OutputWidget
+
+    OutputWidget.sync_state = lambda widget: None
 
 
 def drop_widgets(notebook):
